@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled under the same rules: Swift 6 concurrency, and a warning is an error.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+func module(
+  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = [],
+  resources: [Resource] = [], exclude: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: path, exclude: exclude, resources: resources,
+    swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "sluice",
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    .library(name: "JobStore", targets: ["JobStore"]),
+    .library(name: "JobWorker", targets: ["JobWorker"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CYajl", pkgConfig: "yajl", providers: [.apt(["libyajl-dev"])]),
+
+    .systemLibrary(name: "CSpawn"),
+
+    module("Postgres", ["CLibPQ", "JobModel", logging]),
+    module("EmbeddedPostgres", ["CSpawn", "JobModel", "Postgres", logging, subprocess]),
+    module("JobModel"),
+    module("Migrations", path: "migrations", ["JobModel", "Postgres"], resources: [.embedInCode("sql")]),
+    module("JobStore", ["JobModel", "Postgres", "Migrations", logging], resources: [.embedInCode("sql")]),
+    module("Catalog", ["JobModel", "JobStore", "Postgres"], resources: [.embedInCode("sql")]),
+    module("ObjectStore", ["JobModel", "COpenSSL", logging]),
+    module("PipelineDefinition", ["JobModel", "Yams"]),
+    module("DuckDB", ["JobModel", logging, subprocess, systemPackage]),
+    module("Records", ["JobModel", "PipelineDefinition", "CYajl"]),
+    module(
+      "Ingestion",
+      [
+        "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", httpClient,
+        nioCore, nioHTTP1, logging,
+      ]),
+    module(
+      "Curation",
+      [
+        "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", subprocess,
+        systemPackage, logging,
+      ]),
+    module(
+      "Loading",
+      ["JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Postgres", "DuckDB", logging]),
+    module("JobWorker", ["JobModel", "JobStore", "Postgres", logging, lifecycle]),
+    module("Launchers", ["CSpawn", "JobModel", logging]),
+    module(
+      "Monitoring",
+      [
+        "JobModel", "JobStore", "Postgres", "PipelineDefinition", httpClient, nioCore, nioHTTP1, subprocess,
+        systemPackage, lifecycle, logging,
+      ]),
+    module(
+      "ControlPlane",
+      [
+        "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, lifecycle,
+        .product(name: "Hummingbird", package: "hummingbird"),
+      ]),
+    .executableTarget(
+      name: "sluice",
+      dependencies: [
+        "Postgres", "EmbeddedPostgres", "JobModel", "Migrations", "JobStore", "Catalog", "ObjectStore",
+        "PipelineDefinition", "DuckDB", "Records", "Ingestion", "Curation", "Loading", "JobWorker", "Launchers",
+        "Monitoring", "ControlPlane", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobStore", "JobModel", nioCore, subprocess, logging]),
+  ]
+)
