@@ -1,0 +1,93 @@
+import CLibPQ
+
+/// One row; values by the name of their column or by its position.
+///
+/// Every accessor throws ``PostgresError`` `.usage` for a column that is not there, for a null where none may be, and
+/// for a value of another type: the statement and its reader do not fit each other.
+package struct PostgresRow: Sendable {
+  let storage: ResultStorage
+  let row: Int32
+
+  package func isNull(_ column: String) throws -> Bool { try bytes(at: position(column)) == nil }
+
+  package func optionalString(_ column: String) throws -> String? {
+    try bytes(at: position(column)).map { String(decoding: $0, as: UTF8.self) }
+  }
+  package func string(_ column: String) throws -> String { try required(optionalString(column), column) }
+
+  package func optionalInt(_ column: String) throws -> Int64? {
+    try optionalString(column).map { try parsed(Int64($0), column, "an integer") }
+  }
+  package func int(_ column: String) throws -> Int64 { try required(optionalInt(column), column) }
+
+  package func optionalDouble(_ column: String) throws -> Double? {
+    try optionalString(column).map { try parsed(Double($0), column, "a number") }
+  }
+  package func double(_ column: String) throws -> Double { try required(optionalDouble(column), column) }
+
+  package func optionalBool(_ column: String) throws -> Bool? {
+    try optionalString(column).map { try parsed($0 == "t" ? true : $0 == "f" ? false : nil, column, "a boolean") }
+  }
+  package func bool(_ column: String) throws -> Bool { try required(optionalBool(column), column) }
+
+  package func optionalBytes(_ column: String) throws -> [UInt8]? {
+    try bytes(at: position(column)).map { try parsed(Self.unescaped($0), column, "a bytea") }
+  }
+  package func bytes(_ column: String) throws -> [UInt8] { try required(optionalBytes(column), column) }
+
+  /// The value in PostgreSQL's text form, by position; nil for null.
+  package func optionalString(at position: Int) -> String? {
+    precondition(storage.columns.indices.contains(position), "the result has no column \(position)")
+    return bytes(at: Int32(position)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Valid as long as the storage lives, which `self` sees to.
+  private func bytes(at position: Int32) -> UnsafeRawBufferPointer? {
+    guard PQgetisnull(storage.pointer, row, position) == 0 else { return nil }
+    return UnsafeRawBufferPointer(
+      start: PQgetvalue(storage.pointer, row, position), count: Int(PQgetlength(storage.pointer, row, position)))
+  }
+
+  private func position(_ column: String) throws -> Int32 {
+    guard let position = storage.position(of: column) else {
+      throw PostgresError(.usage, operation: storage.operation, message: "the result has no column \(column)")
+    }
+    return position
+  }
+
+  private func required<T>(_ value: T?, _ column: String) throws -> T {
+    guard let value else {
+      throw PostgresError(.usage, operation: storage.operation, message: "column \(column) is null")
+    }
+    return value
+  }
+
+  private func parsed<T>(_ value: T?, _ column: String, _ type: String) throws -> T {
+    guard let value else {
+      throw PostgresError(.usage, operation: storage.operation, message: "column \(column) is not \(type)")
+    }
+    return value
+  }
+
+  /// The server's `bytea_output` is hex in every session of ours.
+  private static func unescaped(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    guard text.count >= 2, text.count % 2 == 0, text[0] == UInt8(ascii: "\\"), text[1] == UInt8(ascii: "x") else {
+      return nil
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.count / 2 - 1)
+    for index in stride(from: 2, to: text.count, by: 2) {
+      guard let high = hexDigit(text[index]), let low = hexDigit(text[index + 1]) else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    return bytes
+  }
+
+  private static func hexDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/// A statement with the name by which errors tell of it: that of its `.sql` file.
+package struct SQLStatement: Sendable, Equatable, ExpressibleByStringLiteral {
+  package let name: String
+  package let text: String
+  /// How long the server may take; the session's own limit where nil.
+  package var deadline: Duration?
+
+  package init(name: String, text: String) {
+    self.name = name
+    self.text = text
+  }
+
+  package init(text: String) { self.init(name: Self.firstWords(text), text: text) }
+  package init(stringLiteral value: String) { self.init(text: value) }
+
+  /// The same statement, given up with a ``PostgresError`` `.timeout` when it takes longer.
+  package func within(_ deadline: Duration) -> SQLStatement {
+    var copy = self
+    copy.deadline = deadline
+    return copy
+  }
+
+  /// Enough of a literal statement to find it again; never its end, where values would stand.
+  private static func firstWords(_ text: String) -> String {
+    text.split(maxSplits: 4, whereSeparator: \.isWhitespace).prefix(4).joined(separator: " ")
+  }
+}

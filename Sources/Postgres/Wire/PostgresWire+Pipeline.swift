@@ -1,0 +1,72 @@
+import CLibPQ
+
+extension PostgresWire {
+  /// Several statements, one flush, one sync. The first that fails gives its name to the error.
+  func pipeline(
+    _ steps: [(SQLStatement, [PostgresValue])], _ watch: OperationWatch
+  ) throws -> [PostgresResult] {
+    guard !steps.isEmpty else { return [] }
+    let lists = try steps.map { try ParameterList($0.1, of: $0.0) }
+    for step in steps { try requireReady(watch, step.0.text) }
+    let wasInTransaction = isInTransaction
+    do {
+      return try run(watch) {
+        guard PQenterPipelineMode(pointer) == 1 else { throw unexpected(watch) }
+        for (step, parameters) in zip(steps, lists) { try send(step.0, parameters, watch) }
+        guard PQpipelineSync(pointer) == 1 else { throw lost(watch) }
+        return try collectPipeline(steps.map(\.0.name), watch)
+      }
+    } catch let error as PostgresError where error.kind == .connectionLost && steps.contains(where: isCommit) {
+      throw PostgresError(
+        .commitUnknown, operation: error.operation, message: "the connection was lost before the answer to COMMIT came",
+        sqlState: error.sqlState, hint: "look whether the work is there before doing it again")
+    } catch {
+      if !wasInTransaction { rollBack() }
+      throw error
+    }
+  }
+
+  private func collectPipeline(_ names: [String], _ watch: OperationWatch) throws -> [PostgresResult] {
+    var results: [PostgresResult] = []
+    var failure: PostgresError?
+    for name in names {
+      let step = OperationWatch(name)
+      try awaitReply(watch)
+      guard let raw = PQgetResult(pointer) else { throw unexpected(step) }
+      let result = ResultStorage(raw, operation: name)
+      switch PQresultStatus(raw) {
+      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: results.append(PostgresResult(result))
+      case PGRES_PIPELINE_ABORTED: break
+      case PGRES_COPY_IN, PGRES_COPY_OUT:
+        // The protocol has no way on from here.
+        markBroken()
+        throw misplacedCopy(step)
+      default: failure = failure ?? error(result, step)
+      }
+      guard isOpen else { break }
+      try awaitReply(watch)
+      guard PQgetResult(pointer) == nil else { throw unexpected(step) }
+    }
+    if let failure, !isOpen { throw failure }
+    try awaitReply(watch)
+    guard let sync = PQgetResult(pointer) else { throw unexpected(watch) }
+    let isSync = PQresultStatus(sync) == PGRES_PIPELINE_SYNC
+    PQclear(sync)
+    guard isSync, PQexitPipelineMode(pointer) == 1 else { throw unexpected(watch) }
+    if let failure { throw failure }
+    return results
+  }
+
+  /// Leaves a failed transaction, so that the session can be used again.
+  func rollBack() {
+    guard isOpen, isInTransaction else { return }
+    let watch = OperationWatch("rollback", limit: Self.cancelGrace)
+    // A rollback fails only with its session, and the server rolls back then; the first error is the one to tell.
+    do { try execute("rollback", watch) } catch { markBroken() }
+  }
+
+  private func isCommit(_ step: (SQLStatement, [PostgresValue])) -> Bool {
+    let word = step.0.text.prefix { $0.isLetter }.lowercased()
+    return word == "commit" || word == "end"
+  }
+}
