@@ -1,0 +1,89 @@
+import FoundationEssentials
+import Glibc
+import JobModel
+import Logging
+import Postgres
+
+/// A PostgreSQL of the project's own: in its folder, on a private Unix socket, for as long as somebody uses it.
+///
+/// Every process that needs the database calls ``acquire()``. The first starts the server, the last to leave stops it.
+/// A process that is killed leaves by that, and the next one finds the server still running, or starts it again. Nothing
+/// but `directory` and a folder `/tmp/sluice-…` for the socket is touched, and no other server.
+package struct EmbeddedPostgres: Sendable {
+  private let directory: String
+  private let database: String
+  private let settings: [String: String]
+  private let environment: [String: String]
+  private let users: [ServerUser]?
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - directory: Made when missing; holds the data, the log and the locks.
+  ///   - database: Created with the server.
+  ///   - settings: Of `postgresql.conf`; they hold from the server's next start on.
+  ///   - environment: Where `SLUICE_POSTGRES_BIN` and `PATH` are looked up.
+  package init(
+    directory: String, database: String = "sluice", settings: [String: String] = [:],
+    environment: [String: String] = ProcessInfo.processInfo.environment,
+    logger: Logger = Logger(label: "embedded-postgres", factory: { _ in SwiftLogNoOpLogHandler() })
+  ) {
+    self.init(
+      directory: directory, database: database, settings: settings, environment: environment, users: nil,
+      logger: logger)
+  }
+
+  /// - Parameter users: Whom the server may run as; found out when nil.
+  init(
+    directory: String, database: String, settings: [String: String], environment: [String: String],
+    users: [ServerUser]?, logger: Logger
+  ) {
+    self.directory = directory
+    self.database = database
+    self.settings = settings
+    self.environment = environment
+    self.users = users
+    self.logger = logger
+  }
+
+  /// Makes sure that the server runs and that the database is there, and keeps the server running until the lease is
+  /// released.
+  ///
+  /// - Throws: ``EmbeddedPostgresError``; `PostgresError` when the server does not let us in; `CancellationError`.
+  package func acquire() async throws -> EmbeddedPostgresLease {
+    let patience = Patience()
+    let lease = try await withTaskCancellationHandler {
+      try await onThread { try start(patience) }
+    } onCancel: {
+      patience.end()
+    }
+    do { try await lease.createDatabase(database) } catch {
+      // The first failure is the one to tell.
+      do { try await lease.release() } catch {
+        logger.warning("PostgreSQL was not stopped", metadata: ["error": "\(error)"])
+      }
+      throw error
+    }
+    return lease
+  }
+
+  private func start(_ patience: Patience) throws -> EmbeddedPostgresLease {
+    let folders = try ServerFolders(directory: directory)
+    let server = ServerProcess(
+      folders: folders, settings: settings, environment: environment, users: users ?? ServerUser.candidates(),
+      logger: logger)
+    let membership = Membership(try FileLock(folders.usersLock))
+    try membership.lock.take(.shared)
+    let start = try FileLock(folders.startLock)
+    try start.take(.exclusive)
+    do {
+      let run = try server.ensureRunning(patience)
+      return EmbeddedPostgresLease(server, run: run, database: database, membership)
+    } catch {
+      // A server that was left half started would run on without a user.
+      if membership.lock.tryTake(.exclusive) {
+        do { try server.stop() } catch { logger.warning("PostgreSQL was not stopped", metadata: ["error": "\(error)"]) }
+      }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import FoundationEssentials
+import Glibc
+import TestSupport
+import Testing
+
+@testable import EmbeddedPostgres
+
+@Suite("Where the embedded server may live")
+struct PlaceTests {
+  @Test("A folder that only root can enter", .enabled(if: geteuid() == 0))
+  func rootOnly() async throws {
+    try await Lodging.inside { lodging in
+      #expect(chmod(lodging.project.directory, 0o700) == 0)
+      let lease = try await lodging.server.acquire()
+      let pid = try #require(lease.postmasterPID)
+      let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+      let users = try #require(status.split(separator: "\n").first { $0.hasPrefix("Uid:") })
+      #expect(!users.split(separator: "\t").contains("0"), "PostgreSQL must not run as root")
+      #expect(try await answer(lease.url, "select 1") == "1")
+      try await lease.release()
+    }
+  }
+
+  @Test("In a user namespace, where root may keep no capability", .enabled(if: geteuid() == 0))
+  func userNamespace() async throws {
+    try await Lodging.inside { lodging in
+      #expect(chmod(lodging.project.directory, 0o700) == 0)
+      let namespace = try #require(ServerUser.candidates().first { $0.prefix.first?.hasSuffix("/unshare") == true })
+      let lease = try await lodging.server(users: [namespace]).acquire()
+      #expect(try await answer(lease.url, "create table kept as select 7 as number") == nil)
+      let folders = try ServerFolders(directory: lodging.directory)
+      var status = stat()
+      #expect(stat(folders.versionFile, &status) == 0)
+      #expect(status.st_uid == 0, "the files stay root's")
+      try await lease.release()
+
+      // The other way takes the same data over, and this one takes them back.
+      for users in [nil, [namespace]] {
+        let next = try await lodging.server(users: users).acquire()
+        #expect(try await answer(next.url, "select number from kept") == "7")
+        try await next.release()
+      }
+    }
+  }
+
+  @Test("A path longer than the name of a socket may be")
+  func longPath() async throws {
+    let long = (0..<6).map { _ in String(repeating: "d", count: 40) }.joined(separator: "/")
+    try await Lodging.inside(long + "/postgres") { lodging in
+      #expect(lodging.directory.utf8.count > 107)
+      let lease = try await lodging.server.acquire()
+      #expect(try await answer(lease.url, "select 1") == "1")
+      try await lease.release()
+    }
+  }
+
+  @Test("A path with spaces, quotes and letters of any script")
+  func oddPath() async throws {
+    try await Lodging.inside("my \"own\" pröject's/postgres") { lodging in
+      let lease = try await lodging.server.acquire()
+      #expect(try await answer(lease.url, "select 1") == "1")
+      try await lease.release()
+    }
+  }
+
+  @Test("A project that is moved while its server runs finds that server again")
+  func moved() async throws {
+    try await Lodging.inside("before/postgres") { lodging in
+      let lease = try await lodging.server.acquire()
+      let pid = try #require(lease.postmasterPID)
+      #expect(rename(lodging.project.path("before"), lodging.project.path("after")) == 0)
+      let moved = EmbeddedPostgres(
+        directory: lodging.project.path("after/postgres"), settings: ["fsync": "off"], logger: Lodging.silent)
+      let again = try await moved.acquire()
+      #expect(again.postmasterPID == pid)
+      #expect(try await answer(again.url, "select 1") == "1")
+      try await again.release()
+      #expect(isAlive(pid), "the first lease is still held")
+      try await lease.release()
+      let last = try await moved.acquire()
+      try await last.release()
+      #expect(!isAlive(pid))
+    }
+  }
+
+  @Test("An initdb that was interrupted is begun anew")
+  func interrupted() async throws {
+    try await Lodging.inside { lodging in
+      try lodging.project.write(".sluice/postgres/data.unfinished/PG_VERSION", "15\n")
+      let lease = try await lodging.server.acquire()
+      #expect(try await answer(lease.url, "select 1") == "1")
+      try await lease.release()
+      #expect(!lodging.project.exists(".sluice/postgres/data.unfinished"))
+    }
+  }
+
+  @Test("A run folder that somebody else could have made is refused")
+  func foreignRunFolder() async throws {
+    try await Lodging.inside { lodging in
+      let run = try ServerFolders(directory: lodging.directory).run
+      #expect(symlink(lodging.project.directory, run) == 0)
+      defer { unlink(run) }
+      await #expect { try await lodging.server.acquire() } throws: { error in
+        (error as? EmbeddedPostgresError)?.kind == .folder
+      }
+    }
+  }
+
+  @Test("Without PostgreSQL the error says how to get it")
+  func notInstalled() async throws {
+    try await TestProject.withProject { project in
+      let server = EmbeddedPostgres(
+        directory: project.path("postgres"), environment: ["SLUICE_POSTGRES_BIN": project.directory], logger: Lodging.silent)
+      await #expect { try await server.acquire() } throws: { error in
+        (error as? EmbeddedPostgresError)?.kind == .noBinaries
+      }
+    }
+  }
+
+  @Test("A setting that PostgreSQL refuses is told with PostgreSQL's own reason")
+  func badSetting() async throws {
+    try await TestProject.withProject { project in
+      let server = EmbeddedPostgres(
+        directory: project.path("postgres"), settings: ["fsync": "off", "shared_buffers": "many"], logger: Lodging.silent)
+      await #expect { try await server.acquire() } throws: { error in
+        let failure = error as? EmbeddedPostgresError
+        return failure?.kind == .startFailed && failure?.message.contains("shared_buffers") == true
+      }
+    }
+  }
+}
