@@ -1,0 +1,37 @@
+/// The jobs of one run and what each waits for: written to the queue in one transaction.
+package struct RunPlan: Sendable, Equatable {
+  package struct Job: Sendable, Equatable {
+    package var kind: String
+    /// `ingest`, `curate` or `load`.
+    package var stage: String
+    /// What a person calls it: `shop.orders`, `orders`, `warehouse`.
+    package var label: String
+    package var payload: String
+    /// Positions in ``RunPlan/jobs`` of the jobs that must be done first.
+    package var after: [Int]
+    package var maximumAttempts: Int
+
+    package init(
+      kind: String, stage: String, label: String, payload: String, after: [Int] = [], maximumAttempts: Int = 8
+    ) {
+      self.kind = kind
+      self.stage = stage
+      self.label = label
+      self.payload = payload
+      self.after = after
+      self.maximumAttempts = maximumAttempts
+    }
+  }
+
+  package var pipeline: String
+  /// Jobs of the run itself: ingest and curate.
+  package var jobs: [Job]
+  /// One run of its own for each target; `after` counts in ``jobs``.
+  package var loads: [Job]
+
+  package init(pipeline: String, jobs: [Job], loads: [Job]) {
+    self.pipeline = pipeline
+    self.jobs = jobs
+    self.loads = loads
+  }
+}
