@@ -1,0 +1,99 @@
+import Postgres
+
+/// One numbered change of the schema `sluice`, as it stands in `migrations/sql`.
+package struct Migration: Sendable {
+  package var number: Int
+  package var name: String
+  /// Whether workers that do not know it can no longer work.
+  package var isBreaking: Bool
+  package var sql: String
+
+  /// - Precondition: the first line is `--! compatible` or `--! breaking`: which of them is never left open.
+  init(number: Int, name: String, bytes: [UInt8]) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let first = text.prefix { $0 != "\n" }
+    precondition(
+      first == "--! compatible" || first == "--! breaking", "migration \(number) must begin with --! compatible or --! breaking")
+    self.number = number
+    self.name = name
+    self.isBreaking = first == "--! breaking"
+    self.sql = text
+  }
+
+  /// Every migration that this binary knows, in order.
+  package static let all: [Migration] = [
+    Migration(number: 1, name: "jobs", bytes: PackageResources.m0001_jobs_sql),
+    Migration(number: 2, name: "catalog", bytes: PackageResources.m0002_catalog_sql),
+  ]
+}
+
+/// Brings a control database's schema up to what this binary knows.
+package struct Migrator: Sendable {
+  /// Any number will do as long as every version of the engine takes the same one.
+  private static let lockKey: Int64 = 7_351_904_227
+
+  private let migrations: [Migration]
+
+  package init(migrations: [Migration] = Migration.all) { self.migrations = migrations }
+
+  /// Applies what is missing, each in a transaction of its own, while holding a session advisory lock, so that any
+  /// number of processes may call this at once.
+  ///
+  /// - Returns: The migrations that this call applied.
+  /// - Throws: ``SchemaError`` when the database's schema is newer than this binary can work with.
+  package func migrate(_ connection: PostgresConnection) async throws -> [Migration] {
+    if try await isCurrent(connection) { return [] }
+    _ = try await connection.query("select pg_advisory_lock($1)", [.int(Self.lockKey)])
+    do {
+      let applied = try await applyMissing(connection)
+      _ = try await connection.query("select pg_advisory_unlock($1)", [.int(Self.lockKey)])
+      return applied
+    } catch {
+      // The lock goes with the session in the worst case; the first error is the one to tell.
+      _ = try? await connection.query("select pg_advisory_unlock($1)", [.int(Self.lockKey)])
+      throw error
+    }
+  }
+
+  /// Refuses a schema that a newer engine has changed in a way this one cannot live with.
+  package func verify(_ session: some PostgresSession) async throws {
+    let known = migrations.last?.number ?? 0
+    let newer = try await session.query(
+      "select number, name from sluice.migration where number > $1 and breaking order by number limit 1", [.int(Int64(known))])
+    if let row = newer.first {
+      throw SchemaError(number: Int(try row.int("number")), name: try row.string("name"), known: known)
+    }
+  }
+
+  private func isCurrent(_ connection: PostgresConnection) async throws -> Bool {
+    let present = try await connection.query("select to_regclass('sluice.migration') is not null as present", [])
+    guard try present.first?.bool("present") == true else { return false }
+    try await verify(connection)
+    let newest = try await connection.query("select coalesce(max(number), 0) as number from sluice.migration", [])
+    let known = Int64(migrations.last?.number ?? 0)
+    return try newest.first.map { try $0.int("number") >= known } ?? false
+  }
+
+  private func applyMissing(_ connection: PostgresConnection) async throws -> [Migration] {
+    try await connection.execute(
+      """
+      create schema if not exists sluice;
+      create table if not exists sluice.migration (
+        number integer primary key, name text not null, breaking boolean not null, applied_at timestamptz not null);
+      """)
+    try await verify(connection)
+    let rows = try await connection.query("select number from sluice.migration", [])
+    let present = Set(try rows.map { Int(try $0.int("number")) })
+    var applied: [Migration] = []
+    for migration in migrations where !present.contains(migration.number) {
+      try await connection.transaction { transaction in
+        try await transaction.execute(migration.sql)
+        _ = try await transaction.query(
+          "insert into sluice.migration values ($1, $2, $3, now())",
+          [.int(Int64(migration.number)), .text(migration.name), .bool(migration.isBreaking)])
+      }
+      applied.append(migration)
+    }
+    return applied
+  }
+}

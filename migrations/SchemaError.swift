@@ -1,0 +1,16 @@
+import JobModel
+
+/// The database's schema is newer than this engine can work with.
+package struct SchemaError: Failure, Equatable {
+  package var number: Int
+  package var name: String
+  /// The newest migration that this engine knows.
+  package var known: Int
+
+  package var code: String { "schema_too_new" }
+  package var message: String {
+    "the database has the breaking migration \(number) (\(name)); this engine knows migrations up to \(known)"
+  }
+  package var hint: String? { "start a newer engine against this database, or this one against its own" }
+  package var isTransient: Bool { false }
+}
