@@ -1,0 +1,129 @@
+import JobModel
+import Logging
+import Postgres
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One attempt of a job, in the hands of its handler: what it is, where it resumes, and the fenced ways to write.
+///
+/// Every write says `(job, epoch)` and throws ``LeaseLost`` once another attempt owns the job; the handler then stops.
+package final class JobAttempt: Sendable {
+  package let claim: Claim
+  package let store: JobStore
+  package let logger: Logger
+
+  private struct State {
+    var progress = JobProgress()
+    var movements = 0
+    var yieldRequested = false
+    var isEnded = false
+  }
+  private let state = Mutex(State())
+
+  package init(claim: Claim, store: JobStore, logger: Logger) {
+    self.claim = claim
+    self.store = store
+    var logger = logger
+    logger[metadataKey: "job_id"] = "\(claim.jobID)"
+    logger[metadataKey: "epoch"] = "\(claim.epoch)"
+    logger[metadataKey: "kind"] = "\(claim.kind)"
+    self.logger = logger
+  }
+
+  package var jobID: JobID { claim.jobID }
+  package var runID: RunID? { claim.runID }
+  package var epoch: Int64 { claim.epoch }
+  package var ticket: Int64 { claim.ticket }
+  package var attempt: Int { claim.attempt }
+  package var pipeline: String { claim.pipeline }
+  package var payload: String { claim.payload }
+  package var mark: JobMark? { claim.mark }
+
+  /// Whether the worker drains: finish the chunk, checkpoint, then `throw JobYield()`.
+  package var shouldYield: Bool { state.withLock { $0.yieldRequested } }
+  package func requestYield() { state.withLock { $0.yieldRequested = true } }
+
+  /// Whether the job was completed by ``complete(_:)``.
+  package var isEnded: Bool { state.withLock { $0.isEnded } }
+
+  /// Commits results together with the checkpoint that describes them, in one transaction fenced by (job, epoch).
+  ///
+  /// - Throws: ``LeaseLost``, or what `also` throws; nothing is written then.
+  package func checkpoint(
+    format: CheckpointFormat, state: String, _ also: @Sendable (PostgresTransaction) async throws -> Void = { _ in }
+  ) async throws {
+    let holder = claim.holder
+    try await store.database.transaction { transaction in
+      try await store.checkpoint(holder, JobMark(format: format, state: state), in: transaction)
+      try await also(transaction)
+    }
+    moved()
+  }
+
+  /// Commits the last results and ends the job as done, in one transaction fenced by (job, epoch).
+  ///
+  /// - Throws: ``LeaseLost``, or what `also` throws; the job goes on as before then.
+  package func complete(_ also: @Sendable (PostgresTransaction) async throws -> Void = { _ in }) async throws {
+    let holder = claim.holder
+    let progress = progressJSON
+    try await store.database.transaction { transaction in
+      let ended = try await store.complete([holder], detail: progress, in: transaction)
+      guard ended.contains(holder.jobID) else { throw LeaseLost(holder) }
+      try await also(transaction)
+    }
+    state.withLock { $0.isEnded = true }
+  }
+
+  /// Says how far the attempt is. Cheap, at any time; shown while it runs and kept when it ends. Counts as a sign of life.
+  package func progress(_ progress: JobProgress) {
+    state.withLock {
+      if progress.bytes != $0.progress.bytes || progress.rows != $0.progress.rows || progress.units != $0.progress.units {
+        $0.movements += 1
+      }
+      $0.progress = progress
+    }
+  }
+
+  package var currentProgress: JobProgress { state.withLock { $0.progress } }
+
+  /// Grows whenever bytes, rows or a checkpoint moved: an attempt where it stands still has hung.
+  package var movements: Int { state.withLock { $0.movements } }
+  private func moved() { state.withLock { $0.movements += 1 } }
+
+  package var progressJSON: String { currentProgress.json }
+
+  /// Keeps a line with the job, for `sluice logs`. A failure to keep it is logged and stops nothing.
+  package func log(_ level: Logger.Level, _ message: String) async {
+    do { try await store.log(claim.holder, level: level.rawValue, message: message) } catch {
+      logger.warning("a job's log line was not kept", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// Tries to take an exclusive permit that ends with this attempt.
+  package func acquirePermit(_ key: String) async throws -> Bool {
+    try await store.acquirePermit(key, for: claim.holder)
+  }
+
+  /// Ends the process with SIGKILL here when a test armed this point.
+  package func killPoint(_ point: KillPoint) { ArmedKillPoint.shared?.pass(point) }
+}
+
+/// The handler stops at a checkpoint because the worker drains; not charged.
+package struct JobYield: Error, Equatable { package init() {} }
+
+/// The handler wants to be called again later; not charged.
+package struct JobSnooze: Error, Equatable {
+  package var delay: Duration
+  package init(_ delay: Duration) { self.delay = delay }
+}
+
+/// What does the work of one kind of job.
+package protocol JobHandler: Sendable {
+  /// Does the job and ends it with ``JobAttempt/complete(_:)``.
+  ///
+  /// Throws ``JobYield``, ``JobSnooze``, or a ``Failure``: a transient one is tried again, a terminal one ends the job.
+  func run(_ attempt: JobAttempt) async throws
+}

@@ -1,0 +1,112 @@
+import JobModel
+import Postgres
+
+extension JobStore {
+  /// What a worker process says of itself when it starts.
+  package struct WorkerBirth: Sendable {
+    package var release: Int64
+    package var host: String
+    package var pid: Int32
+    package var engine: String
+    package var slots: Int
+
+    package init(release: Int64, host: String, pid: Int32, engine: String, slots: Int) {
+      self.release = release
+      self.host = host
+      self.pid = pid
+      self.engine = engine
+      self.slots = slots
+    }
+  }
+
+  /// Registers one process start and returns its identity, with a first beat.
+  ///
+  /// - Parameter session: The worker's own session; its advisory lock tells the reaper of a crash at once.
+  /// - Source: `worker_register.sql`, `worker_session_lock.sql`.
+  package func registerWorker(
+    _ birth: WorkerBirth, lease: Duration, on session: some PostgresSession
+  ) async throws -> Int64 {
+    let rows = try await session.query(
+      Statement.workerRegister,
+      [
+        .int(birth.release), .text(birth.host), .int(Int64(birth.pid)), .text(birth.engine), .int(Int64(birth.slots)),
+        .double(lease.inSeconds), .bool(true),
+      ])
+    let worker = try rows.only.int("worker_id")
+    try await takeSessionLock(worker: worker, on: session)
+    return worker
+  }
+
+  /// Takes a worker's session lock, again after its session was lost.
+  package func takeSessionLock(worker: Int64, on session: some PostgresSession) async throws {
+    try await session.query(Statement.workerSessionLock, [.int(worker)])
+  }
+
+  /// Renews a worker's lease. Returns false when the worker is revoked: its jobs belong to others.
+  ///
+  /// - Source: `worker_beat.sql`.
+  package func beat(worker: Int64, lease: Duration, draining: Bool, on session: some PostgresSession) async throws -> Bool {
+    try await session.query(
+      Statement.workerBeat, [.int(worker), .double(lease.inSeconds), .bool(draining)]
+    ).count == 1
+  }
+
+  /// Says goodbye.
+  package func workerLeaves(_ worker: Int64) async throws {
+    try await database.query(Statement.workerLeave, [.int(worker)])
+  }
+
+  /// Writes how far running attempts are. Harmless when lost.
+  package func writeProgress(_ states: [(holder: LeaseHolder, json: String)]) async throws {
+    guard !states.isEmpty else { return }
+    try await database.query(
+      Statement.progressWrite,
+      [
+        .ints(states.map(\.holder.jobID.rawValue)), .ints(states.map(\.holder.epoch)), .texts(states.map(\.json)),
+      ])
+  }
+
+  package func log(_ holder: LeaseHolder, level: String, message: String) async throws {
+    try await database.query(
+      Statement.jobLogWrite, [.int(holder.jobID.rawValue), .int(holder.epoch), .text(level), .text(message)])
+  }
+}
+
+extension JobStore {
+  /// A worker without its session lock, and the database's time when that was seen.
+  package struct Suspect: Sendable, Equatable {
+    package var worker: Int64
+    package var seenAt: String
+  }
+
+  /// Workers whose session is gone; each may still beat on another connection.
+  package func suspects(on session: some PostgresSession) async throws -> [Suspect] {
+    try await session.query(Statement.beatSuspects, []).map {
+      Suspect(worker: try $0.int("worker_id"), seenAt: try $0.string("seen_at"))
+    }
+  }
+
+  /// Revokes a suspect that has not beaten since it was seen. Returns whether it was revoked.
+  package func revoke(_ suspect: Suspect, on session: some PostgresSession) async throws -> Bool {
+    try await session.query(Statement.beatRevoke, [.int(suspect.worker), .text(suspect.seenAt)]).count == 1
+  }
+
+  /// Revokes workers whose lease has run out.
+  package func expireBeats(on session: some PostgresSession, now: String? = nil) async throws -> [Int64] {
+    try await session.query(Statement.beatExpire, [.optional(now)]).map { try $0.int("worker_id") }
+  }
+
+  /// Takes back up to `limit` leases of revoked workers. Returns the jobs, and whether each ended dead.
+  package func reapLeases(
+    limit: Int = 1000, on session: some PostgresSession, now: String? = nil
+  ) async throws -> [(job: JobID, isDead: Bool)] {
+    try await session.query(Statement.leaseReap, [.int(Int64(limit)), .optional(now)]).map {
+      (JobID(try $0.int("job_id")), try $0.bool("is_dead"))
+    }
+  }
+
+  /// Moves up to `limit` jobs whose time has come to ready. Returns how many.
+  package func promoteDue(limit: Int = 1000, on session: some PostgresSession, now: String? = nil) async throws -> Int {
+    try await session.query(Statement.jobPromoteDue, [.int(Int64(limit)), .optional(now)]).affectedRows
+  }
+}

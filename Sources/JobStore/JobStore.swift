@@ -1,0 +1,73 @@
+import JobModel
+import Postgres
+
+/// The durable queue: the only place where SQL about jobs, runs, workers and releases is run.
+///
+/// Every statement stands in a file of its own under `sql/`, with its locks and indexes in its header. A call that ends
+/// or changes a leased job says `(job, epoch)` and does nothing when the pair no longer holds.
+package struct JobStore: Sendable {
+  package let database: PostgresPool
+
+  package init(database: PostgresPool) { self.database = database }
+}
+
+/// A job of which this process holds the lease.
+package struct Claim: Sendable {
+  package var jobID: JobID
+  package var runID: RunID?
+  package var releaseID: Int64?
+  /// The fencing number of every write of this attempt: one higher at each claim of the job.
+  package var epoch: Int64
+  /// The fencing number of loads: higher at every claim of any job.
+  package var ticket: Int64
+  /// From 1; yields are not counted.
+  package var attempt: Int
+  package var maximumAttempts: Int
+  package var kind: String
+  package var label: String
+  package var pipeline: String
+  package var stage: String
+  package var payload: String
+  /// The run's own time, in ISO 8601; what the SQL sees as `_run_at`.
+  package var runAt: String?
+  package var mark: JobMark?
+
+  package var holder: LeaseHolder { LeaseHolder(jobID: jobID, epoch: epoch) }
+}
+
+/// The pair that fences: a write that says it is refused once the lease has moved on.
+package struct LeaseHolder: Sendable, Hashable {
+  package var jobID: JobID
+  package var epoch: Int64
+
+  package init(jobID: JobID, epoch: Int64) {
+    self.jobID = jobID
+    self.epoch = epoch
+  }
+}
+
+/// A checkpoint: what a job has finished.
+package struct JobMark: Sendable, Equatable {
+  package var format: CheckpointFormat
+  /// JSON.
+  package var state: String
+
+  package init(format: CheckpointFormat, state: String) {
+    self.format = format
+    self.state = state
+  }
+}
+
+/// The lease moved on: another attempt has the job, or will. The attempt must stop and write nothing more.
+package struct LeaseLost: Failure, Equatable {
+  package var jobID: JobID
+  package var epoch: Int64
+  package init(_ holder: LeaseHolder) {
+    jobID = holder.jobID
+    epoch = holder.epoch
+  }
+  package var code: String { "lease_lost" }
+  package var message: String { "job \(jobID) is no longer leased with epoch \(epoch)" }
+  package var hint: String? { nil }
+  package var isTransient: Bool { true }
+}
