@@ -1,0 +1,144 @@
+import FoundationEssentials
+import JobModel
+import JobStore
+import Postgres
+
+extension Catalog {
+  /// Commits a snapshot with its files and what it took from raw, in the transaction that completes its job.
+  ///
+  /// - Returns: The snapshot's number.
+  /// - Source: `snapshot_lock.sql`, `snapshot_insert.sql`, `data_file_insert.sql`, `consumed_insert.sql`.
+  @discardableResult
+  package func commit(_ snapshot: NewSnapshot, in session: some PostgresSession) async throws -> Int64 {
+    try await session.query(Statement.snapshotLock, [.text(snapshot.pipeline), .text(snapshot.dataset)])
+    let encoder = JSONEncoder()
+    let columns = String(decoding: try encoder.encode(snapshot.columns), as: UTF8.self)
+    let key = String(decoding: try encoder.encode(snapshot.key), as: UTF8.self)
+    let rows = try await session.query(
+      Statement.snapshotInsert,
+      [
+        .text(snapshot.id), .text(snapshot.pipeline), .text(snapshot.dataset), .int(snapshot.runID.rawValue),
+        .int(snapshot.jobID.rawValue), .bool(snapshot.isFull), .json(columns), .json(key),
+        .optional(snapshot.cursorField), .int(snapshot.counts.rowsIn), .int(snapshot.counts.rowsOut),
+        .optional(snapshot.counts.filtered), .int(snapshot.counts.deduplicated), .int(snapshot.counts.quarantined),
+        .optional(snapshot.quarantineKey), .bool(snapshot.quarantineKeysReadable), .optional(snapshot.previousID),
+      ])
+    try await insertFiles(snapshot, in: session)
+    try await consume(
+      snapshot.taken, pipeline: snapshot.pipeline, dataset: snapshot.dataset, snapshot: snapshot.id, in: session)
+    return try rows.only.int("number")
+  }
+
+  /// Notes that a dataset has taken raw which brought no new version of it: there was no new object.
+  package func consume(
+    _ taken: [DueRaw], pipeline: String, dataset: String, snapshot: String?, in session: some PostgresSession
+  ) async throws {
+    let streams = taken.flatMap { due in
+      due.runs.map { (due.stream, $0.id, true) } + due.superseded.map { (due.stream, $0, false) }
+    }
+    guard !streams.isEmpty else { return }
+    try await session.query(
+      Statement.consumedInsert,
+      [
+        .text(pipeline), .text(dataset), .optional(snapshot), .texts(streams.map(\.0.source)),
+        .texts(streams.map(\.0.stream)), .ints(streams.map(\.1.rawValue)),
+        .texts(streams.map { $0.2 ? "true" : "false" }),
+      ])
+  }
+
+  private func insertFiles(_ snapshot: NewSnapshot, in session: some PostgresSession) async throws {
+    let files = snapshot.files
+    guard !files.isEmpty else { return }
+    try await session.query(
+      Statement.dataFileInsert,
+      [
+        .text(snapshot.id), .ints(files.map { Int64($0.chunk) }), .texts(files.map(\.key)),
+        .texts(files.map(\.partition)), .ints(files.map(\.rows)), .ints(files.map(\.bytes)),
+        .texts(files.map(\.sha256)),
+      ])
+  }
+
+  /// The snapshots of a dataset from a number on, oldest first, with their files.
+  ///
+  /// - Parameters:
+  ///   - pipeline: nil: of all pipelines.
+  ///   - dataset: nil: all datasets.
+  ///   - run: nil: of any run.
+  package func snapshots(
+    pipeline: String?, dataset: String?, from number: Int64 = 0, run: RunID? = nil
+  ) async throws -> [Snapshot] {
+    let rows = try await database.query(
+      Statement.snapshotList, [.optional(pipeline), .optional(dataset), .int(number), .optional(run?.rawValue)])
+    var snapshots = try rows.map(Snapshot.init(row:))
+    guard !snapshots.isEmpty else { return [] }
+    let fileRows = try await database.query(Statement.dataFileList, [.texts(snapshots.map(\.id))])
+    var files: [String: [DataFile]] = [:]
+    for row in fileRows {
+      files[try row.string("snapshot_id"), default: []].append(
+        DataFile(
+          chunk: Int(try row.int("chunk")), key: try row.string("key"), partition: try row.string("partition"),
+          rows: try row.int("rows"), bytes: try row.int("bytes"), sha256: try row.string("sha256")))
+    }
+    for index in snapshots.indices { snapshots[index].files = files[snapshots[index].id] ?? [] }
+    return snapshots
+  }
+
+  /// What a reader of a dataset sees: the newest full snapshot and everything added since, or all of an incremental one.
+  package func visibleSnapshots(pipeline: String, dataset: String) async throws -> [Snapshot] {
+    let all = try await snapshots(pipeline: pipeline, dataset: dataset)
+    let start = all.lastIndex(where: \.isFull) ?? all.startIndex
+    return Array(all[start...])
+  }
+}
+
+/// What a target's ledger confirmed of one snapshot and table.
+package struct LoadRecord: Sendable, Equatable {
+  package enum Status: String, Sendable { case loaded, superseded }
+  package var snapshotID: String
+  package var target: String
+  package var table: String
+  package var status: Status
+  package var rows: Int64
+  package var inserted: Int64
+  package var updated: Int64
+  package var deleted: Int64
+
+  package init(
+    snapshotID: String, target: String, table: String, status: Status, rows: Int64, inserted: Int64, updated: Int64,
+    deleted: Int64
+  ) {
+    self.snapshotID = snapshotID
+    self.target = target
+    self.table = table
+    self.status = status
+    self.rows = rows
+    self.inserted = inserted
+    self.updated = updated
+    self.deleted = deleted
+  }
+}
+
+extension Catalog {
+  /// Notes what a target's ledger confirmed; saying it again changes nothing.
+  package func recordLoad(
+    _ load: LoadRecord, ticket: Int64, run: RunID?, in session: some PostgresSession
+  ) async throws {
+    try await session.query(
+      Statement.loadedRecord,
+      [
+        .text(load.snapshotID), .text(load.target), .text(load.table), .text(load.status.rawValue), .int(load.rows),
+        .int(load.inserted), .int(load.updated), .int(load.deleted), .int(ticket), .optional(run?.rawValue),
+      ])
+  }
+
+  /// What targets confirmed of the snapshots that a run made.
+  package func loads(ofRun run: RunID) async throws -> [LoadRecord] {
+    try await database.query(Statement.loadedList, [.int(run.rawValue)]).map { row in
+      LoadRecord(
+        snapshotID: try row.string("snapshot_id"), target: try row.string("target"),
+        table: try row.string("table_name"), status: try row.string("status") == "loaded" ? .loaded : .superseded,
+        rows: try row.int("rows"), inserted: try row.int("inserted"), updated: try row.int("updated"),
+        deleted: try row.int("deleted"))
+    }
+  }
+}

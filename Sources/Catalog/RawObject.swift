@@ -1,0 +1,138 @@
+import JobModel
+import JobStore
+import Postgres
+
+/// One object of the raw zone: bytes as received, and what is known of them.
+package struct RawObject: Sendable, Equatable {
+  package var id: Int64
+  package var runID: RunID
+  package var jobID: JobID
+  package var stream: StreamID
+  package var sequence: Int
+  package var key: String
+  package var bytes: Int64
+  /// Lower-case hexadecimal.
+  package var sha256: String
+  /// The file's path or the page's URL, without secrets.
+  package var request: String
+  package var contentType: String?
+  package var records: Int64?
+  /// Why it is kept and never curated; nil for a good one.
+  package var broken: String?
+}
+
+/// A raw object that is about to be recorded.
+package struct NewRawObject: Sendable {
+  package var sequence: Int
+  package var key: String
+  package var bytes: Int64
+  package var sha256: String
+  package var request: String
+  package var contentType: String?
+  /// Of a file: its size and hash, by which the next run knows it.
+  package var originBytes: Int64?
+  package var originSHA256: String?
+  package var records: Int64?
+  package var broken: String?
+
+  package init(
+    sequence: Int, key: String, bytes: Int64, sha256: String, request: String, contentType: String? = nil,
+    originBytes: Int64? = nil, originSHA256: String? = nil, records: Int64? = nil, broken: String? = nil
+  ) {
+    self.sequence = sequence
+    self.key = key
+    self.bytes = bytes
+    self.sha256 = sha256
+    self.request = request
+    self.contentType = contentType
+    self.originBytes = originBytes
+    self.originSHA256 = originSHA256
+    self.records = records
+    self.broken = broken
+  }
+}
+
+/// A file that an earlier run took.
+package struct SeenFile: Sendable, Hashable {
+  package var path: String
+  package var bytes: Int64
+  package var sha256: String
+  package init(path: String, bytes: Int64, sha256: String) {
+    self.path = path
+    self.bytes = bytes
+    self.sha256 = sha256
+  }
+}
+
+extension Catalog {
+  /// Records an object in the transaction of the checkpoint that covers it. Returns its number.
+  @discardableResult
+  package func record(
+    _ object: NewRawObject, of stream: StreamID, by attempt: JobAttempt, in session: some PostgresSession
+  ) async throws -> Int64 {
+    guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    let values: [PostgresValue] = [.int(run.rawValue), .int(attempt.jobID.rawValue), .int(attempt.epoch)]
+    let rows = try await session.query(
+      Statement.rawObjectInsert,
+      values + stream.values + [
+        .int(Int64(object.sequence)), .text(object.key), .int(object.bytes), .text(object.sha256),
+        .text(object.request), .optional(object.contentType), .optional(object.originBytes),
+        .optional(object.originSHA256), .optional(object.broken), .optional(object.records),
+      ])
+    return try rows.only.int("object_id")
+  }
+
+  /// What a job has recorded so far, in order: the ground that its checkpoint stands on.
+  package func objects(ofJob job: JobID, run: RunID) async throws -> [RawObject] {
+    try await database.query(Statement.rawObjectOfJob, [.int(job.rawValue), .int(run.rawValue)])
+      .map(RawObject.init(row:))
+  }
+
+  package func objects(ofRun run: RunID) async throws -> [RawObject] {
+    try await database.query(Statement.rawObjectOfRun, [.int(run.rawValue)]).map(RawObject.init(row:))
+  }
+
+  /// Everything whole that a stream has brought up to and with a run, oldest first: what `current.STREAM` is made of.
+  package func history(of stream: StreamID, upTo run: RunID) async throws -> [RawObject] {
+    try await database.query(Statement.rawObjectOfStream, stream.values + [.int(run.rawValue)])
+      .map(RawObject.init(row:))
+  }
+
+  /// Notes how many records objects hold, once they have been read.
+  package func noteRecords(_ counts: [(object: Int64, records: Int64)], in session: some PostgresSession) async throws {
+    guard !counts.isEmpty else { return }
+    try await session.query(
+      Statement.rawObjectRecords, [.ints(counts.map(\.object)), .ints(counts.map(\.records))])
+  }
+
+  /// The files of a stream that finished runs took, and those that `run` itself has.
+  package func seenFiles(of stream: StreamID, run: RunID) async throws -> Set<SeenFile> {
+    let rows = try await database.query(Statement.seenFiles, stream.values + [.int(run.rawValue)])
+    return Set(
+      try rows.compactMap { row in
+        guard let bytes = try row.optionalInt("origin_bytes"), let hash = try row.optionalString("origin_sha256") else {
+          return nil
+        }
+        return SeenFile(path: try row.string("request"), bytes: bytes, sha256: hash)
+      })
+  }
+
+  /// Says that a stream's ingest of a run is done, so that its objects are due; in the completing transaction.
+  package func seal(_ stream: StreamID, run: RunID, read: String, in session: some PostgresSession) async throws {
+    let values: [PostgresValue] = [.int(run.rawValue)]
+    try await session.query(Statement.streamSeal, values + stream.values + [.text(read)])
+  }
+}
+
+extension RawObject {
+  init(row: PostgresRow) throws {
+    self.init(
+      id: try row.int("object_id"), runID: RunID(try row.int("run_id")), jobID: JobID(try row.int("job_id")),
+      stream: StreamID(
+        pipeline: try row.string("pipeline"), source: try row.string("source"), stream: try row.string("stream")),
+      sequence: Int(try row.int("sequence")), key: try row.string("key"), bytes: try row.int("bytes"),
+      sha256: try row.string("sha256"), request: try row.string("request"),
+      contentType: try row.optionalString("content_type"), records: try row.optionalInt("records"),
+      broken: try row.optionalString("broken"))
+  }
+}

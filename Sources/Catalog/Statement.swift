@@ -1,0 +1,41 @@
+import JobStore
+import Postgres
+
+/// The statements under `sql/`, each by its file's name.
+enum Statement {
+  static let consumedInsert = SQLStatement("consumed_insert", PackageResources.consumed_insert_sql)
+  static let cursorAdvance = SQLStatement("cursor_advance", PackageResources.cursor_advance_sql)
+  static let cursorCurrent = SQLStatement("cursor_current", PackageResources.cursor_current_sql)
+  static let dataFileInsert = SQLStatement("data_file_insert", PackageResources.data_file_insert_sql)
+  static let dataFileList = SQLStatement("data_file_list", PackageResources.data_file_list_sql)
+  static let dueObjects = SQLStatement("due_objects", PackageResources.due_objects_sql)
+  static let dueRuns = SQLStatement("due_runs", PackageResources.due_runs_sql)
+  static let installation = SQLStatement("installation", PackageResources.installation_sql)
+  static let loadedList = SQLStatement("loaded_list", PackageResources.loaded_list_sql)
+  static let loadedRecord = SQLStatement("loaded_record", PackageResources.loaded_record_sql)
+  static let rawDue = SQLStatement("raw_due", PackageResources.raw_due_sql)
+  static let rawObjectInsert = SQLStatement("raw_object_insert", PackageResources.raw_object_insert_sql)
+  static let rawObjectOfJob = SQLStatement("raw_object_of_job", PackageResources.raw_object_of_job_sql)
+  static let rawObjectOfRun = SQLStatement("raw_object_of_run", PackageResources.raw_object_of_run_sql)
+  static let rawObjectOfStream = SQLStatement("raw_object_of_stream", PackageResources.raw_object_of_stream_sql)
+  static let rawObjectRecords = SQLStatement("raw_object_records", PackageResources.raw_object_records_sql)
+  static let runSkip = SQLStatement("run_skip", PackageResources.run_skip_sql)
+  static let runTotals = SQLStatement("run_totals", PackageResources.run_totals_sql)
+  static let seenFiles = SQLStatement("seen_files", PackageResources.seen_files_sql)
+  static let snapshotInsert = SQLStatement("snapshot_insert", PackageResources.snapshot_insert_sql)
+  static let snapshotList = SQLStatement("snapshot_list", PackageResources.snapshot_list_sql)
+  static let snapshotLock = SQLStatement("snapshot_lock", PackageResources.snapshot_lock_sql)
+  static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
+  static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
+  static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
+
+  static let all = [
+    consumedInsert, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns, installation,
+    loadedList, loadedRecord, rawDue, rawObjectInsert, rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
+    rawObjectRecords, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock, streamFieldRecord,
+    streamFields, streamSeal,
+  ]
+}
+
+/// Every statement of the catalog, for the test that prepares each against the migrated schema.
+package var catalogStatements: [SQLStatement] { Statement.all }
