@@ -1,0 +1,98 @@
+/// Where raw and curated objects live: named byte strings that are written whole or not at all.
+///
+/// An object becomes visible at once and complete, with its bytes on stable storage; a writer that dies leaves nothing
+/// behind that a reader could see. Only the catalog says which objects exist for a pipeline.
+package protocol ObjectStore: Sendable {
+  /// Writes an object from chunks of any size, hashing it on the way. Memory is bounded by one chunk and one buffer.
+  ///
+  /// - Throws: ``ObjectStoreError`` `object_exists` where the condition is `.absent` and the key is taken, `disk_full`,
+  ///   or what `chunks` throws; nothing is visible then.
+  @discardableResult
+  func put(
+    _ key: ObjectKey, condition: PutCondition, from chunks: some AsyncSequence<[UInt8], any Error>
+  ) async throws -> StoredObject
+
+  /// Takes a finished local file in as an object, hashing it; the file is gone from its old place afterwards.
+  ///
+  /// For the outputs of the SQL engine. Fastest on the same filesystem, where nothing is copied.
+  @discardableResult
+  func adopt(file path: String, as key: ObjectKey, condition: PutCondition) async throws -> StoredObject
+
+  /// Reads an object, or the bytes of `range` (counted from 0, cut at the object's end), as they are asked for.
+  ///
+  /// - Throws: While iterating: ``ObjectStoreError`` `object_missing`.
+  func get(_ key: ObjectKey, range: Range<Int64>?) -> AsyncThrowingStream<[UInt8], any Error>
+
+  /// Every object whose key begins with `prefix`, sorted by the bytes of the key. Hashes are not known.
+  func list(prefix: String) async throws -> [ObjectInfo]
+
+  /// nil where there is no such object.
+  func info(_ key: ObjectKey) async throws -> ObjectInfo?
+
+  /// Removes an object; none of that key is no error.
+  func delete(_ key: ObjectKey) async throws
+
+  /// What the SQL engine can open: a path or a URL; nil where it can open none.
+  func localPath(_ key: ObjectKey) -> String?
+}
+
+extension ObjectStore {
+  /// Takes a finished local file in under a key that nobody has used.
+  @discardableResult
+  package func adopt(file path: String, as key: ObjectKey) async throws -> StoredObject {
+    try await adopt(file: path, as: key, condition: .absent)
+  }
+
+  /// Reads a whole object as it is asked for.
+  package func get(_ key: ObjectKey) -> AsyncThrowingStream<[UInt8], any Error> { get(key, range: nil) }
+
+  /// Writes a small object that is in memory already.
+  @discardableResult
+  package func put(
+    _ key: ObjectKey, condition: PutCondition, bytes: [UInt8]
+  ) async throws -> StoredObject {
+    let chunks = AsyncThrowingStream<[UInt8], any Error> { continuation in
+      continuation.yield(bytes)
+      continuation.finish()
+    }
+    return try await put(key, condition: condition, from: chunks)
+  }
+}
+
+package enum PutCondition: Sendable {
+  /// Replaces an object of the same key.
+  case always
+  /// Refuses where the key is taken: what is written once stays as it is.
+  case absent
+}
+
+/// An object that was just written.
+package struct StoredObject: Sendable, Equatable {
+  package var key: ObjectKey
+  package var bytes: Int64
+  /// Lower-case hexadecimal.
+  package var sha256: String
+
+  package init(key: ObjectKey, bytes: Int64, sha256: String) {
+    self.key = key
+    self.bytes = bytes
+    self.sha256 = sha256
+  }
+}
+
+/// What the store itself knows of an object.
+package struct ObjectInfo: Sendable, Equatable {
+  package var key: ObjectKey
+  package var bytes: Int64
+  /// nil where the store keeps none: the catalog does.
+  package var sha256: String?
+  /// Seconds since 1970.
+  package var modifiedAt: Int64
+
+  package init(key: ObjectKey, bytes: Int64, sha256: String? = nil, modifiedAt: Int64) {
+    self.key = key
+    self.bytes = bytes
+    self.sha256 = sha256
+    self.modifiedAt = modifiedAt
+  }
+}
