@@ -1,0 +1,156 @@
+/// One dataset: what it is made from, and the contract its rows must keep.
+package struct CurateStep: Sendable, Equatable {
+  /// The dataset's name.
+  package var name: String
+  package var from: [StreamReference]
+  /// Path of a file with one SELECT, relative to the project directory; nil: the one stream as it is.
+  package var sqlPath: String?
+  package var columns: [ContractColumn]
+  package var drift: DriftPolicy
+  package var badRows: BadRowsPolicy
+  package var checks: [DatasetCheck]
+  package var partitionBy: [Partition]
+  package var files: FileLayout
+  package var place: Place
+
+  package init(
+    name: String, from: [StreamReference], sqlPath: String? = nil, columns: [ContractColumn] = [],
+    drift: DriftPolicy = DriftPolicy(), badRows: BadRowsPolicy = BadRowsPolicy(), checks: [DatasetCheck] = [],
+    partitionBy: [Partition] = [], files: FileLayout = FileLayout(), place: Place = .unknown
+  ) {
+    self.name = name
+    self.from = from
+    self.sqlPath = sqlPath
+    self.columns = columns
+    self.drift = drift
+    self.badRows = badRows
+    self.checks = checks
+    self.partitionBy = partitionBy
+    self.files = files
+    self.place = place
+  }
+}
+
+package struct StreamReference: Sendable, Hashable, CustomStringConvertible {
+  package var source: String
+  package var stream: String
+  package init(source: String, stream: String) {
+    self.source = source
+    self.stream = stream
+  }
+  package var description: String { "\(source).\(stream)" }
+}
+
+package struct ContractColumn: Sendable, Equatable {
+  package var name: String
+  package var type: ColumnType
+  package var required: Bool
+  /// Inclusive bounds, as written; compared in the column's type.
+  package var min: String?
+  package var max: String?
+  package var oneOf: [String]
+  package var pattern: String?
+  /// For `timestamptz` from text without an offset.
+  package var sourceTimezone: String?
+  package var mask: Mask?
+  package var place: Place
+
+  package init(
+    name: String, type: ColumnType, required: Bool = false, min: String? = nil, max: String? = nil,
+    oneOf: [String] = [],
+    pattern: String? = nil, sourceTimezone: String? = nil, mask: Mask? = nil, place: Place = .unknown
+  ) {
+    self.name = name
+    self.type = type
+    self.required = required
+    self.min = min
+    self.max = max
+    self.oneOf = oneOf
+    self.pattern = pattern
+    self.sourceTimezone = sourceTimezone
+    self.mask = mask
+    self.place = place
+  }
+}
+
+package struct Mask: Sendable, Equatable {
+  package enum Kind: String, Sendable { case sha256 }
+  package var kind: Kind
+  package var salt: ValueTemplate?
+  package init(kind: Kind, salt: ValueTemplate? = nil) {
+    self.kind = kind
+    self.salt = salt
+  }
+}
+
+package struct DriftPolicy: Sendable, Equatable {
+  package enum NewColumn: String, Sendable {
+    case keepInRaw = "keep_in_raw"
+    case fail
+  }
+  package enum MissingColumn: String, Sendable { case event, fail }
+  package enum TypeChange: String, Sendable { case quarantine, fail }
+  package var newColumn: NewColumn
+  package var missingColumn: MissingColumn
+  package var typeChange: TypeChange
+  package init(
+    newColumn: NewColumn = .keepInRaw, missingColumn: MissingColumn = .event, typeChange: TypeChange = .quarantine
+  ) {
+    self.newColumn = newColumn
+    self.missingColumn = missingColumn
+    self.typeChange = typeChange
+  }
+}
+
+package struct BadRowsPolicy: Sendable, Equatable {
+  /// Share of the rows read, 0...1; nil: no limit.
+  package var stopOver: Double?
+  package init(stopOver: Double? = nil) { self.stopOver = stopOver }
+}
+
+package struct DatasetCheck: Sendable, Equatable {
+  package enum Rule: Sendable, Equatable {
+    case unique([String])
+    /// Allowed relative change of the row count against the snapshot before, such as -0.2...0.5.
+    case rowsChange(ClosedRange<Double>)
+    case sql(String, expect: String)
+  }
+  package enum Severity: String, Sendable { case fail, warn }
+  package var rule: Rule
+  package var severity: Severity
+  package var place: Place
+  package init(rule: Rule, severity: Severity = .fail, place: Place = .unknown) {
+    self.rule = rule
+    self.severity = severity
+    self.place = place
+  }
+}
+
+package struct Partition: Sendable, Equatable {
+  package enum Transform: String, Sendable { case value, day, month, year }
+  package var transform: Transform
+  package var column: String
+  package init(transform: Transform, column: String) {
+    self.transform = transform
+    self.column = column
+  }
+}
+
+package struct FileLayout: Sendable, Equatable {
+  package var targetBytes: Int
+  package var sort: [String]
+  package init(targetBytes: Int = 256 * 1_000_000, sort: [String] = []) {
+    self.targetBytes = targetBytes
+    self.sort = sort
+  }
+}
+
+/// A SQL type of the contract, normalised to lower case: `text`, `bigint`, `integer`, `smallint`, `double`, `real`,
+/// `boolean`, `decimal(p,s)`, `date`, `time`, `timestamp`, `timestamptz`, `uuid`, `json`, `bytea`.
+package struct ColumnType: Sendable, Hashable, CustomStringConvertible {
+  package var name: String
+  package init(_ name: String) { self.name = name }
+  package var description: String { name }
+
+  package static let text = ColumnType("text")
+}

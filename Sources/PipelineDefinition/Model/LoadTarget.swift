@@ -1,0 +1,71 @@
+/// A database that datasets are loaded into.
+package struct LoadTarget: Sendable, Equatable {
+  package var name: String
+  package var kind: Kind
+  package var tables: [LoadTable]
+  package var place: Place
+
+  package enum Kind: Sendable, Equatable { case postgres(url: ValueTemplate) }
+
+  package init(name: String, kind: Kind, tables: [LoadTable], place: Place = .unknown) {
+    self.name = name
+    self.kind = kind
+    self.tables = tables
+    self.place = place
+  }
+}
+
+package struct LoadTable: Sendable, Equatable {
+  package enum Mode: String, Sendable { case append, replace, merge }
+  package struct Deletes: Sendable, Equatable {
+    package enum Kind: String, Sendable { case soft, hard }
+    package var kind: Kind
+    /// Share of the target's live rows, 0...1; over it nothing is deleted and the load fails. nil: no limit.
+    package var stopOver: Double?
+    package init(kind: Kind, stopOver: Double? = nil) {
+      self.kind = kind
+      self.stopOver = stopOver
+    }
+  }
+
+  package static let defaultSchema = "public"
+
+  /// The schema of the target's table; ``defaultSchema`` where none was written.
+  package var schema: String
+  package var table: String
+  package var from: String
+  package var mode: Mode
+  package var key: [String]
+  package var deletes: Deletes?
+  package var place: Place
+
+  package init(
+    schema: String, table: String, from: String, mode: Mode, key: [String] = [], deletes: Deletes? = nil,
+    place: Place = .unknown
+  ) {
+    self.schema = schema
+    self.table = table
+    self.from = from
+    self.mode = mode
+    self.key = key
+    self.deletes = deletes
+    self.place = place
+  }
+}
+
+/// Who is told of what.
+package struct NotifyRule: Sendable, Equatable {
+  package enum Channel: Sendable, Equatable {
+    case webhook(ValueTemplate)
+    /// The event arrives as JSON on standard input.
+    case command([ValueTemplate])
+  }
+  package var when: [String]
+  package var channel: Channel
+  package var place: Place
+  package init(when: [String], channel: Channel, place: Place = .unknown) {
+    self.when = when
+    self.channel = channel
+    self.place = place
+  }
+}

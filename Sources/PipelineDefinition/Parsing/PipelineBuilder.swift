@@ -1,0 +1,76 @@
+/// Makes a ``Pipeline`` of a document and says what in it does not fit together.
+///
+/// Works on documents with errors too: what ``ShapeValidator`` has refused is left out, so that one mistake gives one
+/// diagnostic and hides no other. Names are looked up in the document, not in what could be built of it.
+struct PipelineBuilder {
+  let definition: YAMLNode
+  var diagnostics: [Diagnostic] = []
+  /// What could be built of the streams, by `source.stream`.
+  var streams: [StreamReference: Stream] = [:]
+  /// What could be built of the datasets, by name.
+  var datasets: [String: CurateStep] = [:]
+
+  init(definition: YAMLNode) { self.definition = definition }
+
+  mutating func pipeline() -> Pipeline? {
+    checkName()
+    let sources = sources()
+    let curate = curateSteps()
+    let load = loadTargets()
+    guard let name = definition.text("pipeline") else { return nil }
+    return Pipeline(
+      name: name, was: definition.text("was"), owner: definition.text("owner"),
+      onDeploy: definition.choice("on_deploy") ?? .finish, priority: definition.integer("priority") ?? 0,
+      sources: sources, raw: RawZone(location: definition["raw"]?.location("to")), curate: curate, load: load,
+      notify: notifyRules(), place: definition.entry("pipeline")?.place ?? definition.place)
+  }
+
+  private mutating func checkName() {
+    guard let node = definition["pipeline"], let name = node.text else { return }
+    let stem = Place.stem(of: node.place.file)
+    guard name != stem else { return }
+    add(
+      "pipeline_name", at: node.place, "the pipeline \"\(name)\" is in the file \(node.place.file)",
+      "write pipeline: \(stem), or rename the file to \(name).yaml")
+  }
+
+  private func notifyRules() -> [NotifyRule] {
+    (definition["notify"]?.elements ?? []).compactMap { node in
+      let channel: NotifyRule.Channel
+      if let url = node.template("webhook", in: .environment) {
+        channel = .webhook(url)
+      } else if let command = node["command"] {
+        channel = .command(command.elements.compactMap { $0.template(in: .environment) })
+      } else {
+        return nil
+      }
+      return NotifyRule(when: node.texts("when"), channel: channel, place: node.place)
+    }
+  }
+}
+
+extension PipelineBuilder {
+  mutating func add(_ code: String, at place: Place, _ message: String, _ suggestion: String?) {
+    diagnostics.append(Diagnostic(code: code, place: place, message: message, suggestion: suggestion))
+  }
+
+  mutating func warn(_ code: String, at place: Place, _ message: String, _ suggestion: String?) {
+    diagnostics.append(Diagnostic(.warning, code: code, place: place, message: message, suggestion: suggestion))
+  }
+
+  mutating func later(at place: Place, _ message: String, _ suggestion: String?) {
+    diagnostics.append(
+      Diagnostic(.notSupportedYet, code: "not_supported_yet", place: place, message: message, suggestion: suggestion))
+  }
+
+  /// Every stream of the document, those that cannot be built included.
+  var streamNames: [StreamReference] {
+    (definition["sources"]?.entries ?? []).flatMap { source in
+      (source.value["streams"]?.entries ?? []).map { StreamReference(source: source.key, stream: $0.key) }
+    }
+  }
+
+  static func didYouMean(_ word: String, among candidates: [String], else fallback: String? = nil) -> String? {
+    Spelling.nearest(to: word, in: candidates).map { "did you mean \"\($0)\"?" } ?? fallback
+  }
+}

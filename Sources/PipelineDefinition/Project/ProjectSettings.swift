@@ -1,0 +1,44 @@
+/// What `sluice.yaml` says; every key is optional, so the defaults serve without the file.
+package struct ProjectSettings: Sendable, Equatable {
+  package struct Limits: Sendable, Equatable {
+    /// Of the SQL engine's child process.
+    package var memoryBytes: Int
+    /// Of the SQL engine; nil: as many as the machine has processors.
+    package var threads: Int?
+    /// Jobs that one worker works on at a time.
+    package var slots: Int
+    /// Of the SQL engine's spill files; nil: what the disk has.
+    package var temporaryBytes: Int?
+
+    package init(memoryBytes: Int = 1_000_000_000, threads: Int? = nil, slots: Int = 2, temporaryBytes: Int? = nil) {
+      self.memoryBytes = memoryBytes
+      self.threads = threads
+      self.slots = slots
+      self.temporaryBytes = temporaryBytes
+    }
+  }
+
+  package static let defaultStorage = "file:.sluice/storage"
+
+  /// Tells installations apart that load into the same target.
+  package var installation: String
+  /// The control database; nil: `SLUICE_DATABASE_URL`, else the embedded server.
+  package var databaseURL: ValueTemplate?
+  /// Where raw and curated objects go; a relative path is relative to the project directory.
+  package var storage: ValueTemplate
+  package var limits: Limits
+  /// Relative to the project directory, or absolute.
+  package var secretsDirectory: String
+
+  package init(
+    installation: String = "default", databaseURL: ValueTemplate? = nil,
+    storage: ValueTemplate = ValueTemplate(literal: ProjectSettings.defaultStorage), limits: Limits = Limits(),
+    secretsDirectory: String = "secrets"
+  ) {
+    self.installation = installation
+    self.databaseURL = databaseURL
+    self.storage = storage
+    self.limits = limits
+    self.secretsDirectory = secretsDirectory
+  }
+}

@@ -1,0 +1,83 @@
+extension PipelineSchema {
+  static let dataset = ObjectShape([
+    .required(
+      "from", .written([.text(.stream), .list(.text(.stream))]), "The streams it is made from", example: "shop.orders"),
+    .key(
+      "sql", .text(.projectPath), "A file with one SELECT", default: "the stream as it is", example: "sql/orders.sql"),
+    .key(
+      "columns", .map(names: .field, .written([.text(.columnType), .object(column)])),
+      "The contract: what breaks it goes to quarantine", example: "{order_id: {type: bigint, required: true}}"),
+    .key("drift", .object(drift), "What changes of the source's form do"),
+    .key("bad_rows", .object(badRows), "Where rows go that break the contract, and how many may"),
+    .key("checks", .list(check), "What must hold for the snapshot"),
+    .key("partition_by", .object(partitions), "How files are divided", example: "{month: ordered_at}"),
+    .key("files", .object(fileLayout), "How large files are and how their rows are sorted"),
+    .key(
+      "engine", .choice([Choice("duckdb"), .later("spark", "use duckdb")]), "What runs the SELECT", default: "duckdb"),
+  ])
+
+  static let column = ObjectShape([
+    .required("type", .text(.columnType), "Its type", example: "bigint"),
+    .key("required", .boolean, "Whether null breaks the contract", default: "false"),
+    .key("min", .scalar, "The least value"),
+    .key("max", .scalar, "The greatest value"),
+    .key("one_of", .list(.scalar), "The only values", example: "[CHF, EUR]"),
+    .key("pattern", .text(.text), "A regular expression that the text matches", example: "\"^[A-Z]{3}$\""),
+    .key(
+      "source_timezone", .text(.timeZone), "timestamptz: the zone of times without an offset", example: "Europe/Zurich"),
+    .key("mask", .oneOf("sha256"), "Keep only the hash"),
+    .key("salt", .text(.template(.none)), "What is hashed along", example: "\"secret:pii/salt\""),
+    .later("references", .anything, "A key of another dataset", instead: "use a check with sql"),
+  ])
+
+  static let drift = ObjectShape([
+    .key("new_column", .oneOf("keep_in_raw", "fail"), "A field that was not there before", default: "keep_in_raw"),
+    .key("missing_column", .oneOf("event", "fail"), "A field that is gone", default: "event"),
+    .key("type_change", .oneOf("quarantine", "fail"), "A value that no longer has the type", default: "quarantine"),
+  ])
+
+  static let badRows = ObjectShape([
+    .key("to", .oneOf("quarantine"), "Where they go", default: "quarantine"),
+    .key("stop_over", .text(.share), "The part of the rows over which the run fails", default: "no limit"),
+  ])
+
+  static let check = Shape.variants(
+    VariantShape(
+      "check",
+      [
+        .init(
+          "unique",
+          ObjectShape([.required("unique", .names, "Columns without doubles", example: "[order_id]"), severity])),
+        .init(
+          "rows",
+          ObjectShape([
+            .required(
+              "rows",
+              .object(
+                ObjectShape([
+                  .required(
+                    "change_from_last_run", .text(.change), "Allowed change of the row count", example: "\"-20%..+50%\""
+                  )
+                ])), "How many rows", example: "{change_from_last_run: \"-20%..+50%\"}"), severity,
+          ])),
+        .init(
+          "sql",
+          ObjectShape([
+            .required("sql", .text(.text), "A SELECT of one value", example: "\"select count(*) from orders\""),
+            .required("expect", .scalar, "The value", example: "0"), severity,
+          ])),
+      ]))
+
+  private static let severity = KeyShape.key(
+    "severity", .oneOf("fail", "warn"), "Whether the run fails", default: "fail")
+
+  static let partitions = ObjectShape(
+    [("year", "year"), ("month", "month"), ("day", "day"), ("value", "value")].map { name, unit in
+      .key(name, .written([.text(.field), .names]), "By the \(unit) of a column, or of several")
+    })
+
+  static let fileLayout = ObjectShape([
+    .key("target", .text(.byteCount), "Size of a file", default: "256MB"),
+    .key("sort", .names, "Order of the rows in a file", example: "[customer_id]"),
+  ])
+}

@@ -1,0 +1,27 @@
+/// The format of `sluice.yaml`, in the same terms as ``PipelineSchema``.
+enum ProjectSchema {
+  static let settings = ObjectShape([
+    .key(
+      "installation", .text(.pipelineName), "Tells installations apart that load into one target", default: "default"),
+    .key(
+      "database", .text(.template(.none)), "URL of the control database",
+      default: "`SLUICE_DATABASE_URL`, else an embedded server", example: "\"secret:control\""),
+    .key("storage", .text(.location), "Where raw and curated objects go", default: "file:.sluice/storage"),
+    .key("limits", .object(limits), "What the work may take"),
+    .key(
+      "secrets",
+      .object(
+        ObjectShape([
+          .key("directory", .text(.text), "Where the files of secrets are", default: "secrets")
+        ])), "Where secrets are found that are not in the environment"),
+    .later("launcher", .anything, "What starts workers", instead: "remove it: workers are local processes"),
+    .later("budget", .anything, "What the work may cost", instead: "remove it for now"),
+  ])
+
+  static let limits = ObjectShape([
+    .key("memory", .text(.byteCount), "Of the SQL engine", default: "1GB"),
+    .key("threads", .integer(1...1024), "Of the SQL engine", default: "the processors"),
+    .key("slots", .integer(1...256), "Jobs of one worker at a time", default: "2"),
+    .key("temp", .text(.byteCount), "Of the SQL engine's spill files", default: "no limit"),
+  ])
+}
