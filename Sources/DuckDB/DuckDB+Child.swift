@@ -1,0 +1,97 @@
+import FoundationEssentials
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// Starting, limiting and ending the child.
+extension DuckDB {
+  /// Starts DuckDB so that the kernel kills it when this process dies.
+  ///
+  /// `setpriv` sets the parent-death signal and becomes DuckDB. The signal is bound to the thread that starts the
+  /// child; Subprocess starts every child from one thread that lives as long as the process. The environment is
+  /// not handed down: it may hold secrets, and SQL can read it.
+  func launch<Errors: ErrorOutputProtocol, T: Sendable>(
+    _ place: DuckDBPlace, stopsAtError: Bool, error: Errors,
+    _ body: @escaping @Sendable (Execution<CustomWriteInput, SequenceOutput, Errors>) async throws -> T
+  ) async throws -> ExecutionResult<T, SequenceOutput, Errors> {
+    _ = Self.brokenPipesAreErrors
+    var options = PlatformOptions()
+    options.processGroupID = 0
+    options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))]
+    let arguments =
+      ["--pdeathsig", "KILL", "--", executable, "-no-init", "-batch", "-jsonlines"]
+      + (stopsAtError ? ["-bail"] : []) + [place.database ?? ":memory:"]
+    do {
+      return try await Subprocess.run(
+        .name("setpriv"), arguments: Arguments(arguments),
+        environment: .custom(["PATH": "/usr/bin:/bin", "HOME": place.directory, "LANG": "C.UTF-8", "TZ": "UTC"]),
+        workingDirectory: FilePath(place.directory), platformOptions: options, input: .inputWriter, output: .sequence,
+        error: error
+      ) { execution in
+        do {
+          return try await body(execution)
+        } catch {
+          try? execution.send(signal: .kill, toProcessGroup: true)
+          throw error
+        }
+      }
+    } catch let error as SubprocessError where error.code == .executableNotFound || error.code == .spawnFailed {
+      throw DuckDBError(
+        .missing, "DuckDB could not be started through setpriv", hint: "run \"sluice doctor\"", detail: "\(error)")
+    }
+  }
+
+  /// Writes the whole script; a child that ended early tells why by its other pipes.
+  func feed(_ text: String, to writer: StandardInputWriter) async {
+    _ = try? await writer.write(text)
+    try? await writer.finish()
+  }
+
+  /// The head of every script: limits first, then what may be opened, then nothing may be changed any more.
+  func settingsScript(_ place: DuckDBPlace, _ limits: DuckDBLimits) -> String {
+    var lines = [
+      "set memory_limit = '\(limits.memoryBytes / 1000)KB'",
+      "set threads = \(limits.threads)",
+      "set temp_directory = \(sqlLiteral(place.directory + "/spill"))",
+      "set max_temp_directory_size = '\(limits.temporaryBytes / 1000)KB'",
+      "set preserve_insertion_order = \(place.keepsInsertionOrder)",
+      "set autoinstall_known_extensions = false",
+      "set autoload_known_extensions = false",
+      "set enable_progress_bar = false",
+      "set TimeZone = 'UTC'",
+    ]
+    if let extensionDirectory { lines.append("set extension_directory = \(sqlLiteral(extensionDirectory))") }
+    lines += place.extensions.map { "load \(sqlIdentifier($0))" }
+    if let directories = place.directories {
+      lines.append("set allowed_directories = \(sqlList([place.directory] + directories))")
+      lines.append("set allowed_paths = \(sqlList(place.files))")
+      lines.append("set enable_external_access = false")
+    }
+    lines.append("set lock_configuration = true")
+    return lines.map { $0 + ";" }.joined(separator: "\n")
+  }
+
+  /// Runs `body`; when it is not done in time, cancels it, which kills the child.
+  func withTimeLimit<T: Sendable>(_ limit: Duration, _ body: @escaping @Sendable () async throws -> T) async throws -> T
+  {
+    try await withThrowingTaskGroup(of: T?.self) { group in
+      group.addTask { try await body() }
+      group.addTask {
+        try await clock.sleep(for: limit)
+        return nil
+      }
+      defer { group.cancelAll() }
+      guard let first = try await group.next(), let result = first else {
+        throw DuckDBError(
+          .timeLimit, "the SQL was not done after \(limit.components.seconds) seconds",
+          hint: "raise limits.time, or split the batch")
+      }
+      return result
+    }
+  }
+
+  /// Writing to a child that has ended must be an error here, not the end of this process.
+  private static let brokenPipesAreErrors: Void = {
+    _ = signal(SIGPIPE, SIG_IGN)
+  }()
+}

@@ -1,0 +1,82 @@
+import Subprocess
+
+/// The DuckDB command line, run as a child process under limits of its own.
+///
+/// A child that runs out of memory, hangs or crashes never takes this process along; a child never outlives
+/// this process: it is started with a parent-death signal, in a process group of its own.
+package struct DuckDB: Sendable {
+  package let executable: String
+  /// Where extensions lie as `v1.5.5/linux_amd64/NAME.duckdb_extension`; nothing is ever downloaded.
+  package let extensionDirectory: String?
+
+  let clock: any Clock<Duration>
+
+  package init(
+    executable: String, extensionDirectory: String? = nil, clock: any Clock<Duration> = ContinuousClock()
+  ) {
+    self.executable = executable
+    self.extensionDirectory = extensionDirectory
+    self.clock = clock
+  }
+
+  /// Runs `body` with a child that waits for statements.
+  ///
+  /// The child is killed when `body` throws, when the task is cancelled and when `limits.time` is over.
+  ///
+  /// - Throws: ``DuckDBError``, or what `body` throws.
+  package func withSession<T: Sendable>(
+    in place: DuckDBPlace, limits: DuckDBLimits, _ body: @escaping @Sendable (DuckDBSession) async throws -> T
+  ) async throws -> T {
+    let settings = settingsScript(place, limits)
+    return try await withTimeLimit(limits.time) {
+      let outcome = try await launch(place, stopsAtError: false, error: .combinedWithOutput) { execution in
+        let session = DuckDBSession(
+          writer: execution.standardInputWriter, output: execution.standardOutput, limits: limits,
+          directory: place.directory)
+        try await session.run(settings)
+        return try await body(session)
+      }
+      return outcome.closureResult
+    }
+  }
+
+  /// Runs statements for their effect.
+  package func run(_ script: String, in place: DuckDBPlace, limits: DuckDBLimits) async throws {
+    try await withSession(in: place, limits: limits) { session in try await session.run(script) }
+  }
+
+  /// Runs one SELECT; for results that fit in memory.
+  package func query(_ sql: String, in place: DuckDBPlace, limits: DuckDBLimits) async throws -> DuckDBTable {
+    try await withSession(in: place, limits: limits) { session in try await session.table(sql) }
+  }
+
+  /// Runs a script whose standard output is data, such as `copy (…) to '/dev/stdout' (format postgres_binary)`.
+  ///
+  /// `body` reads the bytes as they come; the child waits while nobody reads. The sequence ends only when the
+  /// whole script succeeded: a child that failed or was killed half-way makes it throw instead. What `body`
+  /// leaves unread is dropped.
+  ///
+  /// - Throws: ``DuckDBError``, or what `body` throws.
+  package func withStream<T: Sendable>(
+    of script: String, in place: DuckDBPlace, limits: DuckDBLimits,
+    _ body: @escaping @Sendable (DuckDBBytes) async throws -> T
+  ) async throws -> T {
+    var opened = place
+    opened.files += ["/dev/stdout", "/dev/stderr"]
+    let finish = "copy (select '\(DuckDBBytes.success)') to '/dev/stderr' (format csv, header false);"
+    let text = settingsScript(opened, limits) + "\n" + script + "\n;\n" + finish + "\n"
+    return try await withTimeLimit(limits.time) {
+      let outcome = try await launch(place, stopsAtError: true, error: .sequence) { execution in
+        async let feeding: Void = feed(text, to: execution.standardInputWriter)
+        let bytes = DuckDBBytes(execution.standardOutput, execution.standardError) { told in
+          DuckDBError.parse(told, limits: limits, directory: place.directory)
+        }
+        let result = try await body(bytes)
+        try? execution.send(signal: .kill, toProcessGroup: true)
+        await feeding
+        return result
+      }
+      return outcome.closureResult
+    }
+  }
+}
