@@ -1,0 +1,83 @@
+import Catalog
+import JobModel
+import ObjectStore
+
+/// A kind of source: knows how to bring the bytes of one stream, from the beginning or from a checkpoint.
+package protocol Connector: Sendable {
+  /// The shape of the state that its pulls leave.
+  static var checkpointFormat: CheckpointFormat { get }
+
+  /// Starts a pull, or goes on with one.
+  ///
+  /// - Parameter state: What ``PulledStep/state`` was at the last checkpoint; nil at the start.
+  /// - Throws: A ``StageFailure`` that names the stream where the definition cannot be carried out here.
+  func pull(from state: String?, in context: PullContext) async throws -> any Pull
+}
+
+/// One stream being pulled: a step is a page, a body or a file.
+package protocol Pull {
+  /// Brings the next object into the raw zone and says what to commit with it; nil when all is there.
+  ///
+  /// - Throws: A ``StageFailure`` naming stream, request and page, or `JobYield` and `JobSnooze`; nothing was left behind.
+  mutating func next() async throws -> PulledStep?
+
+  /// The stream's new cursor once ``next()`` has said nil; nil: it stays as it is.
+  var newCursor: String? { get }
+
+  /// What a person should know of this pull although it succeeded, such as "no file matches stock/*.csv".
+  var remark: String? { get }
+}
+
+/// What is to be committed in one transaction.
+package struct PulledStep: Sendable {
+  /// The object's manifest row; nil where the source had nothing to keep.
+  package var object: NewRawObject?
+  /// The checkpoint that covers it, in JSON.
+  package var state: String
+  /// The object is kept, and the job fails with this.
+  package var fault: StageFailure?
+}
+
+/// What a pull works with.
+package struct PullContext: Sendable {
+  /// How errors and notes call the stream: `billing.invoices`.
+  package var label: String
+  package var store: any ObjectStore
+  package var keys: RawKeys
+  package var report: @Sendable (JobProgress) -> Void
+  /// Whether the worker drains; asked during waits.
+  package var shouldYield: @Sendable () -> Bool
+
+  package init(
+    label: String, store: any ObjectStore, keys: RawKeys, report: @escaping @Sendable (JobProgress) -> Void = { _ in },
+    shouldYield: @escaping @Sendable () -> Bool = { false }
+  ) {
+    self.label = label
+    self.store = store
+    self.keys = keys
+    self.report = report
+    self.shouldYield = shouldYield
+  }
+}
+
+/// The keys of one attempt's raw objects: `raw/PIPELINE/SOURCE/STREAM/RUN/JOB-EPOCH-SEQUENCE.EXTENSION`.
+///
+/// Job and epoch make them unique, so that an attempt that lost its lease can never touch another's object.
+package struct RawKeys: Sendable {
+  package var stream: StreamID
+  package var run: RunID
+  package var job: JobID
+  package var epoch: Int64
+
+  package init(stream: StreamID, run: RunID, job: JobID, epoch: Int64) {
+    self.stream = stream
+    self.run = run
+    self.job = job
+    self.epoch = epoch
+  }
+
+  package func key(sequence: Int, extension suffix: String) throws -> ObjectKey {
+    try ObjectKey(
+      "raw/\(stream.pipeline)/\(stream.source)/\(stream.stream)/\(run)/\(job)-\(epoch)-\(sequence).\(suffix)")
+  }
+}

@@ -1,0 +1,105 @@
+import AsyncHTTPClient
+import JobModel
+import PipelineDefinition
+import Records
+
+/// Pulls a stream over HTTP, page by page: each page one raw object, a checkpoint after each.
+///
+/// A body streams through whatever its size; one that breaks off is asked for again whole.
+package struct HTTPConnector: Connector {
+  package static let checkpointFormat = CheckpointFormat("ingest.http", 1)
+
+  private let source: HTTPSource
+  private let stream: PipelineDefinition.Stream
+  private let resolver: ValueResolver
+  private let storedCursor: String?
+  private let client: HTTPClient
+  private let timing: PullTiming
+
+  /// - Parameters:
+  ///   - resolver: With the run's placeholders; `cursor` is added here.
+  ///   - storedCursor: The stream's cursor as the catalog has it.
+  package init(
+    source: HTTPSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, storedCursor: String?,
+    client: HTTPClient, timing: PullTiming
+  ) {
+    self.source = source
+    self.stream = stream
+    self.resolver = resolver
+    self.storedCursor = storedCursor
+    self.client = client
+    self.timing = timing
+  }
+
+  package func pull(from text: String?, in context: PullContext) async throws -> any Pull {
+    guard let request = stream.request else {
+      throw StageFailure(
+        code: "stream_request", message: "\(context.label): the stream of an http source has no request",
+        hint: "write get: /path", at: "\(stream.place)")
+    }
+    let paginator = Paginator(pagination: request.paginate)
+    try refuse(paginator, label: context.label)
+    var state = try start(text, paginator: paginator, label: context.label)
+    let cursor = state.cursor ?? ""
+    state.cursor = cursor
+    let filled = try StreamRequest(
+      request, of: source, resolver: resolver.adding(["cursor": cursor]), label: context.label)
+    return HTTPPull(
+      stream: stream,
+      exchange: HTTPExchange(
+        client: client, request: filled, accept: Self.accept(stream.records), label: context.label),
+      paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
+      interval: source.requestsPerSecond.map { .seconds(1) / $0 }, storedCursor: storedCursor, state: state)
+  }
+
+  private func start(_ text: String?, paginator: Paginator, label: String) throws -> HTTPPullState {
+    if let text {
+      do { return try HTTPPullState(json: text) } catch {
+        throw StageFailure(
+          code: "checkpoint_unreadable", message: "\(label): the checkpoint \(Self.checkpointFormat) cannot be read",
+          hint: "start the run anew: `sluice runs retry --from ingest`")
+      }
+    }
+    var state = HTTPPullState()
+    state.next = paginator.start
+    state.cursor = try stream.cursor.map { try CursorProgress.begin($0, stored: storedCursor, label: label) }
+    return state
+  }
+
+  private func refuse(_ paginator: Paginator, label: String) throws {
+    let needsDocument = !paginator.valuePaths.isEmpty
+    if needsDocument, !Self.isJSON(stream.records) {
+      throw StageFailure(
+        code: "not_supported",
+        message: "\(label): the next page is looked for in JSON, and the records are \(stream.records.name)",
+        hint: "use link_header, page or offset", at: "\(stream.place)")
+    }
+    if case .offset = paginator.pagination, stream.records == .bytes {
+      throw StageFailure(
+        code: "not_supported", message: "\(label): an offset counts records, and bytes have none",
+        hint: "use page or link_header", at: "\(stream.place)")
+    }
+    if let cursor = stream.cursor {
+      switch stream.records {
+      case .json, .ndjson: break
+      case .csv, .bytes:
+        throw StageFailure(
+          code: "not_supported",
+          message:
+            "\(label): a cursor (\(cursor.field)) is followed in json and ndjson only, not yet in \(stream.records.name)",
+          hint: "leave out `cursor`: each run then reads everything", at: "\(stream.place)")
+      }
+    }
+  }
+
+  private static func isJSON(_ format: RecordFormat) -> Bool { if case .json = format { true } else { false } }
+
+  private static func accept(_ format: RecordFormat) -> String {
+    switch format {
+    case .json: "application/json, */*;q=0.5"
+    case .ndjson: "application/x-ndjson, */*;q=0.5"
+    case .csv: "text/csv, */*;q=0.5"
+    case .bytes: "*/*"
+    }
+  }
+}

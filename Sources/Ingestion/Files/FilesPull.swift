@@ -1,0 +1,190 @@
+import Catalog
+import FoundationEssentials
+import JobModel
+import JobStore
+import ObjectStore
+import PipelineDefinition
+
+/// The checkpoint `ingest.files/1`: how far a sorted list of files has been taken.
+struct FilesPullState: Sendable, Codable, Equatable {
+  /// The last path that was taken or found to be known; nil: none yet.
+  var after: String?
+  var objects = 0
+  var bytes: Int64 = 0
+  var records: Int64 = 0
+
+  init() {}
+  init(json: String) throws { self = try JSONDecoder().decode(FilesPullState.self, from: Data(json.utf8)) }
+
+  var json: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+}
+
+/// The matching files of one stream, one a step, copied byte for byte.
+struct FilesPull: Pull {
+  /// A file that changes during this many readings is being written, and not finished soon.
+  static let maximumReadings = 5
+
+  let directory: SourceDirectory
+  let match: String
+  /// Those that earlier runs took; empty where every match is read each time.
+  let seen: Set<SeenFile>
+  let format: RecordFormat
+  let timing: PullTiming
+  let context: PullContext
+  /// In the order in which they are taken.
+  let files: [SourceFile]
+  var state: FilesPullState
+
+  private var position = 0
+  private var known = 0
+
+  init(
+    directory: SourceDirectory, match: String, seen: Set<SeenFile>, format: RecordFormat, timing: PullTiming,
+    context: PullContext, files: [SourceFile], state: FilesPullState
+  ) {
+    self.directory = directory
+    self.match = match
+    self.seen = seen
+    self.format = format
+    self.timing = timing
+    self.context = context
+    self.files = files
+    self.state = state
+    sizes = Dictionary(grouping: seen, by: \.path).mapValues { Set($0.map(\.bytes)) }
+  }
+
+  /// Sizes that a path was seen with: only such a file must be hashed before it is known to be new.
+  private let sizes: [String: Set<Int64>]
+
+  var newCursor: String? { nil }
+
+  var remark: String? {
+    guard state.objects == 0 else { return nil }
+    return files.isEmpty
+      ? "\(context.label): no file in \(directory.root) matches \(match)"
+      : "\(context.label): nothing new among \(files.count) files that match \(match)"
+  }
+
+  mutating func next() async throws -> PulledStep? {
+    while position < files.count {
+      let file = files[position]
+      position += 1
+      if let after = state.after, !after.utf8.lexicographicallyPrecedes(file.path.utf8) { continue }
+      if context.shouldYield() { throw JobYield() }
+      if try await isKnown(file) {
+        known += 1
+        continue
+      }
+      guard let object = try await take(file.path) else { continue }
+      state.objects += 1
+      if let broken = object.broken {
+        return PulledStep(object: object, state: try state.json, fault: failure(of: object, broken))
+      }
+      state.after = file.path
+      state.bytes += object.bytes
+      state.records += object.records ?? 0
+      tell(bytes: 0, note: nil)
+      return PulledStep(object: object, state: try state.json, fault: nil)
+    }
+    tell(bytes: 0, note: remark)
+    return nil
+  }
+
+  /// Whether an earlier run took a file of this path, size and hash.
+  private func isKnown(_ file: SourceFile) async throws -> Bool {
+    guard sizes[file.path]?.contains(file.bytes) == true else { return false }
+    let path = directory.root + "/" + file.path
+    do {
+      let (bytes, hash) = try await BlockingIO.run { try FileHash.hash(path) }
+      return seen.contains(SeenFile(path: file.path, bytes: bytes, sha256: hash))
+    } catch is FileReader.Missing {
+      return false
+    }
+  }
+
+  /// Copies a file into the raw zone as it is at one moment; nil where it is gone.
+  private func take(_ path: String) async throws -> NewRawObject? {
+    for reading in 0..<Self.maximumReadings {
+      guard let before = await look(at: path) else { return nil }
+      // A file that changed is given a moment: 0.2 s, 0.4 s, … in which its writer may finish.
+      if reading > 0 { try await timing.sleep(.milliseconds(200 << (reading - 1))) }
+      let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(path, format))
+      do {
+        let compression = Self.compression(path)
+        let monitor = try BodyMonitor(format: format, isCompressed: compression != nil)
+        let stored = try await copy(before, to: key, monitor)
+        let report = monitor.finish()
+        return NewRawObject(
+          sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256, request: path,
+          originBytes: stored.bytes, originSHA256: stored.sha256, records: report.records,
+          broken: try await fault(report, compression, key))
+      } catch is FileReader.Missing { return nil } catch is Changed { continue }
+    }
+    throw StageFailure(
+      code: "source_changes",
+      message: "\(context.label): \(path) changed during each of \(Self.maximumReadings) readings",
+      hint: "let its writer write to another name and rename the finished file", isTransient: true)
+  }
+
+  private struct Changed: Error {}
+
+  private func fault(_ report: BodyReport, _ compression: String?, _ key: ObjectKey) async throws -> String? {
+    if let fault = report.fault { return fault }
+    guard let compression, let path = context.store.localPath(key) else { return nil }
+    return try await CompressedBody.fault(of: path, compression: compression)
+  }
+
+  private func failure(of object: NewRawObject, _ fault: String) -> StageFailure {
+    StageFailure(
+      code: "source_document", message: "\(context.label): \(object.request): \(fault)",
+      hint: "have it delivered again; its bytes are kept as \(object.key)")
+  }
+
+  private func copy(
+    _ before: SourceFile, to key: ObjectKey, _ monitor: BodyMonitor
+  ) async throws -> StoredObject {
+    let reader = FileReader(path: directory.root + "/" + before.path)
+    let base = AsyncThrowingStream { try await BlockingIO.run { try reader.next(256 * 1024) } }
+    let body = MonitoredBody(
+      base: base,
+      onChunk: { [self] chunk in
+        monitor.take(chunk)
+        tell(bytes: monitor.bytes, note: nil, of: before)
+      },
+      onEnd: { [directory] in
+        // One look at the end, off no pool: it waits for nothing but the directory's entry.
+        guard let now = directory.look(at: before.path), now == before, monitor.bytes == before.bytes else {
+          throw Changed()
+        }
+      })
+    return try await context.store.put(key, condition: .absent, from: body)
+  }
+
+  private func look(at path: String) async -> SourceFile? {
+    try? await BlockingIO.run { [directory] in directory.look(at: path) }
+  }
+
+  private func tell(bytes: Int64, note: String?, of file: SourceFile? = nil) {
+    context.report(
+      JobProgress(
+        bytes: state.bytes + bytes, rows: state.records, units: state.objects, totalUnits: files.count - known,
+        note: note ?? file.map { "reading \($0.path)" }))
+  }
+
+  /// Of the format, and of the name's own ending where it is compressed: `csv.gz` of `stock/May 2.csv.gz`.
+  static func fileExtension(_ path: String, _ format: RecordFormat) -> String {
+    let base = format == .bytes ? "bin" : format.name
+    return compression(path).map { "\(base).\($0)" } ?? base
+  }
+
+  /// `gz` or `zst` by the name's ending.
+  static func compression(_ path: String) -> String? {
+    ["gz", "zst"].first { path.lowercased().hasSuffix("." + $0) }
+  }
+}

@@ -1,0 +1,38 @@
+import JobModel
+import PipelineDefinition
+
+/// How a pull tells what went wrong: stream, path and page; no query, for it may hold a secret.
+extension HTTPPull {
+  func atPage(_ url: PageURL) -> String { " (\(url.path), page \(state.page + 1))" }
+
+  func failure(_ code: String, _ message: String, hint: String? = nil) -> StageFailure {
+    StageFailure(code: code, message: "\(context.label): \(message)", hint: hint)
+  }
+
+  /// The failure that ends the job; `tries` is nil where no further one was allowed.
+  func final(_ trouble: HTTPTrouble, _ url: PageURL, tries: Int?) -> StageFailure {
+    var message = trouble.text + atPage(url)
+    if let tries, tries > 1 { message += ", after \(tries) tries" }
+    var hint = "the \(state.page) pages before it are kept; `sluice runs retry` goes on from there"
+    switch trouble {
+    case .status(401, _), .status(403, _):
+      let names = exchange.request.secretNames.map { "\"\($0)\"" }.joined(separator: ", ")
+      hint =
+        names.isEmpty ? "the source wants credentials: write `auth`" : "is the secret \(names) right and still valid?"
+    case .status(404, _), .status(410, _): hint = "check base_url and the stream's path"
+    case .status, .transport, .truncated: if state.page == 0 { hint = "try again when the source is well" }
+    }
+    return failure(trouble.code, message, hint: hint)
+  }
+
+  static func text(_ delay: Duration) -> String {
+    let (seconds, attoseconds) = delay.components
+    let tenths = attoseconds / 100_000_000_000_000_000
+    return seconds >= 10 || tenths == 0 ? "\(seconds) s" : "\(seconds).\(tenths) s"
+  }
+
+  static func fileExtension(_ format: RecordFormat, _ answer: HTTPExchange.Answer) -> String {
+    let name = format == .bytes ? "bin" : format.name
+    return answer.compression.map { "\(name).\($0)" } ?? name
+  }
+}

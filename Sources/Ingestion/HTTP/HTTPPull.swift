@@ -1,0 +1,217 @@
+import AsyncHTTPClient
+import Catalog
+import JobModel
+import JobStore
+import NIOCore
+import NIOHTTP1
+import ObjectStore
+import PipelineDefinition
+import Records
+
+/// The pages of one HTTP stream, one a step. Knows nothing of jobs but what its context says.
+struct HTTPPull: Pull {
+  let stream: PipelineDefinition.Stream
+  let exchange: HTTPExchange
+  let paginator: Paginator
+  let rule: HTTPRetryRule
+  let timing: PullTiming
+  let context: PullContext
+  /// The least time between two requests.
+  let interval: Duration?
+  /// The stream's cursor as the catalog has it.
+  let storedCursor: String?
+
+  var state: HTTPPullState
+  private var lastRequest: Duration?
+  /// Bytes of this attempt, tries that failed included: a sign of life.
+  private var moved: Int64 = 0
+
+  init(
+    stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
+    timing: PullTiming, context: PullContext, interval: Duration?, storedCursor: String?, state: HTTPPullState
+  ) {
+    self.stream = stream
+    self.exchange = exchange
+    self.paginator = paginator
+    self.rule = rule
+    self.timing = timing
+    self.context = context
+    self.interval = interval
+    self.storedCursor = storedCursor
+    self.state = state
+  }
+
+  var newCursor: String? {
+    stream.cursor.flatMap { CursorProgress($0, highest: state.cursorMax).advanced(from: storedCursor) }
+  }
+
+  var remark: String? {
+    guard let cursor = stream.cursor, state.cursorMax == nil, state.records > 0 else { return nil }
+    return "\(context.label): no record has a \(cursor.type) in \(cursor.field), so the cursor stays where it is"
+  }
+
+  mutating func next() async throws -> PulledStep? {
+    guard let place = state.next else { return nil }
+    guard let url = paginator.url(of: place, first: exchange.request.first) else {
+      throw failure("source_link", "the link to page \(state.page + 1) is no URL")
+    }
+    guard url.origin == exchange.request.first.origin || !exchange.request.isAuthenticated else {
+      throw HTTPExchange.elsewhere(exchange.request.first, label: context.label)
+    }
+    let began = timing.now()
+    var tries = 0
+    while true {
+      tries += 1
+      try await keepInterval()
+      do { return try await page(at: place, url) } catch let trouble as HTTPTrouble {
+        let elapsed = timing.now() - began
+        switch rule.decide(trouble, tries: tries, elapsed: elapsed, jitter: timing.jitter()) {
+        case .giveUp: throw final(trouble, url, tries: nil)
+        case .exhausted: throw final(trouble, url, tries: tries)
+        case .wait(let delay, let isAsked):
+          let seconds = Self.text(delay)
+          try await pause(
+            delay, note: isAsked ? "waiting \(seconds) as the source asks" : "waiting \(seconds): \(trouble.text)")
+        }
+      }
+    }
+  }
+
+  /// Brings one page in: the body streams to the raw zone and is watched on the way.
+  private mutating func page(at place: HTTPPullState.Place, _ url: PageURL) async throws -> PulledStep {
+    let answer = try await exchange.send(url, now: timing.wallSeconds())
+    if answer.response.status == .noContent {
+      state.next = nil
+      return PulledStep(object: nil, state: try state.json, fault: nil)
+    }
+    try refuseCompressed(answer)
+    let cursor = stream.cursor.map { CursorProgress($0, highest: state.cursorMax) }
+    let monitor = try BodyMonitor(
+      format: stream.records, values: try paginator.valuePaths.map(JSONPath.init), cursor: cursor,
+      countsLines: paginator.countsRecords, isCompressed: answer.compression != nil)
+    let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(stream.records, answer))
+    let stored = try await store(answer, as: key, monitor)
+    let report = monitor.finish()
+    var object = NewRawObject(
+      sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256,
+      request: exchange.request.shown(answer.url), contentType: answer.contentType, records: report.records)
+    if let fault = try await fault(report, answer, key) {
+      object.broken = fault
+      state.objects += 1
+      return PulledStep(
+        object: object, state: try state.json,
+        fault: failure("source_document", fault + atPage(url), hint: "its bytes are kept as \(key)"))
+    }
+    do { try advance(past: place, answer, report, hash: stored.sha256) } catch {
+      try await context.store.delete(key)
+      throw error
+    }
+    tell(note: nil)
+    return PulledStep(object: object, state: try state.json, fault: nil)
+  }
+
+  private mutating func store(_ answer: HTTPExchange.Answer, as key: ObjectKey, _ monitor: BodyMonitor) async throws
+    -> StoredObject
+  {
+    let announced = answer.announcedBytes
+    let body = MonitoredBody(
+      base: answer.response.body.map { Array($0.readableBytesView) },
+      onChunk: { [context, state, moved] chunk in
+        monitor.take(chunk)
+        context.report(
+          JobProgress(
+            bytes: state.bytes + moved + monitor.bytes, rows: state.records, units: state.page,
+            totalBytes: state.page == 0 ? announced : nil))
+      },
+      onEnd: {
+        guard let announced, monitor.bytes != announced else { return }
+        throw HTTPTrouble.truncated(received: monitor.bytes, announced: announced)
+      })
+    do { return try await context.store.put(key, condition: .absent, from: body) } catch {
+      moved += monitor.bytes
+      try Task.checkCancellation()
+      if error is any Failure || error is HTTPTrouble { throw error }
+      guard let announced, monitor.bytes < announced else { throw HTTPTrouble.transport(HTTPExchange.reason(error)) }
+      throw HTTPTrouble.truncated(received: monitor.bytes, announced: announced)
+    }
+  }
+
+  private func fault(_ report: BodyReport, _ answer: HTTPExchange.Answer, _ key: ObjectKey) async throws -> String? {
+    if let fault = report.fault { return fault }
+    guard let compression = answer.compression, let path = context.store.localPath(key) else { return nil }
+    return try await CompressedBody.fault(of: path, compression: compression)
+  }
+
+  /// Counts a good page and finds the next place.
+  ///
+  /// - Throws: A terminal failure where the source leads in a circle; the state is then as before.
+  private mutating func advance(
+    past place: HTTPPullState.Place, _ answer: HTTPExchange.Answer, _ report: BodyReport, hash: String
+  ) throws {
+    var after = state
+    after.page += 1
+    after.objects += 1
+    after.bytes += report.bytes
+    after.records += report.records ?? 0
+    after.cursorMax = report.cursor?.highest ?? after.cursorMax
+    if place.number != nil, hash == state.lastBody, (report.records ?? report.bytes) > 0 {
+      throw failure(
+        "source_repeats", "the source answered page \(state.page) again as page \(after.page)" + atPage(answer.url),
+        hint: "does it know the parameter of `paginate`?")
+    }
+    after.lastBody = hash
+    do {
+      after.next = try paginator.place(after: place, report: report, links: answer.links, url: answer.url)
+    } catch PaginationFault.noURL {
+      throw failure("source_link", "the link to page \(after.page + 1) is no URL" + atPage(answer.url))
+    }
+    if let link = after.next?.url, let url = PageURL(link) {
+      after.next?.url = exchange.request.withoutSecret(url).text
+    }
+    if let next = after.next, let mark = Paginator.mark(of: next), let earlier = after.remember(mark, page: after.page)
+    {
+      let what = next.token != nil ? "token" : "link"
+      throw failure(
+        "source_repeats",
+        "the source answered the \(what) of page \(earlier) again as that of page \(after.page)" + atPage(answer.url),
+        hint: "nothing of page \(after.page) was kept; ask the source's owner")
+    }
+    state = after
+  }
+
+  private func refuseCompressed(_ answer: HTTPExchange.Answer) throws {
+    guard answer.compression != nil, paginator.pagination != .none || stream.cursor != nil else { return }
+    throw failure(
+      "not_supported", "a compressed body cannot be paged or followed by a cursor yet" + atPage(answer.url),
+      hint: "leave out `paginate` and `cursor`, or ask for it uncompressed")
+  }
+
+  private mutating func keepInterval() async throws {
+    if let interval, let lastRequest {
+      let rest = lastRequest + interval - timing.now()
+      if rest > .zero { try await timing.sleep(rest) }
+    }
+    lastRequest = timing.now()
+  }
+
+  /// Waits in small steps, so that a drain is not kept waiting; a long wait gives the slot back.
+  private func pause(_ delay: Duration, note: String) async throws {
+    tell(note: note)
+    if delay > Self.longestWait { throw JobSnooze(delay) }
+    var rest = delay
+    while rest > .zero {
+      if context.shouldYield() { throw JobYield() }
+      let step = min(rest, .seconds(1))
+      try await timing.sleep(step)
+      rest -= step
+    }
+    tell(note: nil)
+  }
+
+  /// Half of the time after which an attempt that moves nothing counts as hung.
+  static let longestWait: Duration = .seconds(300)
+
+  private func tell(note: String?) {
+    context.report(JobProgress(bytes: state.bytes + moved, rows: state.records, units: state.page, note: note))
+  }
+}

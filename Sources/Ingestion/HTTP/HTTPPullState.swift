@@ -1,0 +1,67 @@
+import FoundationEssentials
+
+/// The checkpoint `ingest.http/1`: which pages are in, and where the next one is.
+struct HTTPPullState: Sendable, Codable, Equatable {
+  /// Where a page is. At most one is set; none: the first page.
+  struct Place: Sendable, Codable, Equatable {
+    var token: String?
+    var url: String?
+    var number: Int64?
+  }
+
+  /// nil: every page is in.
+  var next: Place? = Place()
+  /// Pages that are in.
+  var page = 0
+  /// Objects that are recorded, broken ones included: the number of the next.
+  var objects = 0
+  var bytes: Int64 = 0
+  var records: Int64 = 0
+  /// What `{cursor}` stands for: the same for every page of the pull.
+  var cursor: String?
+  /// The highest value of the cursor's field so far.
+  var cursorMax: String?
+  /// Of the places of the last pages, newest last: a place that comes again is a loop.
+  var recent: [PageMark] = []
+  /// The hash of the last page's body.
+  var lastBody: String?
+
+  enum CodingKeys: String, CodingKey {
+    case next, page, objects, bytes, records, cursor, recent
+    case cursorMax = "cursor_max"
+    case lastBody = "last_body"
+  }
+
+  /// A loop of more pages than this is found later, when it passes the remembered page of a power of two.
+  static let rememberedPages = 32
+
+  /// A place without what it says: tokens may be long.
+  struct PageMark: Sendable, Codable, Equatable {
+    var page: Int
+    var mark: String
+  }
+
+  /// Notes where a page was; returns the earlier page of the same place.
+  mutating func remember(_ mark: String, page: Int) -> Int? {
+    if let earlier = recent.first(where: { $0.mark == mark }) { return earlier.page }
+    recent.append(PageMark(page: page, mark: mark))
+    if recent.count > Self.rememberedPages {
+      // The oldest stays as an anchor until the count has doubled, so that a loop of any length is found.
+      let anchor = recent[0]
+      recent.remove(at: page >= 2 * max(anchor.page, 1) ? 0 : 1)
+    }
+    return nil
+  }
+
+  var json: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+
+  init() {}
+
+  init(json: String) throws { self = try JSONDecoder().decode(HTTPPullState.self, from: Data(json.utf8)) }
+}

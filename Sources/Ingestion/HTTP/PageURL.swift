@@ -1,0 +1,124 @@
+import FoundationEssentials
+
+/// An absolute http or https URL of a request.
+struct PageURL: Sendable, Hashable {
+  /// As it is sent, without a fragment.
+  private(set) var text: String
+
+  /// nil where the text is no absolute http URL with a host.
+  init?(_ text: String) {
+    let text = text.prefix { $0 != "#" }
+    guard let url = URL(string: String(text)), let scheme = url.scheme?.lowercased(),
+      scheme == "http" || scheme == "https",
+      let host = url.host, !host.isEmpty
+    else { return nil }
+    self.text = String(text)
+  }
+
+  /// The base without its closing slash, then the path with an opening one; a whole URL in place of the path stays as it is.
+  init?(base: String, path: String) {
+    if path.hasPrefix("http://") || path.hasPrefix("https://") {
+      self.init(path)
+      return
+    }
+    let trimmed = base.hasSuffix("/") ? String(base.dropLast()) : base
+    self.init(trimmed + (path.isEmpty || path.hasPrefix("/") || path.hasPrefix("?") ? "" : "/") + path)
+  }
+
+  /// What a link in an answer to this request leads to; nil where it is no http URL.
+  func resolving(_ link: String) -> PageURL? {
+    guard let base = URL(string: text), let url = URL(string: link, relativeTo: base) else { return nil }
+    return PageURL(url.absoluteString)
+  }
+
+  /// Scheme, host and port: who receives what is sent.
+  var origin: String {
+    guard let url = URL(string: text), let scheme = url.scheme?.lowercased() else { return "" }
+    let port = url.port ?? (scheme == "https" ? 443 : 80)
+    return "\(scheme)://\(url.host?.lowercased() ?? ""):\(port)"
+  }
+
+  /// For messages: without query, user and password.
+  var path: String {
+    let path = withoutScheme.drop { $0 != "/" }.prefix { $0 != "?" }
+    return path.isEmpty ? "/" : String(path)
+  }
+
+  /// For the manifest: without user and password, and with the values of only those query parameters that `isShown` allows.
+  func shown(_ isShown: (String) -> Bool) -> String {
+    let scheme = text.prefix { $0 != ":" }
+    let authority = withoutScheme.prefix { $0 != "/" && $0 != "?" }
+    let host = authority.split(separator: "@").last ?? ""
+    let items = query.map { item in
+      let name = item.prefix { $0 != "=" }
+      return isShown(Self.decoded(String(name))) || !item.contains("=") ? item : name + "=…"
+    }
+    return "\(scheme)://\(host)\(path == "/" && !withoutScheme.contains("/") ? "" : path)"
+      + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
+  }
+
+  /// Sets a query parameter: in the place of the one of that name, or at the end.
+  func setting(_ name: String, to value: String) -> PageURL {
+    let item = Self.encoded(name) + "=" + Self.encoded(value)
+    var items = query
+    if let index = items.firstIndex(where: { Self.name(of: $0) == name }) {
+      items[index] = item[...]
+    } else {
+      items.append(item[...])
+    }
+    return replacingQuery(items)
+  }
+
+  func removing(_ name: String) -> PageURL { replacingQuery(query.filter { Self.name(of: $0) != name }) }
+
+  private func replacingQuery(_ items: [Substring]) -> PageURL {
+    var copy = self
+    copy.text = text.prefix { $0 != "?" } + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
+    return copy
+  }
+
+  private var withoutScheme: Substring {
+    guard let colon = text.firstIndex(of: ":") else { return text[...] }
+    return text[colon...].dropFirst(3)
+  }
+
+  private var query: [Substring] {
+    guard let mark = text.firstIndex(of: "?") else { return [] }
+    return text[text.index(after: mark)...].split(separator: "&")
+  }
+
+  private static func name(of item: Substring) -> String { decoded(String(item.prefix { $0 != "=" })) }
+
+  /// `a b` of `a%20b`; a percent sign without two digits stays.
+  private static func decoded(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(2)
+      if byte == UInt8(ascii: "%"), digits.count == 2,
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Leaves only what RFC 3986 calls unreserved.
+  static func encoded(_ text: String) -> String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in text.utf8 {
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
+        bytes.append(byte)
+      default: bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

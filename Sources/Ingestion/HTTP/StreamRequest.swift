@@ -1,0 +1,85 @@
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+
+/// What one stream asks its source for, with every template filled in. Lives in memory only: it may hold secrets.
+struct StreamRequest: Sendable {
+  let method: String
+  let first: PageURL
+  let body: String?
+  /// Those of authentication.
+  let headers: [(name: String, value: String)]
+  /// Authentication by a query parameter: added to every request, kept nowhere.
+  let secretParameter: (name: String, value: String)?
+  /// The secrets that the request needs, for hints.
+  let secretNames: [String]
+  /// The parameters whose values may be shown.
+  private let shownParameters: Set<String>
+
+  var isAuthenticated: Bool { !headers.isEmpty || secretParameter != nil }
+
+  /// - Throws: A terminal failure where a variable, a secret or a placeholder is missing, or what they make up is no URL.
+  init(_ request: HTTPRequest, of source: HTTPSource, resolver: ValueResolver, label: String) throws {
+    var secrets: [String] = []
+    func fill(_ template: ValueTemplate) throws -> String {
+      for case .secret(let name) in template.parts { secrets.append(name) }
+      do { return try template.resolved(with: resolver) } catch let error as TemplateError {
+        throw StageFailure(
+          code: "value_missing",
+          message: "\(label): the \(error.missing.rawValue) \(error.name) is not known to this process",
+          hint: "set it where the worker runs", at: "\(error.place)")
+      }
+    }
+    let base = try fill(source.baseURL)
+    guard var url = PageURL(base: base, path: try fill(request.path)) else {
+      throw StageFailure(
+        code: "source_url", message: "\(label): base_url and path make up no http or https URL",
+        hint: "write base_url as https://host", at: "\(source.baseURL.place)")
+    }
+    var shown: Set<String> = []
+    for (name, template) in request.query {
+      url = url.setting(name, to: try fill(template))
+      if template.parts.allSatisfy(Self.isShown) { shown.insert(name) }
+    }
+    switch request.paginate {
+    case .page(let param, _), .offset(let param, _): shown.insert(param)
+    case .token, .none, .nextURL, .linkHeader: break
+    }
+    (headers, secretParameter) = try Self.authentication(source.auth, fill)
+    method = request.method
+    first = url
+    body = try request.body.map(fill)
+    secretNames = secrets
+    shownParameters = shown
+  }
+
+  /// For the manifest and for people: no value that a secret or a variable of the environment gave.
+  func shown(_ url: PageURL) -> String { url.shown { shownParameters.contains($0) } }
+
+  /// What is kept of a link for the next request.
+  func withoutSecret(_ url: PageURL) -> PageURL { secretParameter.map { url.removing($0.name) } ?? url }
+
+  /// What goes over the wire.
+  func sent(_ url: PageURL) -> String { (secretParameter.map { url.setting($0.name, to: $0.value) } ?? url).text }
+
+  private static func isShown(_ part: ValueTemplate.Part) -> Bool {
+    switch part {
+    case .literal, .placeholder: true
+    case .environment, .secret: false
+    }
+  }
+
+  private static func authentication(
+    _ auth: HTTPAuth?, _ fill: (ValueTemplate) throws -> String
+  ) throws -> ([(name: String, value: String)], (name: String, value: String)?) {
+    switch auth {
+    case nil: return ([], nil)
+    case .bearer(let token): return ([("Authorization", "Bearer " + (try fill(token)))], nil)
+    case .basic(let user, let password):
+      let pair = Data((try fill(user) + ":" + (try fill(password))).utf8).base64EncodedString()
+      return ([("Authorization", "Basic " + pair)], nil)
+    case .header(let name, let value): return ([(name, try fill(value))], nil)
+    case .query(let name, let value): return ([], (name, try fill(value)))
+    }
+  }
+}

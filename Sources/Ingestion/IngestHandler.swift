@@ -1,0 +1,101 @@
+import AsyncHTTPClient
+import Catalog
+import FoundationEssentials
+import JobModel
+import JobStore
+import Logging
+import ObjectStore
+import PipelineDefinition
+
+/// The ingest stage: pulls one stream of one run into the raw zone.
+///
+/// Each object is committed together with the checkpoint that covers it, so that nothing before the checkpoint is pulled
+/// again and nothing after it is skipped.
+package struct IngestHandler: JobHandler {
+  /// What the job is about; pipeline and run are the job's own.
+  package struct Payload: Sendable, Codable, Equatable {
+    package var source: String
+    package var stream: String
+
+    package init(source: String, stream: String) {
+      self.source = source
+      self.stream = stream
+    }
+  }
+
+  package static let jobKind = StageJob.ingest
+  /// The checkpoints that this release goes on from.
+  package static let readableFormats = [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat]
+
+  private let surroundings: IngestSurroundings
+
+  package init(_ surroundings: IngestSurroundings) { self.surroundings = surroundings }
+
+  package func run(_ attempt: JobAttempt) async throws {
+    let payload = try Self.payload(attempt)
+    let pipeline = try await surroundings.pipeline(attempt)
+    let reference = StreamReference(source: payload.source, stream: payload.stream)
+    guard let source = pipeline.source(named: payload.source), let stream = pipeline.stream(reference) else {
+      throw StageFailure(
+        code: "stream_missing", message: "the pipeline \(pipeline.name) of this run has no stream \(reference)")
+    }
+    let id = StreamID(pipeline: attempt.pipeline, source: payload.source, stream: payload.stream)
+    guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
+    let context = PullContext(
+      label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),
+      keys: RawKeys(stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch),
+      report: { attempt.progress($0) }, shouldYield: { attempt.shouldYield })
+    switch source.kind {
+    case .http(let http):
+      let connector = HTTPConnector(
+        source: http, stream: stream, resolver: resolver, storedCursor: try await surroundings.catalog.cursor(of: id),
+        client: surroundings.client, timing: surroundings.timing)
+      try await carry(connector, stream, id, run, context, attempt)
+    case .files(let files):
+      let connector = FilesConnector(
+        source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
+        seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
+      try await carry(connector, stream, id, run, context, attempt)
+    }
+  }
+
+  /// Pulls step by step, a transaction each, and ends the job.
+  private func carry<Source: Connector>(
+    _ connector: Source, _ stream: PipelineDefinition.Stream, _ id: StreamID, _ run: RunID, _ context: PullContext,
+    _ attempt: JobAttempt
+  ) async throws {
+    let format = Source.checkpointFormat
+    if let mark = attempt.mark, mark.format != format {
+      throw StageFailure(
+        code: "checkpoint_format", message: "\(id): this release reads checkpoints \(format), not \(mark.format)",
+        hint: "let a worker of the release that wrote it go on")
+    }
+    let catalog = surroundings.catalog
+    var pull = try await connector.pull(from: attempt.mark?.state, in: context)
+    while let step = try await pull.next() {
+      attempt.killPoint(.ingestObjectWritten)
+      try await attempt.checkpoint(format: format, state: step.state) { transaction in
+        if let object = step.object { try await catalog.record(object, of: id, by: attempt, in: transaction) }
+      }
+      attempt.killPoint(.ingestCheckpointed)
+      if let fault = step.fault { throw fault }
+      if attempt.shouldYield { throw JobYield() }
+    }
+    if let remark = pull.remark { await attempt.log(.notice, remark) }
+    attempt.killPoint(.ingestBeforeComplete)
+    let cursor = pull.newCursor
+    try await attempt.complete { transaction in
+      if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
+      try await catalog.seal(id, run: run, read: stream.read.rawValue, in: transaction)
+    }
+    attempt.killPoint(.ingestCompleted)
+  }
+
+  private static func payload(_ attempt: JobAttempt) throws -> Payload {
+    do { return try JSONDecoder().decode(Payload.self, from: Data(attempt.payload.utf8)) } catch {
+      throw StageFailure(
+        code: "payload_unreadable", message: "the payload of job \(attempt.jobID) is not that of an ingest job")
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import JobModel
+import PipelineDefinition
+import Testing
+
+@testable import Ingestion
+
+@Suite("A cursor's value")
+struct CursorTests {
+  @Test(
+    "is ordered in its type",
+    arguments: [
+      ("bigint", "9", "10"), ("bigint", "-10", "-9"), ("decimal(18,4)", "9.5", "10"), ("decimal(18,4)", "-2", "-1.5"),
+      ("decimal(38,0)", "12345678901234567890123", "12345678901234567890124"), ("double", "1e-3", "0.01"),
+      ("decimal(9,2)", "-0.5", "0"), ("decimal(9,2)", "0.05", "0.5"), ("date", "2024-02-29", "2024-03-01"),
+      ("timestamptz", "2024-01-01T10:00:00+02:00", "2024-01-01T09:00:00Z"),
+      ("timestamptz", "2024-01-01 10:00:00.1", "2024-01-01T10:00:00.11Z"),
+      ("timestamptz", "1969-12-31T23:59:59Z", "1970-01-01"), ("text", "a", "b"), ("text", "Z", "a"),
+    ])
+  func ordered(type: String, low: String, high: String) throws {
+    let type = ColumnType(type)
+    let lower = try #require(CursorValue(low, type: type))
+    let higher = try #require(CursorValue(high, type: type))
+    #expect(lower < higher)
+    #expect(!(higher < lower))
+  }
+
+  @Test(
+    "that is none of its type is not taken",
+    arguments: [
+      ("bigint", "1.5"), ("bigint", ""), ("decimal(9,2)", "1,5"), ("decimal(9,2)", "."), ("date", "2024-02-30"),
+      ("date", "2023-02-29"),
+      ("timestamptz", "2024-01-01T25:00:00Z"), ("timestamptz", "2024-01-01T10:00:00+2"), ("timestamptz", "yesterday"),
+      ("timestamptz", "2024-01-01T10:00:00Zx"), ("timestamptz", "1700000000"), ("text", ""),
+    ])
+  func refused(type: String, text: String) {
+    #expect(CursorValue(text, type: ColumnType(type)) == nil)
+  }
+
+  @Test(
+    "of every notation is one instant",
+    arguments: [
+      ("2024-01-31T10:20:30Z", "2024-01-31T10:20:30Z"), ("2024-01-31 10:20:30.120+0530", "2024-01-31T04:50:30.12Z"),
+      ("2024-03-01T00:30+01", "2024-02-29T23:30:00Z"),
+      ("1969-07-20T20:17:40.000000001Z", "1969-07-20T20:17:40.000000001Z"),
+      ("0001-01-01", "0001-01-01T00:00:00Z"), ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+      ("2000-02-29", "2000-02-29T00:00:00Z"), ("1900-03-01", "1900-03-01T00:00:00Z"),
+    ])
+  func notations(text: String, utc: String) throws {
+    #expect(try #require(Instant(text)).text == utc)
+  }
+
+  @Test("comes back from every day of four centuries")
+  func calendar() throws {
+    let first = try #require(Instant("1799-12-31"))
+    var text = ""
+    for day in 0..<146_098 {
+      let instant = Instant(nanoseconds: first.nanoseconds + Int128(day) * 86_400_000_000_000)
+      #expect(instant.dateText > text)
+      text = instant.dateText
+      #expect(Instant(text) == instant)
+    }
+    #expect(text == "2199-12-31")
+  }
+
+  @Test("begins a pull less its lag; a date in whole days")
+  func begin() throws {
+    func begin(_ type: String, _ stored: String?, lag: Duration, start: String? = nil) throws -> String {
+      try CursorProgress.begin(
+        Cursor(field: "f", type: ColumnType(type), start: start, lag: lag), stored: stored, label: "s.t")
+    }
+    #expect(try begin("timestamptz", "2024-03-01T00:05:00Z", lag: .seconds(600)) == "2024-02-29T23:55:00Z")
+    #expect(try begin("date", "2024-03-01", lag: .seconds(3600)) == "2024-02-29")
+    #expect(try begin("bigint", "17", lag: .zero) == "17")
+    #expect(try begin("bigint", nil, lag: .seconds(1), start: "0") == "0")
+    #expect(try begin("text", nil, lag: .zero) == "")
+    let error = #expect(throws: StageFailure.self) { try begin("bigint", "17", lag: .seconds(1)) }
+    #expect(error?.code == "cursor_lag")
+  }
+}
+
+@Suite("Retry-After")
+struct RetryAfterTests {
+  @Test(
+    "is seconds or a date, by the source's own clock where it tells it",
+    arguments: [
+      ("0", nil, 0), ("120", nil, 120), (" 7 ", nil, 7), ("Sun, 06 Nov 1994 08:49:47 GMT", nil, 10),
+      ("Sun, 06 Nov 1994 08:49:47 GMT", "Sun, 06 Nov 1994 08:49:00 GMT", 47), ("Sun, 06 Nov 1994 08:00:00 GMT", nil, 0),
+    ] as [(String, String?, Int)])
+  func read(header: String, date: String?, seconds: Int) {
+    #expect(RetryAfter.delay(header, date: date, now: 784_111_777) == .seconds(seconds))
+  }
+
+  @Test(
+    "that cannot be understood is no wish",
+    arguments: ["", "soon", "-5", "1.5", "06 Nov 1994", "Sun, 06 Nox 1994 08:49:37 GMT"])
+  func unreadable(header: String) {
+    #expect(RetryAfter.delay(header, date: nil, now: 0) == nil)
+  }
+}

@@ -1,0 +1,205 @@
+import Catalog
+import Ingestion
+import JobModel
+import ObjectStore
+import PipelineDefinition
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite("What an HTTP stream asks for")
+struct HTTPRequestTests {
+  private let cursor = Cursor(
+    field: "updated_at", type: ColumnType("timestamptz"), start: "2024-01-01T00:00:00Z", lag: .seconds(600))
+  private let query: [(name: String, value: ValueTemplate)] = [
+    ("updated_since", ValueTemplate(parts: [.placeholder("cursor")]))
+  ]
+
+  @Test("begins at `start`, later at the cursor less the lag, and the cursor becomes the highest value")
+  func cursors() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { _, number in
+          // The same instant order in three notations; the second page's is the highest.
+          switch number {
+          case 0: page([1], next: "\"t\"", at: "2024-02-01T10:00:00Z")
+          case 1: page([2], at: "2024-02-01 13:30:00+02")
+          default: page([3], at: "2024-02-01T11:29:59Z")
+          }
+        }
+        try await SourceServer.serving(script) { server async throws in
+          func pull(_ stored: String?, _ epoch: Int64) async -> PullOutcome {
+            await carry(
+              httpConnector(
+                server.url, client, fixture, query: query, paginate: .token(path: "$.next", param: "t"), cursor: cursor,
+                storedCursor: stored), in: fixture.context(epoch: epoch))
+          }
+          let first = await pull(nil, 1)
+          #expect(first.error == nil)
+          #expect(server.targets[0] == "/v2/invoices?updated_since=2024-01-01T00%3A00%3A00Z")
+          #expect(server.targets[1] == "/v2/invoices?updated_since=2024-01-01T00%3A00%3A00Z&t=t")
+          #expect(first.newCursor == "2024-02-01 13:30:00+02")
+          let second = await pull(first.newCursor, 2)
+          #expect(second.error == nil)
+          #expect(server.targets[2] == "/v2/invoices?updated_since=2024-02-01T11%3A20%3A00Z")
+          #expect(second.newCursor == nil, "a lower value never lowers the cursor")
+        }
+      }
+    }
+  }
+
+  @Test("keeps its begin in the checkpoint, whatever the cursor became meanwhile")
+  func cursorOfResumed() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { _, number in
+          number == 0 ? page([1], next: "\"t\"", at: "2024-05-01T00:00:00Z") : page([2])
+        }
+        try await SourceServer.serving(script) { server async throws in
+          func connector(_ stored: String?) -> HTTPConnector {
+            httpConnector(
+              server.url, client, fixture, query: query, paginate: .token(path: "$.next", param: "t"), cursor: cursor,
+              storedCursor: stored)
+          }
+          let first = await carry(connector(nil), in: fixture.context(), limit: 1)
+          let second = await carry(
+            connector("2030-01-01T00:00:00Z"), from: first.steps[0].state, in: fixture.context(epoch: 2))
+          #expect(second.error == nil)
+          #expect(server.targets[1].contains("updated_since=2024-01-01T00%3A00%3A00Z"))
+          #expect(second.newCursor == nil, "the cursor is at 2030 by now")
+        }
+      }
+    }
+  }
+
+  @Test("is remarked on when no record has the cursor's field")
+  func cursorMissing() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving({ _, _ in .text("{\"id\": 1}\nnot json\n{\"updated_at\": \"soon\"}\n") }) {
+          server async throws in
+          let outcome = await carry(
+            httpConnector(server.url, client, fixture, records: .ndjson, cursor: cursor), in: fixture.context())
+          #expect(outcome.error == nil)
+          #expect(outcome.newCursor == nil)
+          #expect(outcome.remark?.contains("updated_at") == true)
+          #expect(outcome.objects.first?.records == 3)
+        }
+      }
+    }
+  }
+
+  @Test(
+    "carries its credentials, which are in no checkpoint and no manifest",
+    arguments: [
+      (HTTPAuth.bearer(ValueTemplate(parts: [.secret("s")])), "Bearer hunter2"),
+      (
+        .basic(user: ValueTemplate(literal: "me"), password: ValueTemplate(parts: [.secret("s")])),
+        "Basic bWU6aHVudGVyMg=="
+      ),
+    ])
+  func authorization(auth: HTTPAuth, header: String) async throws {
+    let (request, outcome) = try await pullWithSecret(auth)
+    #expect(request.headers["authorization"] == header)
+    #expect(!"\(outcome.steps)".contains("hunter2"))
+  }
+
+  @Test("may carry them in a header or the query")
+  func otherCredentials() async throws {
+    let secret = ValueTemplate(parts: [.secret("s")])
+    let (header, _) = try await pullWithSecret(.header(name: "X-Key", value: secret))
+    #expect(header.headers["x-key"] == "hunter2")
+    let (query, outcome) = try await pullWithSecret(.query(name: "api_key", value: secret))
+    #expect(query.parameter("api_key") == "hunter2")
+    #expect(!"\(outcome.steps)".contains("hunter2"))
+  }
+
+  /// The last of two pages, of which the first links to the second with every parameter that it was asked with.
+  private func pullWithSecret(_ auth: HTTPAuth) async throws -> (SourceServer.Request, PullOutcome) {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { request, number in
+          number == 0
+            ? page([1], next: "\"\(request.target)\(request.target.contains("?") ? "&" : "?")p=2\"") : page([2])
+        }
+        return try await SourceServer.serving(script) { server async throws in
+          let outcome = await carry(
+            httpConnector(
+              server.url, client, fixture, paginate: .nextURL(path: "$.next"), auth: auth, secrets: ["s": "hunter2"]),
+            in: fixture.context())
+          #expect(outcome.error == nil)
+          return (try #require(server.requests.last), outcome)
+        }
+      }
+    }
+  }
+
+  @Test("names a secret or variable that this process lacks", arguments: ["secret", "environment"])
+  func missingValue(kind: String) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving({ _, _ in page([1]) }) { server async throws in
+          let part: ValueTemplate.Part = kind == "secret" ? .secret("NAME") : .environment("NAME")
+          let outcome = await carry(
+            httpConnector(server.url, client, fixture, auth: .bearer(ValueTemplate(parts: [part]))),
+            in: fixture.context())
+          #expect(outcome.failure?.code == "value_missing")
+          #expect(outcome.failure?.message.contains("\(kind) NAME") == true)
+          #expect(server.requests.isEmpty)
+        }
+      }
+    }
+  }
+
+  @Test("comes no faster than `requests_per_second`")
+  func limiter() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving({ _, number in number < 4 ? page([number]) : page([]) }) { server async throws in
+          let outcome = await carry(
+            httpConnector(
+              server.url, client, fixture, paginate: .page(param: "page", start: 1), requestsPerSecond: 4),
+            in: fixture.context())
+          #expect(outcome.error == nil)
+          #expect(fixture.sleeps == Array(repeating: .milliseconds(250), count: 4))
+        }
+      }
+    }
+  }
+
+  @Test("streams: half a gigabyte needs no more memory than a page")
+  func memory() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        let large = SourceServer.Response(body: piece, repetitions: 512)
+        try await SourceServer.serving({ _, _ in large }) { server async throws in
+          let before = try residentBytes()
+          let outcome = await carry(httpConnector(server.url, client, fixture, records: .bytes), in: fixture.context())
+          #expect(outcome.error == nil)
+          #expect(outcome.objects.first?.bytes == 512 << 20)
+          // What stays is not the peak, so the peak is what the reports saw on the way.
+          #expect(fixture.lastReport?.bytes == 512 << 20)
+          #expect(try peakBytes() - before < 160 << 20, "other suites run beside this one")
+        }
+      }
+    }
+  }
+
+  private func residentBytes() throws -> Int { try status("VmRSS") }
+  private func peakBytes() throws -> Int { try status("VmHWM") }
+
+  /// A figure of this process from `/proc/self/status`, in bytes.
+  private func status(_ name: String) throws -> Int {
+    let file = try #require(fopen("/proc/self/status", "r"))
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      if text.hasPrefix(name + ":") { return try #require(Int(text.filter(\.isNumber))) * 1024 }
+    }
+    throw PullFixture.CannotWrite(path: "/proc/self/status has no \(name)")
+  }
+}

@@ -1,0 +1,165 @@
+import Catalog
+import Ingestion
+import JobModel
+import JobStore
+import ObjectStore
+import PipelineDefinition
+import Testing
+
+@Suite("An ingest job")
+struct IngestHandlerTests {
+  private func source(_ server: SourceServer) -> Source {
+    let request = HTTPRequest(
+      path: ValueTemplate(literal: "/v2/invoices"),
+      query: [("since", ValueTemplate(parts: [.placeholder("cursor")]))], paginate: .token(path: "$.next", param: "t"))
+    let stream = Stream(
+      name: "invoices", request: request, read: .incremental, records: .json(path: "$.data[*]"), key: ["id"],
+      cursor: Cursor(field: "updated_at", type: ColumnType("timestamptz"), start: "2024-01-01T00:00:00Z"))
+    let http = HTTPSource(baseURL: ValueTemplate(literal: server.url), retry: HTTPRetry(max: 1))
+    return Source(name: "billing", kind: .http(http), streams: [stream])
+  }
+
+  /// Three pages, and whatever `fault` answers in place of one.
+  private func threePages(
+    fault: @escaping @Sendable (Int) -> SourceServer.Response? = { _ in nil }
+  ) -> @Sendable (SourceServer.Request, Int) -> SourceServer.Response {
+    { request, number in
+      if let response = fault(number) { return response }
+      switch request.parameter("t") {
+      case nil: return page([1], next: "\"2\"", at: "2024-02-01T00:00:00Z")
+      case "2": return page([2], next: "\"3\"", at: "2024-02-03T00:00:00Z")
+      default: return page([3], at: "2024-02-02T00:00:00Z")
+      }
+    }
+  }
+
+  private func bench(
+    _ script: @escaping @Sendable (SourceServer.Request, Int) -> SourceServer.Response,
+    _ body: @escaping @Sendable (IngestBench, PullFixture, SourceServer) async throws -> Void
+  ) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving(script) { server async throws in
+          try await IngestBench.with(source(server), fixture: fixture, client: client) { bench async throws in
+            try await body(bench, fixture, server)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("records every page with its hash, advances the cursor and makes the stream due, once it is done")
+  func whole() async throws {
+    try await bench(threePages()) { bench, fixture, _ async throws in
+      let attempt = try #require(try await bench.claim())
+      try await bench.handler.run(attempt)
+      #expect(attempt.isEnded)
+      let objects = try await bench.catalog.objects(ofRun: bench.run)
+      #expect(objects.map(\.sequence) == [0, 1, 2])
+      #expect(objects.compactMap(\.records) == [1, 1, 1])
+      for object in objects {
+        let bytes = Array(try await fixture.text(object.key).utf8)
+        #expect(object.sha256 == SHA256Hasher.hex(of: bytes))
+        #expect(object.key == "raw/orders/billing/invoices/\(bench.run)/\(attempt.jobID)-1-\(object.sequence).json")
+      }
+      #expect(try await bench.catalog.cursor(of: bench.stream) == "2024-02-03T00:00:00Z")
+      let due = try await bench.catalog.dueRaw(
+        pipeline: "orders", dataset: "any", streams: [bench.stream], upTo: bench.run)
+      #expect(due.first?.objects.count == 3)
+      #expect(try await bench.store.run(bench.run).first?.state == .succeeded)
+    }
+  }
+
+  @Test("that fails on page 2 keeps page 1, and its next attempt pulls only the rest")
+  func resumes() async throws {
+    try await bench(threePages { [1, 2].contains($0) ? .status(500) : nil }) { bench, _, server async throws in
+      let first = try #require(try await bench.claim())
+      let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(first) }
+      #expect(failure?.code == "source_status")
+      #expect(try await bench.catalog.objects(ofRun: bench.run).count == 1)
+      #expect(try await bench.catalog.cursor(of: bench.stream) == nil, "a failing run never moves the cursor")
+      try await bench.giveBack(first)
+      let second = try #require(try await bench.claim())
+      #expect(second.mark?.format == CheckpointFormat("ingest.http", 1))
+      try await bench.handler.run(second)
+      let objects = try await bench.catalog.objects(ofRun: bench.run)
+      #expect(objects.map(\.sequence) == [0, 1, 2])
+      #expect(objects.map { $0.key.contains("-2-") } == [false, true, true], "the epoch is in the key")
+      #expect(server.requests.filter { $0.parameter("t") == nil }.count == 1)
+      #expect(try await bench.catalog.cursor(of: bench.stream) == "2024-02-03T00:00:00Z")
+    }
+  }
+
+  @Test("yields after the page at hand when its worker drains")
+  func yields() async throws {
+    try await bench(threePages()) { bench, _, server async throws in
+      let first = try #require(try await bench.claim())
+      first.requestYield()
+      await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
+      #expect(try await bench.catalog.objects(ofRun: bench.run).count == 1)
+      try await bench.giveBack(first)
+      try await bench.handler.run(try #require(try await bench.claim()))
+      #expect(server.requests.count == 3)
+    }
+  }
+
+  @Test("that lost its lease records nothing more")
+  func fenced() async throws {
+    try await bench(threePages()) { bench, _, _ async throws in
+      let zombie = try #require(try await bench.claim())
+      try await bench.giveBack(zombie)
+      let owner = try #require(try await bench.claim())
+      await #expect(throws: LeaseLost.self) { try await bench.handler.run(zombie) }
+      #expect(try await bench.catalog.objects(ofRun: bench.run).isEmpty)
+      try await bench.handler.run(owner)
+      #expect(try await bench.catalog.objects(ofRun: bench.run).count == 3)
+    }
+  }
+
+  @Test("keeps a document that is none as broken, which is never due, and goes on from its page")
+  func broken() async throws {
+    try await bench(threePages { $0 == 1 ? .text("<html>Sorry") : nil }) { bench, fixture, _ async throws in
+      let first = try #require(try await bench.claim())
+      let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(first) }
+      #expect(failure?.code == "source_document")
+      #expect(failure?.isTransient == false)
+      let kept = try await bench.catalog.objects(ofRun: bench.run)
+      #expect(kept.map(\.broken) == [nil, "HTML where JSON was promised"])
+      #expect(try await fixture.text(try #require(kept.last).key) == "<html>Sorry")
+      try await bench.giveBack(first)
+      try await bench.handler.run(try #require(try await bench.claim()))
+      let due = try await bench.catalog.dueRaw(
+        pipeline: "orders", dataset: "any", streams: [bench.stream], upTo: bench.run)
+      #expect(due.first?.objects.map(\.sequence) == [0, 2, 3])
+    }
+  }
+
+  @Test("of files takes each once over the runs, and notices a rewrite of the same size")
+  func files() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let stream = Stream(name: "stock", match: "*.csv", read: .incremental, records: .csv(CSVFormat()))
+        let source = Source(
+          name: "drops", kind: .files(FilesSource(at: ValueTemplate(literal: "file:in"))), streams: [stream])
+        let pipeline = Pipeline(name: "orders", sources: [source])
+        try fixture.write("id\n1\n", to: "in/a.csv")
+        try await IngestBench.with(source, fixture: fixture, client: client) { bench async throws in
+          try await bench.handler.run(try #require(try await bench.claim()))
+          try fixture.write("id\n2\n", to: "in/b.csv")
+          let second = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          try fixture.write("id\n9\n", to: "in/a.csv")
+          let third = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          let fourth = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          var taken: [[String]] = []
+          for run in [bench.run, second, third, fourth] {
+            taken.append(try await bench.catalog.objects(ofRun: run).map(\.request))
+          }
+          #expect(taken == [["a.csv"], ["b.csv"], ["a.csv"], []])
+        }
+      }
+    }
+  }
+}

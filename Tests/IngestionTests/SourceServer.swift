@@ -1,0 +1,161 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// An HTTP server on the loopback that a test scripts, and that can misbehave in every way that a source does.
+///
+/// Speaks HTTP/1.1 with one request a connection, byte by byte as the script says.
+final class SourceServer: Sendable {
+  struct Request: Sendable {
+    var method: String
+    /// With its query.
+    var target: String
+    var headers: [String: String]
+
+    var path: String { String(target.prefix { $0 != "?" }) }
+
+    /// The value of a query parameter, as it was sent.
+    func parameter(_ name: String) -> String? {
+      guard let mark = target.firstIndex(of: "?") else { return nil }
+      for item in target[target.index(after: mark)...].split(separator: "&") {
+        let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if pair[0] == name { return pair.count > 1 ? String(pair[1]) : "" }
+      }
+      return nil
+    }
+  }
+
+  struct Response: Sendable {
+    var status = 200
+    var headers: [(String, String)] = []
+    var body: [UInt8] = []
+    /// Sent so many times, so that a large body needs no large array.
+    var repetitions = 1
+    /// What `Content-Length` says where it lies.
+    var announcedBytes: Int?
+    /// The connection stays open and silent after the body.
+    var staysSilent = false
+    /// Nothing is sent; the connection is closed.
+    var hangsUp = false
+
+    static func json(_ text: String, headers: [(String, String)] = []) -> Response {
+      Response(headers: [("Content-Type", "application/json")] + headers, body: Array(text.utf8))
+    }
+
+    static func text(_ text: String, headers: [(String, String)] = []) -> Response {
+      Response(headers: headers, body: Array(text.utf8))
+    }
+
+    static func status(_ code: Int, headers: [(String, String)] = []) -> Response {
+      Response(status: code, headers: headers, body: Array("{\"error\": \"in no message\"}".utf8))
+    }
+  }
+
+  private let channel: any Channel
+  private let log: RequestLog
+
+  var requests: [Request] { log.requests.withLock { $0 } }
+  var targets: [String] { requests.map(\.target) }
+  var port: Int { channel.localAddress?.port ?? 0 }
+  var url: String { "http://127.0.0.1:\(port)" }
+
+  private init(channel: any Channel, log: RequestLog) {
+    self.channel = channel
+    self.log = log
+  }
+
+  /// Serves `script` while `body` runs. The script gets each request and its number, from 0.
+  static func serving<T>(
+    _ script: @escaping @Sendable (Request, Int) -> Response, _ body: (SourceServer) async throws -> T
+  ) async throws -> T {
+    let log = RequestLog()
+    let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(Conversation(script: script, log: log))
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+    let server = SourceServer(channel: channel, log: log)
+    let result: T
+    do { result = try await body(server) } catch {
+      try? await channel.close()
+      throw error
+    }
+    try await channel.close()
+    return result
+  }
+}
+
+final class RequestLog: Sendable {
+  let requests = Mutex<[SourceServer.Request]>([])
+}
+
+/// One connection: gathers a request, writes what the script says, and closes.
+private final class Conversation: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response
+  private let log: RequestLog
+  private var head: [UInt8] = []
+  private var isAnswered = false
+
+  init(script: @escaping @Sendable (SourceServer.Request, Int) -> SourceServer.Response, log: RequestLog) {
+    self.script = script
+    self.log = log
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    head += Array(unwrapInboundIn(data).readableBytesView)
+    let blankLine = Array("\r\n\r\n".utf8)
+    guard !isAnswered, let end = head.indices.first(where: { head[$0...].starts(with: blankLine) }) else { return }
+    let request = Self.parse(String(decoding: head[..<end], as: UTF8.self))
+    let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0
+    guard head.count - end - blankLine.count >= announced else { return }
+    isAnswered = true
+    let number = log.requests.withLock { requests in
+      requests.append(request)
+      return requests.count - 1
+    }
+    answer(script(request, number), context)
+  }
+
+  private func answer(_ response: SourceServer.Response, _ context: ChannelHandlerContext) {
+    if response.hangsUp {
+      context.close(promise: nil)
+      return
+    }
+    let length = response.announcedBytes ?? response.body.count * response.repetitions
+    var head = "HTTP/1.1 \(response.status) X\r\nContent-Length: \(length)\r\nConnection: close\r\n"
+    for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
+    context.write(wrapOutboundOut(ByteBuffer(string: head + "\r\n")), promise: nil)
+    send(response, rest: response.repetitions, context)
+  }
+
+  /// Writes the next piece only when the one before has left, so that a reader that is slow slows the server down.
+  private func send(_ response: SourceServer.Response, rest: Int, _ context: ChannelHandlerContext) {
+    guard rest > 0 else {
+      context.flush()
+      if !response.staysSilent { context.close(promise: nil) }
+      return
+    }
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: response.body))).whenSuccess {
+      let (conversation, context) = bound.value
+      conversation.send(response, rest: rest - 1, context)
+    }
+  }
+
+  private static func parse(_ head: String) -> SourceServer.Request {
+    let lines = head.split(separator: "\r\n")
+    let first = lines[0].split(separator: " ")
+    var headers: [String: String] = [:]
+    for line in lines.dropFirst() {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].drop { $0 == " " }.description
+    }
+    return SourceServer.Request(method: String(first[0]), target: String(first[1]), headers: headers)
+  }
+}
