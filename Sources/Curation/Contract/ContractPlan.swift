@@ -1,0 +1,75 @@
+import DuckDB
+import PipelineDefinition
+
+/// The contract held against the SELECT's result: one table with typed columns, and the reasons of each bad row.
+struct ContractPlan: Sendable {
+  let columns: [ContractColumn]
+  /// What the SELECT gives, without Sluice's own columns.
+  let selected: [DuckDBTable.Column]
+  let salts: [String: String]
+  /// Whether each row says where it stands in raw.
+  let carriesPositions: Bool
+  let cursorIsCarried: Bool
+
+  static let table = "work.checked"
+
+  /// The dataset's columns: the contract's, or the SELECT's where there is no contract.
+  var outputNames: [String] { columns.isEmpty ? selected.map(\.name) : columns.map(\.name) }
+
+  /// Columns of the SELECT that the contract does not know, and so the dataset does not keep.
+  var droppedNames: [String] {
+    guard !columns.isEmpty else { return [] }
+    let known = Set(columns.map { $0.name.lowercased() })
+    return selected.map(\.name).filter { !known.contains($0.lowercased()) }
+  }
+
+  var maskedNames: Set<String> { Set(columns.filter { $0.mask != nil }.map { $0.name.lowercased() }) }
+
+  private var rules: [ContractRule] {
+    columns.map { column in
+      let type = selected.first { $0.name.lowercased() == column.name.lowercased() }?.type
+      return ContractRule(column: column, sourceType: type, salt: salts[column.name])
+    }
+  }
+
+  /// Runs the SELECT once and keeps every row of it with its verdict.
+  ///
+  /// The bad rows' own values are kept as JSON beside, masked where the column is; good rows are typed and masked.
+  func statement(select: String) -> String {
+    let rules = rules
+    let typed = rules.enumerated().map { "\($0.element.typedValue) as _sluice_\($0.offset)" }
+    let reasons = rules.enumerated().flatMap { $0.element.reasons(typed: "_sluice_\($0.offset)") }
+    let values =
+      rules.isEmpty
+      ? selected.map { sqlIdentifier($0.name) }
+      : rules.enumerated().map {
+        "\($0.element.masked("_sluice_\($0.offset)")) as \(sqlIdentifier($0.element.column.name))"
+      }
+    let system =
+      (carriesPositions ? [SystemColumn.object, SystemColumn.position] : [])
+      + (cursorIsCarried ? [SystemColumn.cursor] : [])
+    let verdict =
+      reasons.isEmpty
+      ? "[]::VARCHAR[]" : "list_filter([\(reasons.joined(separator: ", "))], lambda r: r is not null)"
+    return """
+      create table \(Self.table) as
+      select \((values + system).joined(separator: ", ")), row_number() over () as _row, _reasons,
+        case when len(_reasons) > 0 then \(original) end as _original
+      from (
+        select *, \(verdict) as _reasons
+        from (select *\(typed.map { ", " + $0 }.joined()) from (\(select)))
+      )
+      """
+  }
+
+  /// The row as the SELECT gave it, every value as text so that JSON rounds none.
+  private var original: String {
+    let pairs = selected.map { column in
+      let contract = columns.first { $0.name.lowercased() == column.name.lowercased() }
+      let text = "\(sqlIdentifier(column.name))::VARCHAR"
+      let rule = contract.map { ContractRule(column: $0, sourceType: column.type, salt: salts[$0.name]) }
+      return "\(sqlLiteral(column.name)), \(rule?.masked(text) ?? text)"
+    }
+    return "json_object(\(pairs.joined(separator: ", ")))::VARCHAR"
+  }
+}

@@ -1,0 +1,91 @@
+import DuckDB
+import PipelineDefinition
+
+/// One value made a type of the contract, without loss or not at all.
+///
+/// DuckDB's own casts round `1.5` to an integer, cut nanoseconds, drop a time of day and an offset. Here each of
+/// these is a violation, so that no value changes on the way.
+struct TypeCast {
+  /// An expression.
+  let column: String
+  /// DuckDB's name of the expression's type.
+  let from: String
+  let to: ColumnType
+  let sourceTimezone: String?
+
+  private var text: String { from == "VARCHAR" ? "trim(\(column))" : "\(column)::VARCHAR" }
+  private var isText: Bool { from == "VARCHAR" || from == "JSON" }
+
+  /// The value in the type; null where it cannot be one.
+  var value: String {
+    if from == to.duckDBName { return column }
+    switch to.name {
+    case "text": return "\(column)::VARCHAR"
+    case "bytea": return isText ? "encode(\(column)::VARCHAR)" : "try_cast(\(column) as BLOB)"
+    case "json": return isText ? "case when json_valid(\(column)) then \(column)::JSON end" : "to_json(\(column))"
+    case "timestamptz": return instant
+    default: return "try_cast(\(text) as \(to.duckDBName))"
+    }
+  }
+
+  /// True where there is a value that the type cannot hold as it is.
+  var violation: String? {
+    if from == to.duckDBName || to == .text || to.name == "bytea" { return nil }
+    return "(\(column) is not null and ((\(value)) is null\(loss.map { " or \($0)" } ?? "")))"
+  }
+
+  /// True where the cast succeeds and changes the value.
+  private var loss: String? {
+    switch to.name {
+    case "date":
+      guard isText else {
+        return from.hasPrefix("TIMESTAMP") ? "(\(value))::TIMESTAMP is distinct from \(column)::TIMESTAMP" : nil
+      }
+      return "not regexp_full_match(\(text), '[^T:]*?([T ]00:00(:00(\\.0+)?)?(Z|[+]00(:?00)?)?)?')"
+    case "timestamp":
+      return isText ? "\(tooFine) or \(hasOffset)" : nil
+    case "timestamptz":
+      guard isText else { return nil }
+      return sourceTimezone == nil ? tooFine : "\(tooFine) or \(notOnTheClock)"
+    case "time":
+      return isText ? tooFine : nil
+    case "double", "real":
+      return "(isinf((\(value))::DOUBLE) and not regexp_matches(lower(\(text)), 'inf'))"
+    default:
+      guard let scale = to.scale else { return nil }
+      return fraction(longerThan: scale)
+    }
+  }
+
+  /// True where the decimal text has more digits after the point than `scale`, zeros at the end aside.
+  private func fraction(longerThan scale: Int) -> String {
+    let digits = "length(rtrim(regexp_extract(\(text), '\\.([0-9]*)', 1), '0'))"
+    let exponent = "coalesce(try_cast(regexp_extract(\(text), '[eE]([-+]?[0-9]+)$', 1) as INTEGER), 0)"
+    return "(regexp_matches(\(text), '[.eE]') and \(digits) - \(exponent) > \(scale))"
+  }
+
+  /// True where the text is finer than a microsecond.
+  private var tooFine: String { "regexp_matches(\(text), '\\.[0-9]{6}[0-9]*[1-9]')" }
+
+  /// True where a time of day is followed by an offset or a zone.
+  private var hasOffset: String {
+    "regexp_matches(\(text), ':[0-9.]+ ?([zZ]|[-+][0-9]{2}(:?[0-9]{2})?|[A-Z]{3,4}|[A-Za-z]+/[A-Za-z_/]+)$')"
+  }
+
+  private var local: String { "try_cast(\(text) as TIMESTAMP)" }
+
+  private var instant: String {
+    guard let sourceTimezone else { return "try_cast(\(text) as TIMESTAMPTZ)" }
+    let zone = sqlLiteral(sourceTimezone)
+    guard isText else {
+      return from.hasPrefix("TIMESTAMP WITH") ? column : "timezone(\(zone), \(column)::TIMESTAMP)"
+    }
+    return "case when \(hasOffset) then try_cast(\(text) as TIMESTAMPTZ) else timezone(\(zone), \(local)) end"
+  }
+
+  /// True for a local time that the clocks of the zone skipped.
+  private var notOnTheClock: String {
+    let zone = sqlLiteral(sourceTimezone ?? "UTC")
+    return "(not \(hasOffset) and timezone(\(zone), timezone(\(zone), \(local))) is distinct from \(local))"
+  }
+}

@@ -1,0 +1,133 @@
+import Catalog
+import DuckDB
+import FoundationEssentials
+import JobModel
+import JobStore
+import ObjectStore
+import PipelineDefinition
+import Postgres
+
+/// What the handler asks of the catalog, and what it tells.
+extension CurateHandler {
+  func request(
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [Snapshot], directory: String,
+    attempt: JobAttempt
+  ) async throws -> CurationRequest {
+    let raw = try rawStore(pipeline)
+    var streams: [CurationStream] = []
+    var isFull = true
+    for (reference, due) in zip(step.from, due) {
+      guard let definition = pipeline.stream(reference) else {
+        throw StageFailure(
+          code: "stream_missing", message: "pipeline \(pipeline.name) has no stream \(reference)", at: "\(step.place)")
+      }
+      isFull = isFull && definition.read == .full
+      let times = Dictionary(due.runs.map { ($0.id, $0.runAt) }) { first, _ in first }
+      // The text decides whether earlier raw may be needed; the parsed SELECT decides whether it is read.
+      let wantsHistory = sql?.lowercased().contains("current") ?? false
+      streams.append(
+        CurationStream(
+          reference: reference, definition: definition,
+          objects: try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") },
+          history: wantsHistory ? try await history(of: due.stream, in: raw, attempt: attempt) : [],
+          knownFields: try await catalog.knownFields(of: due.stream).map(\.name)))
+    }
+    let files = try visible.flatMap(\.files).map { try path(of: $0.key, in: objects) }
+    return CurationRequest(
+      step: step, streams: streams, sql: sql,
+      previous: PreviousData(files: files, rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) }), isFull: isFull,
+      salts: try salts(step), scratch: directory, limits: limits)
+  }
+
+  private func salts(_ step: CurateStep) throws -> [String: String] {
+    var salts: [String: String] = [:]
+    for column in step.columns {
+      guard let template = column.mask?.salt else { continue }
+      do { salts[column.name] = try template.resolved(with: resolver) } catch let error as TemplateError {
+        throw StageFailure(code: "salt_missing", message: "dataset \(step.name), column \(column.name): \(error)")
+      }
+    }
+    return salts
+  }
+
+  private func rawStore(_ pipeline: Pipeline) throws -> any ObjectStore {
+    guard let location = pipeline.raw.location else { return objects }
+    return try openObjectStore(location: try location.resolved(with: resolver), projectDirectory: projectDirectory)
+  }
+
+  private func object(_ raw: RawObject, in store: any ObjectStore, runAt: String) throws -> CurationObject {
+    CurationObject(
+      id: raw.id, path: try path(of: raw.key, in: store), name: raw.request, run: raw.runID.rawValue, runAt: runAt,
+      sequence: raw.sequence)
+  }
+
+  /// Everything that a stream brought up to this run, with the times of its runs.
+  private func history(
+    of stream: StreamID, in store: any ObjectStore, attempt: JobAttempt
+  ) async throws -> [CurationObject] {
+    guard let run = attempt.runID else { return [] }
+    var times: [RunID: String] = [:]
+    var found: [CurationObject] = []
+    for raw in try await catalog.history(of: stream, upTo: run) {
+      if times[raw.runID] == nil { times[raw.runID] = try await attempt.store.run(raw.runID).first?.createdAt ?? "" }
+      found.append(try object(raw, in: store, runAt: times[raw.runID] ?? ""))
+    }
+    return found
+  }
+
+  private func path(of key: String, in store: any ObjectStore) throws -> String {
+    guard let path = store.localPath(try ObjectKey(key)) else {
+      throw StageFailure(
+        code: "object_unreadable", message: "the SQL engine cannot open \(key) in this storage",
+        hint: "use a storage location of the kind file:")
+    }
+    return path
+  }
+
+  /// Notes fields, record counts and events in the transaction that commits the snapshot, and tells those who asked.
+  func note(
+    _ result: CurationResult, of pipeline: Pipeline, dataset: String, attempt: JobAttempt,
+    in transaction: PostgresTransaction
+  ) async throws {
+    guard let run = attempt.runID else { return }
+    for (reference, names) in result.fields.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+      let stream = StreamID(pipeline: pipeline.name, source: reference.source, stream: reference.stream)
+      try await catalog.noteFields(names, of: stream, run: run, in: transaction)
+    }
+    try await catalog.noteRecords(
+      result.recordsByObject.sorted { $0.key < $1.key }.map { ($0.key, Int64($0.value)) }, in: transaction)
+    for event in result.events {
+      try await attempt.store.note(
+        event: event.kind.rawValue, pipeline: pipeline.name, run: run, job: attempt.jobID, message: event.message,
+        in: transaction)
+    }
+    let drift = result.events.filter(\.kind.isDrift).map(\.message)
+    if !drift.isEmpty {
+      try await tell("schema_drift", drift.joined(separator: "; "), pipeline, dataset, attempt, in: transaction)
+    }
+    if result.counts.quarantined > 0 {
+      let message = "dataset \(dataset): \(result.counts.quarantined) of \(result.counts.rowsIn) rows are in quarantine"
+      try await tell("quarantined", message, pipeline, dataset, attempt, in: transaction)
+    }
+  }
+
+  private struct Message: Encodable {
+    var event: String
+    var pipeline: String
+    var run: Int64?
+    var job: Int64
+    var dataset: String
+    var message: String
+  }
+
+  private func tell(
+    _ kind: String, _ text: String, _ pipeline: Pipeline, _ dataset: String, _ attempt: JobAttempt,
+    in transaction: PostgresTransaction
+  ) async throws {
+    let message = Message(
+      event: kind, pipeline: pipeline.name, run: attempt.runID?.rawValue, job: attempt.jobID.rawValue, dataset: dataset,
+      message: text)
+    let body = String(decoding: try JSONEncoder().encode(message), as: UTF8.self)
+    try await attempt.store.tell(kind, pipeline: pipeline.name, run: attempt.runID, body: body, in: transaction)
+  }
+}

@@ -1,0 +1,147 @@
+import Catalog
+import DuckDB
+import FoundationEssentials
+import JobModel
+import JobStore
+import ObjectStore
+import PipelineDefinition
+import Postgres
+
+/// Does the jobs of the kind `curate`: takes the raw that is due and commits one snapshot of one dataset.
+///
+/// It keeps no checkpoint: nothing outside of the attempt's scratch directory is written before the data files are
+/// adopted, whose keys contain job and epoch; only the completing transaction makes them part of the dataset. An
+/// attempt that dies is done again from the raw, and gives the same rows.
+package struct CurateHandler: JobHandler {
+  /// The text of a file of the project that the run began with.
+  package typealias SQLReader = @Sendable (_ path: String) throws -> String
+
+  package let catalog: Catalog
+  /// Where curated objects go, and where raw objects are of pipelines that name no raw zone of their own.
+  package let objects: any ObjectStore
+  package let duckDB: DuckDB
+  package let limits: DuckDBLimits
+  /// Each attempt works in a directory of its own under this one.
+  package let scratch: String
+  package let resolver: ValueResolver
+  /// A pipeline's own raw zone is relative to it.
+  package let projectDirectory: String
+  /// A fresh UUID for each snapshot.
+  package let newID: @Sendable () -> String
+  /// The definition that the job's run began with.
+  package let definition: @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
+
+  package init(
+    catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, limits: DuckDBLimits, scratch: String,
+    resolver: ValueResolver, projectDirectory: String = FileManager.default.currentDirectoryPath,
+    newID: @escaping @Sendable () -> String = { UUID().uuidString.lowercased() },
+    definition: @escaping @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
+  ) {
+    self.catalog = catalog
+    self.objects = objects
+    self.duckDB = duckDB
+    self.limits = limits
+    self.scratch = scratch
+    self.resolver = resolver
+    self.projectDirectory = projectDirectory
+    self.newID = newID
+    self.definition = definition
+  }
+
+  private struct Payload: Decodable { var dataset: String }
+
+  package func run(_ attempt: JobAttempt) async throws {
+    let (pipeline, sql) = try await definition(attempt)
+    let payload = try JSONDecoder().decode(Payload.self, from: Data(attempt.payload.utf8))
+    guard let step = pipeline.curate.first(where: { $0.name == payload.dataset }) else {
+      throw StageFailure(
+        code: "dataset_missing", message: "pipeline \(pipeline.name) has no dataset \(payload.dataset)",
+        hint: "the run keeps the definition that it began with; start a new run")
+    }
+    guard let run = attempt.runID else { preconditionFailure("curate jobs belong to a run") }
+    // Two runs must not take the same raw; the second waits its turn, which costs it no attempt.
+    guard try await attempt.acquirePermit("curate/\(pipeline.name)/\(step.name)") else { throw JobSnooze(.seconds(2)) }
+    attempt.killPoint(.curateStarted)
+    let streams = step.from.map { StreamID(pipeline: pipeline.name, source: $0.source, stream: $0.stream) }
+    let due = try await catalog.dueRaw(pipeline: pipeline.name, dataset: step.name, streams: streams, upTo: run)
+    guard due.contains(where: { !$0.objects.isEmpty }) else {
+      // No new object: no new version, and nothing that a load could compare.
+      try await attempt.complete { transaction in
+        try await catalog.consume(due, pipeline: pipeline.name, dataset: step.name, snapshot: nil, in: transaction)
+      }
+      return attempt.killPoint(.curateCompleted)
+    }
+    let directory = "\(scratch)/curate-\(attempt.jobID)-\(attempt.epoch)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let outcome: Result<Void, any Error>
+    do {
+      let text = try step.sqlPath.map(sql)
+      outcome = .success(
+        try await curate(step, of: pipeline, sql: text, due: due, directory: directory, attempt: attempt))
+    } catch {
+      outcome = .failure(error)
+    }
+    try FileManager.default.removeItem(atPath: directory)
+    try outcome.get()
+    attempt.killPoint(.curateCompleted)
+  }
+
+  private func curate(
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], directory: String, attempt: JobAttempt
+  ) async throws {
+    let visible = try await catalog.visibleSnapshots(pipeline: pipeline.name, dataset: step.name)
+    let request = try await request(
+      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, attempt: attempt)
+    let total = due.reduce(0) { $0 + $1.objects.count }
+    let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
+    let curator = Curator(duckdb: duckDB) { progress in
+      attempt.progress(
+        JobProgress(
+          rows: Int64(progress.rows), units: progress.objects, totalUnits: total, totalBytes: bytes,
+          note: progress.step))
+    }
+    let result = try await curator.curate(request)
+    let folder = "curated/\(pipeline.name)/\(step.name)/\(attempt.jobID)-\(attempt.epoch)"
+    let files = try await adopt(result.files, into: folder)
+    let quarantineKey = "\(folder)/quarantine.parquet"
+    if let quarantine = result.quarantine {
+      try await objects.adopt(file: quarantine.path, as: try ObjectKey(quarantineKey))
+    }
+    attempt.killPoint(.curateFilesWritten)
+    let snapshot = NewSnapshot(
+      id: newID(), pipeline: pipeline.name, dataset: step.name, runID: attempt.claim.runID ?? RunID(0),
+      jobID: attempt.jobID, isFull: request.isFull,
+      columns: result.columns.map { SnapshotColumn(name: $0.name, type: ColumnType(duckDBName: $0.type).name) },
+      key: result.key, cursorField: result.cursorField, counts: SnapshotCounts(result.counts),
+      quarantineKey: result.quarantine == nil ? nil : quarantineKey,
+      quarantineKeysReadable: result.quarantineKeysReadable, previousID: visible.last?.id, files: files, taken: due)
+    attempt.killPoint(.curateBeforeComplete)
+    try await attempt.complete { transaction in
+      try await catalog.commit(snapshot, in: transaction)
+      try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
+    }
+  }
+
+  /// Takes the data files in; chunks are numbered in the order of the files.
+  private func adopt(_ files: [OutputFile], into folder: String) async throws -> [DataFile] {
+    var adopted: [DataFile] = []
+    for (chunk, file) in files.enumerated() {
+      let partition = file.partition.isEmpty ? "" : file.partition + "/"
+      let key = try ObjectKey("\(folder)/\(partition)part-\(chunk).parquet")
+      let stored = try await objects.adopt(file: file.path, as: key)
+      adopted.append(
+        DataFile(
+          chunk: chunk, key: key.text, partition: file.partition, rows: Int64(file.rows), bytes: stored.bytes,
+          sha256: stored.sha256))
+    }
+    return adopted
+  }
+}
+
+extension SnapshotCounts {
+  init(_ counts: CurationCounts) {
+    self.init(
+      rowsIn: Int64(counts.rowsIn), rowsOut: Int64(counts.rowsOut), filtered: counts.filtered.map(Int64.init),
+      deduplicated: Int64(counts.deduplicated), quarantined: Int64(counts.quarantined))
+  }
+}

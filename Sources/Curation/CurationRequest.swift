@@ -1,0 +1,90 @@
+import DuckDB
+import PipelineDefinition
+
+/// All that one version of a dataset is made from. Knows no database and no object store: paths only.
+package struct CurationRequest: Sendable {
+  package var step: CurateStep
+  /// In the order of the step's `from`.
+  package var streams: [CurationStream]
+  /// The text of the step's SQL file; nil: the one stream as it is.
+  package var sql: String?
+  /// What the dataset holds before this run.
+  package var previous: PreviousData
+  /// Whether the new version replaces the one before, or adds to it.
+  package var isFull: Bool
+  /// Salts of masked columns by column name, resolved.
+  package var salts: [String: String]
+  /// An empty directory that belongs to this attempt. Data files are left in its `out` folder.
+  package var scratch: String
+  package var limits: DuckDBLimits
+
+  package init(
+    step: CurateStep, streams: [CurationStream], sql: String? = nil, previous: PreviousData = PreviousData(),
+    isFull: Bool, salts: [String: String] = [:], scratch: String, limits: DuckDBLimits = DuckDBLimits()
+  ) {
+    self.step = step
+    self.streams = streams
+    self.sql = sql
+    self.previous = previous
+    self.isFull = isFull
+    self.salts = salts
+    self.scratch = scratch
+    self.limits = limits
+  }
+}
+
+/// One stream of `from`, with the raw objects to read.
+package struct CurationStream: Sendable {
+  package var reference: StreamReference
+  package var definition: Stream
+  /// What is due, oldest run first.
+  package var objects: [CurationObject]
+  /// Everything the stream ever brought, these objects included; read only where the SQL mentions `current.STREAM`.
+  package var history: [CurationObject]
+  /// Fields that earlier deliveries had: those that vanish stay, as null.
+  package var knownFields: [String]
+
+  package init(
+    reference: StreamReference, definition: Stream, objects: [CurationObject], history: [CurationObject] = [],
+    knownFields: [String] = []
+  ) {
+    self.reference = reference
+    self.definition = definition
+    self.objects = objects
+    self.history = history
+    self.knownFields = knownFields
+  }
+}
+
+/// One raw object on a local disk.
+package struct CurationObject: Sendable, Equatable {
+  package var id: Int64
+  package var path: String
+  /// How errors call it: its key, or its page or file of origin.
+  package var name: String
+  package var run: Int64
+  /// An instant as PostgreSQL or ISO 8601 writes it.
+  package var runAt: String
+  package var sequence: Int
+
+  package init(id: Int64, path: String, name: String, run: Int64, runAt: String, sequence: Int) {
+    self.id = id
+    self.path = path
+    self.name = name
+    self.run = run
+    self.runAt = runAt
+    self.sequence = sequence
+  }
+}
+
+/// The dataset as of the snapshot that was current when the run began.
+package struct PreviousData: Sendable {
+  /// Its Parquet files; empty before the first.
+  package var files: [String]
+  /// Rows that the run before wrote; nil before the first.
+  package var rowsOfLastRun: Int?
+  package init(files: [String] = [], rowsOfLastRun: Int? = nil) {
+    self.files = files
+    self.rowsOfLastRun = rowsOfLastRun
+  }
+}

@@ -1,0 +1,61 @@
+import DuckDB
+import PipelineDefinition
+
+/// What one version of a dataset came to.
+package struct CurationResult: Sendable {
+  package var files: [OutputFile]
+  package var counts: CurationCounts
+  /// The columns of the data files, in order, with DuckDB's types.
+  package var columns: [DuckDBTable.Column]
+  /// The key that rows were deduplicated by; empty where none applies.
+  package var key: [String]
+  /// The column that orders the versions of a row; nil where the dataset does not have it.
+  package var cursorField: String?
+  package var quarantine: OutputFile?
+  /// Whether every quarantined row's key could be read: without it nothing may be deleted.
+  package var quarantineKeysReadable: Bool
+  package var events: [CurationEvent]
+  /// The fields that each stream's records had this time.
+  package var fields: [StreamReference: [String]]
+  /// Records by raw object, the malformed ones included.
+  package var recordsByObject: [Int64: Int]
+}
+
+/// A finished Parquet file.
+package struct OutputFile: Sendable, Equatable {
+  package var path: String
+  /// Such as `ordered_at_month=2024-01`; empty where the dataset is not partitioned.
+  package var partition: String
+  package var rows: Int
+  package var bytes: Int
+}
+
+/// Where every row went: `rowsIn = rowsOut + filtered + deduplicated + quarantined`, each counted by itself.
+package struct CurationCounts: Sendable, Equatable {
+  package var rowsIn: Int
+  package var rowsOut: Int
+  /// nil where the SELECT aggregates, joins streams or multiplies rows: then the equation ends at its input.
+  package var filtered: Int?
+  package var deduplicated: Int
+  package var quarantined: Int
+}
+
+/// Something that fails nothing and that somebody should know.
+package struct CurationEvent: Sendable, Equatable {
+  package enum Kind: String, Sendable {
+    case newField = "new_field"
+    case missingField = "missing_field"
+    case extraField = "extra_field"
+    case droppedColumn = "dropped_column"
+    case checkWarning = "check_warning"
+
+    /// Whether a source changed the shape of what it delivers.
+    package var isDrift: Bool { [.newField, .missingField, .extraField].contains(self) }
+  }
+  package var kind: Kind
+  package var message: String
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+}

@@ -1,0 +1,144 @@
+import DuckDB
+import JobModel
+import PipelineDefinition
+
+/// The SELECT, the contract and the counts.
+extension CurationWork {
+  /// Decides what runs: the author's SELECT, with each row's place in raw added where its rows are records.
+  func select(_ streams: [LoadedStream], _ statement: SelectStatement?) async throws -> Selection {
+    guard let statement else { return try await selectAsIs(streams) }
+    let names = StreamViews.names(of: streams.map(\.table.stream.reference))
+    var byName: [String: LoadedStream] = [:]
+    for loaded in streams {
+      for name in names[loaded.table.stream.reference] ?? [] { byName[name.lowercased()] = loaded }
+    }
+    let readNames = Set(statement.tables.filter { $0.schema.isEmpty }.map { $0.table.lowercased() })
+    let readIndexes = Set(readNames.compactMap { byName[$0]?.index })
+    let read = streams.filter { readIndexes.contains($0.index) }
+    let plain = try await session.value(statement.deserializing).text ?? ""
+    let columns = try await session.columns(of: plain)
+    guard let table = statement.rowByRowSource(among: Set(byName.keys)), let source = byName[table.table.lowercased()]
+    else { return selection(plain, columns, source: nil, read: read) }
+
+    let given = Set(columns.map(\.name))
+    let wanted = place(of: source)
+    if wanted.allSatisfy(given.contains) { return selection(plain, columns, source: source, read: read) }
+    guard !wanted.contains(where: given.contains) else { return selection(plain, columns, source: nil, read: read) }
+    let added = try await session.value(statement.adding(columns: wanted, of: table)).text ?? ""
+    // An aggregate without GROUP BY is only told from other functions when the statement is bound.
+    guard (try? await session.columns(of: added)) != nil else {
+      return selection(plain, columns, source: nil, read: read)
+    }
+    return selection(added, columns, source: source, read: read)
+  }
+
+  private func place(of source: LoadedStream) -> [String] {
+    [SystemColumn.object, SystemColumn.position]
+      + (source.table.stream.definition.cursor == nil ? [] : [SystemColumn.cursor])
+  }
+
+  private func selectAsIs(_ streams: [LoadedStream]) async throws -> Selection {
+    guard streams.count == 1, let source = streams.first else {
+      throw StageFailure(
+        code: "sql_missing", message: "dataset \(step.name) is made from \(streams.count) streams and has no SQL",
+        hint: "write `sql: sql/\(step.name).sql`", at: "\(step.place)")
+    }
+    let contract = Set(step.columns.map { $0.name.lowercased() })
+    let fields = source.table.fields.map(\.name).filter { contract.isEmpty || contract.contains($0.lowercased()) }
+    let list = (fields + place(of: source)).map(sqlIdentifier).joined(separator: ", ")
+    let text = "select \(list) from main.\(sqlIdentifier(source.table.stream.reference.description))"
+    return selection(text, try await session.columns(of: text), source: source, read: [source])
+  }
+
+  private func selection(
+    _ text: String, _ columns: [DuckDBTable.Column], source: LoadedStream?, read: [LoadedStream]
+  ) -> Selection {
+    let contract = Set(step.columns.map { $0.name.lowercased() })
+    let own = columns.filter { !SystemColumn.all.contains($0.name) || contract.contains($0.name) }
+    let plan = ContractPlan(
+      columns: step.columns, selected: own, salts: request.salts, carriesPositions: source != nil,
+      cursorIsCarried: source?.table.stream.definition.cursor != nil)
+    return Selection(text: text, plan: plan, source: source, read: read)
+  }
+
+  /// The stream's key under the names that the dataset has; empty where it has not all of it.
+  func accounting(for selection: Selection) -> Accounting {
+    let plan = selection.plan
+    let wanted = selection.source?.table.stream.definition.key ?? []
+    let key = wanted.compactMap { name in plan.outputNames.first { $0.lowercased() == name.lowercased() } }
+    return Accounting(key: key.count == wanted.count ? key : [], cursorIsCarried: plan.cursorIsCarried)
+  }
+
+  func cursorField(of selection: Selection) -> String? {
+    guard let cursor = selection.source?.table.stream.definition.cursor else { return nil }
+    return selection.plan.outputNames.first { $0.lowercased() == cursor.field.lowercased() }
+  }
+
+  /// Counts where every row went, each by itself, and holds the sum against the raw.
+  ///
+  /// - Throws: ``StageFailure`` `rows_unaccounted` where it does not come out: a fault of ours, and nothing is committed.
+  func count(_ selection: Selection, _ streams: [LoadedStream]) async throws -> CurationCounts {
+    func number(_ sql: String) async throws -> Int { try await session.value(sql).int ?? 0 }
+    var counts = CurationCounts(rowsIn: 0, rowsOut: 0, filtered: nil, deduplicated: 0, quarantined: 0)
+    for loaded in selection.read {
+      counts.rowsIn += try await number(Accounting.records(loaded.table, index: loaded.index))
+      counts.quarantined += try await number("select count(*) as n from raw.rejects where stream = \(loaded.index)")
+    }
+    counts.rowsOut = try await number("select count(*) as n from \(Accounting.kept)")
+    counts.deduplicated = try await number("select count(*) as n from \(Accounting.losers)")
+    counts.quarantined += try await number(
+      "select count(*) as n from \(ContractPlan.table) where len(_reasons) > 0")
+    guard let source = selection.source, try await number(Accounting.multiplied) == 0 else { return counts }
+    let filtered = try await number(Accounting.filtered(source.table))
+    counts.filtered = filtered
+    let sum = counts.rowsOut + filtered + counts.deduplicated + counts.quarantined
+    guard sum == counts.rowsIn else {
+      throw StageFailure(
+        code: "rows_unaccounted",
+        message: "dataset \(step.name): \(counts.rowsIn) records came in and \(sum) are accounted for",
+        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
+    }
+    return counts
+  }
+
+  /// - Throws: ``StageFailure`` where too many rows are bad, or none is left.
+  func refuseBadBatch(_ counts: CurationCounts) async throws {
+    if step.drift.typeChange == .fail {
+      let changed = try await session.value(Self.typeReasons).text
+      if let changed {
+        throw StageFailure(
+          code: "schema_drift", message: "dataset \(step.name): values of \(changed) are not of its type",
+          hint: "adapt the dataset, or write `drift: {type_change: quarantine}`; the raw stays due", at: "\(step.place)"
+        )
+      }
+    }
+    if let limit = step.badRows.stopOver, Double(counts.quarantined) > limit * Double(counts.rowsIn) {
+      throw StageFailure(
+        code: "stop_over",
+        message: "dataset \(step.name): \(counts.quarantined) of \(counts.rowsIn) rows are bad, more than `stop_over` "
+          + "allows: \(try await commonReasons())",
+        hint: "nothing was committed and the raw stays due; mend the source or the contract", at: "\(step.place)")
+    }
+    if counts.rowsIn > 0, counts.rowsOut == 0 {
+      let reasons = counts.quarantined > 0 ? ": \(try await commonReasons())" : ""
+      throw StageFailure(
+        code: "no_rows_out", message: "dataset \(step.name): of \(counts.rowsIn) rows none is left\(reasons)",
+        hint: "nothing was committed and the raw stays due; mend the SQL or the contract", at: "\(step.place)")
+    }
+  }
+
+  private static let allReasons = """
+    select unnest(reasons) as reason from raw.rejects where stream < 1000000
+    union all select unnest(_reasons) from \(ContractPlan.table)
+    """
+  private static let typeReasons = """
+    select any_value(reason) as reason from (\(allReasons)) where suffix(reason, ':type')
+    """
+
+  /// The reasons with the most rows, names and numbers only.
+  private func commonReasons() async throws -> String {
+    let rows = try await session.rows(
+      "select reason, count(*) as n from (\(Self.allReasons)) group by all order by n desc, reason limit 5")
+    return rows.map { "\($0["reason"]?.text ?? "") (\($0["n"]?.int ?? 0))" }.joined(separator: ", ")
+  }
+}

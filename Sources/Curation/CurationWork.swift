@@ -1,0 +1,80 @@
+import DuckDB
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Synchronization
+
+/// One curation from its raw to its files, step by step, in one session.
+struct CurationWork: Sendable {
+  let request: CurationRequest
+  let session: DuckDBSession
+  let report: ProgressReport
+
+  init(
+    request: CurationRequest, session: DuckDBSession, progress: @escaping @Sendable (CurationProgress) -> Void
+  ) {
+    self.request = request
+    self.session = session
+    report = ProgressReport(progress)
+  }
+
+  var step: CurateStep { request.step }
+
+  func run() async throws -> CurationResult {
+    try await session.run(StreamReader.schema)
+    let statement = try await parseAndLint()
+    let streams = try await readStreams()
+    var events = try await drift(of: streams)
+    try await createViews(streams, statement)
+    report.step("sql")
+    let selection = try await select(streams, statement)
+    let plan = selection.plan
+    try await session.run(plan.statement(select: selection.text))
+    events += plan.droppedNames.map {
+      CurationEvent(.droppedColumn, "dataset \(step.name): the SELECT's column \"\($0)\" is not in `columns`")
+    }
+    let accounting = accounting(for: selection)
+    try await session.run(accounting.findLosers)
+    try await session.run(Accounting.keep)
+    let quarantine = quarantine(for: selection, key: accounting.key)
+    let counts = try await count(selection, streams)
+    try await refuseBadBatch(counts)
+    events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
+    report.rows(counts.rowsOut)
+    report.step("parquet")
+    let files = try await write(selection, rowsOut: counts.rowsOut)
+    let bad = try await write(quarantine)
+    return CurationResult(
+      files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
+      cursorField: cursorField(of: selection), quarantine: bad.file, quarantineKeysReadable: bad.keysReadable,
+      events: events, fields: fields(of: streams), recordsByObject: try await recordsByObject(streams))
+  }
+}
+
+/// The SELECT that runs, and what is known of its rows.
+struct Selection: Sendable {
+  var text: String
+  var plan: ContractPlan
+  /// The one stream whose records the result's rows are; nil where the SELECT aggregates, unites or joins streams.
+  var source: LoadedStream?
+  /// Streams whose records the SELECT reads.
+  var read: [LoadedStream]
+}
+
+/// Counts that only grow, told as they change.
+final class ProgressReport: Sendable {
+  private let state = Mutex(CurationProgress(step: "reading", objects: 0, rows: 0))
+  private let tell: @Sendable (CurationProgress) -> Void
+  init(_ tell: @escaping @Sendable (CurationProgress) -> Void) { self.tell = tell }
+
+  private func change(_ body: (inout CurationProgress) -> Void) {
+    tell(
+      state.withLock {
+        body(&$0)
+        return $0
+      })
+  }
+  func step(_ name: String) { change { $0.step = name } }
+  func objects(_ count: Int) { change { $0.objects += count } }
+  func rows(_ count: Int) { change { $0.rows = count } }
+}

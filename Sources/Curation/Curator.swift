@@ -1,0 +1,49 @@
+import DuckDB
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+
+/// Makes one version of a dataset: raw objects in, Parquet files and counts out.
+///
+/// Everything runs in one DuckDB child over a scratch database file, so memory is bounded by the limits whatever the
+/// batch. Nothing outside the scratch directory is written, so a curation that is given up leaves nothing behind.
+package struct Curator: Sendable {
+  let duckdb: DuckDB
+  /// Told now and then what is being done and how many raw objects have been read.
+  let progress: @Sendable (CurationProgress) -> Void
+
+  package init(duckdb: DuckDB, progress: @escaping @Sendable (CurationProgress) -> Void = { _ in }) {
+    self.duckdb = duckdb
+    self.progress = progress
+  }
+
+  /// The same request gives the same rows.
+  ///
+  /// - Throws: ``StageFailure`` for what the data or the definition did, ``DuckDBError`` for limits and SQL.
+  package func curate(_ request: CurationRequest) async throws -> CurationResult {
+    let spaces = request.streams.flatMap { $0.objects + $0.history }.map { Self.folder(of: $0.path) }
+    let place = DuckDBPlace(
+      directory: request.scratch, database: request.scratch + "/scratch.duckdb",
+      directories: Set(spaces + request.previous.files.map(Self.folder(of:))).sorted())
+    try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
+    return try await duckdb.withSession(in: place, limits: request.limits) { session in
+      let work = CurationWork(request: request, session: session, progress: progress)
+      do { return try await work.run() } catch let error as DuckDBError where error.kind == .sql {
+        throw StageFailure(
+          code: error.code, message: "dataset \(request.step.name): \(error.message)",
+          hint: "the raw stays due; mend the SQL or the contract and run again", at: "\(request.step.place)")
+      }
+    }
+  }
+
+  private static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  }
+}
+
+/// How far a curation is.
+package struct CurationProgress: Sendable, Equatable {
+  package var step: String
+  package var objects: Int
+  package var rows: Int
+}

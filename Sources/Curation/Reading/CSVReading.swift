@@ -1,0 +1,157 @@
+import DuckDB
+import PipelineDefinition
+
+/// Files of one CSV stream that have the same fields, and the SQL that reads them.
+struct CSVReading {
+  let format: CSVFormat
+  let paths: [String]
+  /// The names of the file's columns, in order.
+  let columns: [String]
+  /// Whether a row may end early; its missing fields are null then. A row that is too long is malformed either way.
+  let padsShortRows: Bool
+
+  /// Rejected rows of the statement that runs; emptied after each.
+  static let rejects = "csv_rejects"
+  static let rejectScans = "csv_reject_scans"
+
+  /// A line may be this long, in bytes; a longer one is malformed.
+  static let maximumLineBytes = 8_000_000
+  /// DuckDB keeps a few buffers of this size a thread; one must hold two lines.
+  static let bufferBytes = 16_000_000
+  /// For reading no more than the first line.
+  static let headBytes = 1_000_000
+
+  /// Reads every row as text. Order within a file is the file's; files come in the order of `paths`.
+  ///
+  /// A quoted text may hold line breaks, and then short rows can only be padded by one thread.
+  var scan: String {
+    let list = columns.map { "\(sqlLiteral($0)): 'VARCHAR'" }.joined(separator: ", ")
+    var options = [
+      sqlList(paths), "columns = {\(list)}", "auto_detect = false", "header = \(format.header)",
+      "delim = \(sqlLiteral(format.delimiter))", "quote = \(sqlLiteral(format.quote))",
+      "escape = \(sqlLiteral(format.escape ?? format.quote))",
+      "nullstr = \(sqlLiteral(nullIsReplaced ? Self.noText : format.null))",
+      "encoding = \(sqlLiteral(format.encoding))", "skip = \(format.skip)", "filename = '_path'",
+      "max_line_size = \(Self.maximumLineBytes)", "buffer_size = \(Self.bufferBytes)", "strict_mode = true",
+      "store_rejects = true",
+      "rejects_table = '\(Self.rejects)'", "rejects_scan = '\(Self.rejectScans)'", "ignore_errors = true",
+      "compression = 'none'",
+    ]
+    if padsShortRows { options += ["null_padding = true", "parallel = false"] }
+    return "read_csv(\(options.joined(separator: ", ")))"
+  }
+
+  /// DuckDB takes no null text that has the escape character in it, such as `\N`; it is recognised afterwards then.
+  private var nullIsReplaced: Bool {
+    let marks = Set(format.quote + (format.escape ?? format.quote) + format.delimiter)
+    return format.null.contains(where: marks.contains)
+  }
+  private static let noText = "\u{1}"
+
+  /// Puts the rows into the stream's table, numbered across the statement's files.
+  func insert(into table: String, fields: [String]) -> String {
+    let wanted = Set(fields.map { $0.lowercased() })
+    let names = columns.filter { wanted.contains($0.lowercased()) }.map(sqlIdentifier)
+    let list = names.map { ", \($0)" }.joined()
+    let values = names.map { nullIsReplaced ? ", nullif(s.\($0), \(sqlLiteral(format.null)))" : ", s.\($0)" }.joined()
+    return """
+      insert into \(table) (_object, _n, _state\(list))
+      select o.id, s._n, 0\(values)
+      from (select row_number() over () as _n, * from \(scan)) s join raw.objects o on o.path = s._path
+      """
+  }
+
+  /// Moves what the last scan rejected to the stream's rejects: one row a record, whatever else was wrong with it.
+  static func takeRejects(stream: Int) -> String {
+    """
+    insert into raw.rejects
+    select \(stream), o.id, null, min(e.line), min(e.line_byte_position) - 1,
+      ['record:' || case min(e.error_type)
+        when 'MISSING COLUMNS' then 'too_few_fields' when 'TOO MANY COLUMNS' then 'too_many_fields'
+        when 'UNQUOTED VALUE' then 'quote' when 'INVALID ENCODING' then 'encoding'
+        when 'LINE SIZE OVER MAXIMUM' then 'too_long' else lower(replace(min(e.error_type), ' ', '_')) end],
+      ltrim(any_value(e.csv_line), chr(10) || chr(13)), null, max(e.column_idx)
+    from \(rejects) e join \(rejectScans) s using (scan_id, file_id) join raw.objects o on o.path = s.file_path
+    group by o.id, e.line_byte_position
+    """
+  }
+
+  /// SQL for the first line of each file, without its line break; null for an empty file.
+  static func firstLines(of objects: [(id: Int64, path: String)], format: CSVFormat) -> String {
+    objects.map { object in
+      """
+      select \(object.id) as id, (select line from \(
+        lineScan([object.path], skip: format.skip, encoding: format.encoding, maximumBytes: headBytes)) limit 1) as line
+      """
+    }.joined(separator: " union all ")
+  }
+
+  /// Reads files line by line, whatever the lines hold; a byte that is no text of the encoding rejects its line.
+  static func lineScan(
+    _ paths: [String], skip: Int = 0, encoding: String = "utf-8", maximumBytes: Int = maximumLineBytes
+  ) -> String {
+    """
+    read_csv(\(sqlList(paths)), columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x01',
+      quote = '', escape = '', skip = \(skip), encoding = \(sqlLiteral(encoding)), filename = '_path',
+      max_line_size = \(maximumBytes), buffer_size = \(maximumBytes * 2), strict_mode = false, store_rejects = true, rejects_table = '\(rejects)',
+      rejects_scan = '\(rejectScans)', ignore_errors = true, compression = 'none')
+    """
+  }
+}
+
+extension CSVFormat {
+  /// Takes a header apart; nil where a quote is left open.
+  func names(inHeader line: String) -> [String]? {
+    let text = line.hasPrefix("\u{FEFF}") ? String(line.dropFirst()) : line
+    let delimiter = Array(delimiter)
+    let quote = self.quote.first
+    let escape = (self.escape ?? self.quote).first
+    let characters = Array(text)
+    var names = [""]
+    var isQuoted = false
+    var index = 0
+    while index < characters.count {
+      let character = characters[index]
+      let next = index + 1 < characters.count ? characters[index + 1] : nil
+      if isQuoted, character == escape, let next, next == quote {
+        names[names.count - 1].append(next)
+        index += 2
+      } else if character == quote, isQuoted || names[names.count - 1].isEmpty {
+        isQuoted.toggle()
+        index += 1
+      } else if !isQuoted, !delimiter.isEmpty, characters[index...].starts(with: delimiter) {
+        names.append("")
+        index += delimiter.count
+      } else {
+        names[names.count - 1].append(character)
+        index += 1
+      }
+    }
+    return isQuoted ? nil : names
+  }
+
+  /// Names that can stand beside each other in one table: none empty, none twice, none of Sluice's own.
+  static func columnNames(_ header: [String]) -> [String] {
+    var taken: Set<String> = []
+    return header.enumerated().map { index, raw in
+      var name = raw.trimmingWhitespace()
+      if name.isEmpty || SystemColumn.all.contains(name.lowercased()) { name = "c\(index + 1)" }
+      var candidate = name
+      var count = 2
+      while !taken.insert(candidate.lowercased()).inserted {
+        candidate = "\(name)_\(count)"
+        count += 1
+      }
+      return candidate
+    }
+  }
+}
+
+extension StringProtocol {
+  func trimmingWhitespace() -> String {
+    guard let start = firstIndex(where: { !$0.isWhitespace }), let end = lastIndex(where: { !$0.isWhitespace }) else {
+      return ""
+    }
+    return String(self[start...end])
+  }
+}

@@ -1,0 +1,85 @@
+import DuckDB
+import JobModel
+import PipelineDefinition
+
+/// The step's checks, run before anything is committed.
+struct DatasetChecks: Sendable {
+  let session: DuckDBSession
+  let step: CurateStep
+  let previous: PreviousData
+  let rowsOut: Int
+
+  /// What a reader of the dataset would see once this version is committed.
+  ///
+  /// - Parameters:
+  ///   - columns: Of the data files.
+  ///   - key: Empty: every row counts.
+  ///   - cursor: The column that orders the versions of a row, where the dataset has it.
+  static func view(
+    of step: CurateStep, columns: [String], key: [String], cursor: String?, isFull: Bool, previous: PreviousData
+  ) -> String {
+    let list = columns.map(sqlIdentifier).joined(separator: ", ")
+    let new = "select \(list), 1 as _new from \(Accounting.kept)"
+    let view = "create view main.\(sqlIdentifier(step.name)) as "
+    guard !isFull, !previous.files.isEmpty else { return view + "select * exclude (_new) from (\(new))" }
+    let old = "select *, 0 as _new from read_parquet(\(sqlList(previous.files)), union_by_name = true)"
+    let all = "select * from (\(new) union all by name \(old))"
+    guard !key.isEmpty else { return view + "select * exclude (_new) from (\(all))" }
+    let order = cursor.map { "\(sqlIdentifier($0)) desc nulls last, " } ?? ""
+    return view + """
+      select * exclude (_new) from (\(all))
+      qualify row_number() over (partition by \(key.map(sqlIdentifier).joined(separator: ", "))
+        order by \(order)_new desc) = 1
+      """
+  }
+
+  /// Runs all checks.
+  ///
+  /// - Returns: The warnings.
+  /// - Throws: ``StageFailure`` `check_failed` for the first that must hold and does not.
+  func run() async throws -> [CurationEvent] {
+    var events: [CurationEvent] = []
+    for check in step.checks {
+      guard let broken = try await violation(of: check) else { continue }
+      guard check.severity == .warn else {
+        throw StageFailure(
+          code: "check_failed", message: "dataset \(step.name): \(broken)",
+          hint: "nothing was committed; look at the raw with \"sluice query\", or change the check",
+          at: "\(check.place)")
+      }
+      events.append(CurationEvent(.checkWarning, "dataset \(step.name): \(broken)"))
+    }
+    return events
+  }
+
+  private func violation(of check: DatasetCheck) async throws -> String? {
+    switch check.rule {
+    case .unique(let columns):
+      let count = try await session.value(Self.doubled(columns)).int ?? 0
+      return count == 0 ? nil : "\(count) values of (\(columns.joined(separator: ", "))) are there more than once"
+    case .rowsChange(let range):
+      guard let before = previous.rowsOfLastRun, before > 0 else { return nil }
+      let change = Double(rowsOut - before) / Double(before)
+      return range.contains(change) ? nil : "\(rowsOut) rows after \(before) in the last run is too large a change"
+    case .sql(let text, let expected):
+      let statement: SelectStatement
+      do { statement = try await CurationLint.parse(text, session) } catch let problem as SelectProblem {
+        throw StageFailure(
+          code: "check_sql", message: "dataset \(step.name): a check's SQL cannot run: \(problem.message)",
+          at: "\(check.place)")
+      }
+      let select = try await session.value(statement.deserializing).text ?? ""
+      let value = try await session.rows("select * from (\(select)) limit 1").first?.values.first?.text
+      return value == expected ? nil : "a check's SQL returned something else than \(expected)"
+    }
+  }
+
+  /// Asked of the rows before older versions were taken out: where `unique` is written, they are an error.
+  static func doubled(_ columns: [String]) -> String {
+    """
+    select count(*) as n from (
+      select \(columns.map(sqlIdentifier).joined(separator: ", ")) from \(ContractPlan.table)
+      where len(_reasons) = 0 group by all having count(*) > 1)
+    """
+  }
+}

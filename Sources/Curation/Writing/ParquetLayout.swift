@@ -1,0 +1,106 @@
+import DuckDB
+import PipelineDefinition
+
+/// How the dataset's rows become Parquet files: one bounded COPY for each partition.
+struct ParquetLayout: Sendable {
+  let partitions: [Partition]
+  let files: FileLayout
+  /// The dataset's columns, then Sluice's own.
+  let columns: [String]
+  /// Whether rows still stand as they stood in raw; sorting them by that again would cost time and change nothing.
+  let isInRawOrder: Bool
+  let carriesPositions: Bool
+
+  /// More partitions than this in one run are thousands of tiny files: the wrong column or the wrong unit.
+  static let maximumPartitions = 4_000
+
+  private static let hiveNull = "__HIVE_DEFAULT_PARTITION__"
+
+  private func expression(_ partition: Partition) -> String {
+    let column = sqlIdentifier(partition.column)
+    return switch partition.transform {
+    case .value: "\(column)::VARCHAR"
+    case .day: "strftime(\(column), '%Y-%m-%d')"
+    case .month: "strftime(\(column), '%Y-%m')"
+    case .year: "strftime(\(column), '%Y')"
+    }
+  }
+
+  private func name(_ partition: Partition) -> String {
+    partition.transform == .value ? partition.column : "\(partition.column)_\(partition.transform.rawValue)"
+  }
+
+  /// Puts the kept rows into one table in the order of their partitions, so that each COPY reads its part only; nil where
+  /// there is one partition.
+  var gather: String? {
+    guard !partitions.isEmpty else { return nil }
+    let expressions = partitions.map(expression).joined(separator: ", ")
+    return "create table work.gathered as select * from \(Accounting.kept) order by \(expressions)"
+  }
+
+  private var source: String { partitions.isEmpty ? Accounting.kept : "work.gathered" }
+
+  /// SQL for the partitions that occur, as columns `p0`, `p1`, …
+  var listPartitions: String {
+    let list = partitions.enumerated().map { "\(expression($0.element)) as p\($0.offset)" }.joined(separator: ", ")
+    return "select distinct \(list) from \(source) order by all limit \(Self.maximumPartitions + 1)"
+  }
+
+  /// The folder of a partition, as Hive writes it: `ordered_at_month=2024-01/country=CH`.
+  func folder(of row: DuckDBRow) -> String {
+    partitions.enumerated().map { index, partition in
+      "\(name(partition))=\(Self.escaped(row["p\(index)"]?.text ?? Self.hiveNull))"
+    }.joined(separator: "/")
+  }
+
+  /// Bytes that a folder's name cannot hold as `%XX`.
+  static func escaped(_ text: String) -> String {
+    guard !text.isEmpty else { return hiveNull }
+    var result = ""
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        result.append(Character(Unicode.Scalar(byte)))
+      default:
+        let digits = String(byte, radix: 16, uppercase: true)
+        result += "%" + (digits.count < 2 ? "0" : "") + digits
+      }
+    }
+    return result
+  }
+
+  private func condition(_ row: DuckDBRow) -> String {
+    let tests = partitions.enumerated().map { index, partition in
+      let value = row["p\(index)"]?.text
+      return "\(expression(partition)) is not distinct from \(value.map(sqlLiteral) ?? "null")"
+    }
+    return tests.isEmpty ? "" : " where " + tests.joined(separator: " and ")
+  }
+
+  private var order: String {
+    if !files.sort.isEmpty {
+      let ties = carriesPositions ? [SystemColumn.object, SystemColumn.position] : []
+      return " order by " + (files.sort + ties).map(sqlIdentifier).joined(separator: ", ")
+    }
+    return carriesPositions && (!isInRawOrder || !partitions.isEmpty)
+      ? " order by \(SystemColumn.object), \(SystemColumn.position)" : ""
+  }
+
+  /// Writes one partition into a directory, a new file whenever one has reached the target's size.
+  func copy(_ row: DuckDBRow, to directory: String) -> String {
+    """
+    copy (select \(columns.map(sqlIdentifier).joined(separator: ", ")) from \(source)\(condition(row))\(order))
+    to \(sqlLiteral(directory)) (format parquet, compression zstd, file_size_bytes \(files.targetBytes),
+      file_extension 'parquet')
+    """
+  }
+
+  /// SQL for the rows of each file under a directory.
+  static func fileRows(in directory: String) -> String {
+    """
+    select file_name as path, num_rows as n from parquet_file_metadata(\(sqlLiteral(directory + "/*.parquet")))
+    order by path
+    """
+  }
+}

@@ -1,0 +1,178 @@
+import Curation
+import DuckDB
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Testing
+
+@Suite("The contract")
+struct ContractTests {
+  /// A value of one text column held against a type: what it becomes, or nil where it is refused.
+  static let casts: [(type: String, value: String, becomes: String?)] = [
+    ("bigint", "9223372036854775807", "9223372036854775807"), ("bigint", "9223372036854775808", nil),
+    ("bigint", "1.5", nil), ("bigint", "1.0", "1"), ("bigint", " 7 ", "7"), ("bigint", "x", nil),
+    ("smallint", "40000", nil), ("integer", "1e3", "1000"),
+    ("decimal(18,4)", "1.2345", "1.2345"), ("decimal(18,4)", "1.23450", "1.2345"), ("decimal(18,4)", "1.23456", nil),
+    ("decimal(18,4)", "-99999999999999.9999", "-99999999999999.9999"), ("decimal(18,4)", "999999999999999", nil),
+    ("decimal(18,4)", "1.5e-3", "0.0015"), ("decimal(18,4)", "1.5e-4", nil), ("decimal(18,4)", "12,50", nil),
+    ("double", "1e400", nil), ("double", "0.1", "0.1"), ("double", "inf", "inf"),
+    ("boolean", "true", "true"), ("boolean", "maybe", nil),
+    ("date", "2024-02-29", "2024-02-29"), ("date", "2023-02-29", nil), ("date", "2024-01-31 10:00:00", nil),
+    ("date", "2024-01-31 00:00:00", "2024-01-31"), ("date", "31.01.2024", nil),
+    ("timestamp", "2024-01-31 10:00:00.123456", "2024-01-31 10:00:00.123456"),
+    ("timestamp", "2024-01-31 10:00:00.123456789", nil),
+    ("timestamp", "2024-01-31 10:00:00.123456000", "2024-01-31 10:00:00.123456"),
+    ("timestamp", "2024-01-31T10:00:00+02:00", nil),
+    ("timestamptz", "2024-01-31T10:00:00+02:00", "2024-01-31 08:00:00+00"),
+    ("timestamptz", "2024-01-31T10:00:00Z", "2024-01-31 10:00:00+00"),
+    ("time", "10:00:00.123456", "10:00:00.123456"), ("time", "25:00", nil),
+    ("uuid", "00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000a"), ("uuid", "1", nil),
+    ("json", #"{"a":1}"#, #"{"a":1}"#), ("json", "{a}", nil), ("text", " as it is ", " as it is "),
+  ]
+
+  @Test("casts without loss or not at all")
+  func types() async throws {
+    try await Workbench.with { bench in
+      // One column a type; in each row one value stands in its type's column.
+      let types = Set(Self.casts.map(\.type)).sorted()
+      let contract =
+        [ContractColumn(name: "n", type: ColumnType("integer"))]
+        + types.enumerated().map { ContractColumn(name: "v\($0.offset)", type: ColumnType($0.element)) }
+      var lines = [(["n"] + types.indices.map { "v\($0)" }).joined(separator: ",")]
+      for (row, test) in Self.casts.enumerated() {
+        let quoted =
+          "\"" + test.value.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        lines.append((["\(row)"] + types.map { $0 == test.type ? quoted : "" }).joined(separator: ","))
+      }
+      let result = try await bench.curate(
+        try bench.request(
+          step(columns: contract), [input(stream(), try bench.objects([lines.joined(separator: "\n")]))]))
+      let values = types.indices.map { "v\($0)::varchar" }.joined(separator: ", ")
+      var kept: [Int: String] = [:]
+      for row in try await bench.ask(result, "select n, coalesce(\(values)) as v from data") {
+        kept[row["n"]?.int ?? -1] = row["v"]?.text
+      }
+      for (row, test) in Self.casts.enumerated() {
+        #expect(kept[row] == test.becomes, "\(test.value) as \(test.type)")
+      }
+      let reasons = try await bench.table(result, "select distinct split_part(unnest(reasons), ':', 2) a from bad")
+      #expect(reasons == [["type"]])
+    }
+  }
+
+  @Test("gives each rule's reason, and masks values also in quarantine")
+  func rules() async throws {
+    try await Workbench.with { bench in
+      let contract = [
+        ContractColumn(name: "id", type: ColumnType("bigint"), required: true),
+        ContractColumn(name: "email", type: .text, pattern: "@", mask: Mask(kind: .sha256)),
+        ContractColumn(name: "amount", type: ColumnType("decimal(18,4)"), min: "0", max: "100"),
+        ContractColumn(name: "currency", type: .text, oneOf: ["CHF", "EUR"]),
+        ContractColumn(name: "absent", type: .text),
+      ]
+      let text = """
+        id,email,amount,currency,more
+        1,a@x,5,CHF,1
+        ,b@x,5,CHF,1
+        3,nobody,-1,USD,1
+        4,,,,1
+        5,c@x,100.1,EUR,1
+        6,d@x,oops,EUR,1
+        7,short
+        """
+      let result = try await bench.curate(
+        try bench.request(
+          step(columns: contract), [input(stream(key: ["id"]), try bench.objects([text]))], salts: ["email": "pepper"]))
+      #expect(result.counts.all == [7, 2, 0, 0, 5])
+      let hash = try await bench.table(result, "select sha256('pepper' || 'a@x') a")[0][0]
+      #expect(
+        try await bench.table(result, "select id a, email b, amount c, currency d, absent e from data order by id") == [
+          ["1", hash, "5.0000", "CHF", nil], ["4", nil, nil, nil, nil],
+        ])
+      #expect(
+        try await bench.table(
+          result, "select position a, reasons::varchar b, key c from bad order by position nulls last") == [
+            ["2", "['id:required']", nil],
+            ["3", "['email:pattern', 'amount:min', 'currency:one_of']", #"{"id":"3"}"#],
+            ["5", "['amount:max']", #"{"id":"5"}"#], ["6", "['amount:type']", #"{"id":"6"}"#],
+            [nil, "['record:too_few_fields']", nil],
+          ])
+      #expect(!result.quarantineKeysReadable)
+      let leaks =
+        "select count(*) a from bad where record like '%@%' or record like '%nobody%' or record like '%short%'"
+      #expect(try await bench.table(result, leaks) == [["0"]])
+      #expect(result.columns.map(\.name) == ["id", "email", "amount", "currency", "absent", "_object", "_position"])
+      #expect(result.columns.map(\.type)[2] == "DECIMAL(18,4)")
+    }
+  }
+
+  @Test("reads local times in their zone, and refuses those that the clocks skipped")
+  func timeZones() async throws {
+    try await Workbench.with { bench in
+      let contract = [
+        ContractColumn(name: "id", type: ColumnType("integer")),
+        ContractColumn(name: "at", type: ColumnType("timestamptz"), sourceTimezone: "Europe/Zurich"),
+      ]
+      let text = """
+        id,at
+        1,2024-01-15 12:00:00
+        2,2024-07-15 12:00:00
+        3,2024-03-31 02:30:00
+        4,2024-03-31T03:30:00
+        5,2024-07-15 12:00:00+05:30
+        6,2024-10-27 02:30:00
+        """
+      let result = try await bench.curate(
+        try bench.request(step(columns: contract), [input(stream(), try bench.objects([text]))]))
+      #expect(
+        try await bench.table(
+          result, "select id a, strftime(\"at\" at time zone 'UTC', '%m-%d %H:%M') b from data order by id") == [
+            ["1", "01-15 11:00"], ["2", "07-15 10:00"], ["4", "03-31 01:30"], ["5", "07-15 06:30"],
+            ["6", "10-27 01:30"],
+          ])
+      #expect(try await bench.table(result, "select reasons[1] a, position b from bad") == [["at:type", "3"]])
+    }
+  }
+
+  @Test("stops where too many rows are bad, and where none is left")
+  func tooManyBad() async throws {
+    try await Workbench.with { bench in
+      let contract = [ContractColumn(name: "id", type: ColumnType("bigint"))]
+      let objects = try bench.objects(["id\n1\n2\nx\n4\n", "id\nx\n"])
+      let fine = try await bench.curate(
+        try bench.request(step(columns: contract, stopOver: 0.25), [input(stream(), [objects[0]])]))
+      #expect(fine.counts.quarantined == 1)
+      let over = await #expect(throws: StageFailure.self) {
+        _ = try await bench.curate(
+          try bench.request(step(columns: contract, stopOver: 0.24), [input(stream(), [objects[0]])]))
+      }
+      #expect(over?.code == "stop_over")
+      #expect(over?.message.contains("id:type (1)") == true)
+      let none = await #expect(throws: StageFailure.self) {
+        _ = try await bench.curate(try bench.request(step(columns: contract), [input(stream(), [objects[1]])]))
+      }
+      #expect(none?.code == "no_rows_out")
+      #expect(none?.isTransient == false)
+    }
+  }
+
+  @Test(
+    "fails on drift where the definition says so",
+    arguments: [
+      DriftPolicy(newColumn: .fail), DriftPolicy(missingColumn: .fail), DriftPolicy(typeChange: .fail),
+    ])
+  func drift(policy: DriftPolicy) async throws {
+    try await Workbench.with { bench in
+      let contract = [ContractColumn(name: "id", type: ColumnType("bigint"))]
+      let objects = try bench.objects(["id,new\n1,a\nx,b\n"])
+      let good = try await bench.curate(
+        try bench.request(step(columns: contract), [input(stream(), objects, known: ["id", "gone"])]))
+      #expect(good.events.map(\.kind) == [.newField, .missingField])
+      let error = await #expect(throws: StageFailure.self) {
+        _ = try await bench.curate(
+          try bench.request(step(columns: contract, drift: policy), [input(stream(), objects, known: ["id", "gone"])]))
+      }
+      #expect(error?.code == "schema_drift")
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import Curation
+import DuckDB
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Testing
+
+@Suite("Data files")
+struct OutputTests {
+  @Test("are partitioned by value and by time, sorted inside, with every row in one of them")
+  func partitions() async throws {
+    try await Workbench.with { bench in
+      let contract = [
+        ContractColumn(name: "id", type: ColumnType("integer")),
+        ContractColumn(name: "at", type: ColumnType("timestamptz")),
+        ContractColumn(name: "country", type: .text),
+      ]
+      let text = """
+        id,at,country
+        5,2024-01-31T23:59:59Z,CH
+        4,2024-02-01T00:00:00Z,CH
+        3,2024-01-01T00:00:00Z,CH
+        2,2024-01-01T00:00:00Z,a/b
+        1,,
+        """
+      let result = try await bench.curate(
+        try bench.request(
+          step(
+            columns: contract,
+            partitionBy: [Partition(transform: .month, column: "at"), Partition(transform: .value, column: "country")],
+            files: FileLayout(sort: ["id"])),
+          [input(stream(), try bench.objects([text]))]))
+      #expect(
+        result.files.map(\.partition).sorted() == [
+          "at_month=2024-01/country=CH", "at_month=2024-01/country=a%2Fb", "at_month=2024-02/country=CH",
+          "at_month=__HIVE_DEFAULT_PARTITION__/country=__HIVE_DEFAULT_PARTITION__",
+        ])
+      #expect(result.files.reduce(0) { $0 + $1.rows } == 5)
+      let january = try #require(result.files.first { $0.partition == "at_month=2024-01/country=CH" })
+      var only = result
+      only.files = [january]
+      #expect(try await bench.table(only, "select id a from data") == [["3"], ["5"]])
+    }
+  }
+
+  @Test("are as large as the definition wants, in the order of the raw")
+  func sizes() async throws {
+    try await Workbench.with { bench in
+      let text = "id,v\n" + (0..<400_000).map { "\($0),\(($0 &* 2_654_435_761) % 1_000_003)\n" }.joined()
+      let result = try await bench.curate(
+        try bench.request(step(files: FileLayout(targetBytes: 1_000_000)), [input(stream(), try bench.objects([text]))])
+      )
+      #expect(result.files.count > 1)
+      #expect(result.files.reduce(0) { $0 + $1.rows } == 400_000)
+      for file in result.files.dropLast() { #expect((300_000...3_000_000).contains(file.bytes)) }
+      let disorder = "select count(*) a from (select id::int i, lag(id::int) over () p from data) where p > i"
+      var only = result
+      only.files = [result.files[0]]
+      #expect(try await bench.table(only, disorder) == [["0"]])
+    }
+  }
+
+  @Test("stay within the memory limit, or say how to raise it")
+  func memoryLimit() async throws {
+    try await Workbench.with { bench in
+      var small = bench
+      small.limits = DuckDBLimits(memoryBytes: 60_000_000, threads: 1, time: .seconds(60), temporaryBytes: 1_000_000)
+      let text = "id,v\n" + (0..<200_000).map { "\($0),some text that is different for \($0)\n" }.joined()
+      let request = try small.request(
+        step(), [input(stream(), try small.objects([text]))],
+        sql: "select list(v || repeat('x', 500)) as everything from orders")
+      let error = await #expect(throws: DuckDBError.self) { _ = try await small.curate(request) }
+      #expect(error?.kind == .memoryLimit)
+      #expect(error?.hint?.contains("limits.memory") == true)
+      #expect(error?.isTransient == false)
+    }
+  }
+}
