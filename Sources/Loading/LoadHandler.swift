@@ -1,0 +1,152 @@
+import Catalog
+import DuckDB
+import FoundationEssentials
+import JobModel
+import JobStore
+import ObjectStore
+import PipelineDefinition
+import Postgres
+import Synchronization
+
+/// Does the jobs of the kind `load`: brings every table of one target up to date from the catalog.
+///
+/// It keeps no checkpoint of its own: what is staged and what is in, the target knows. The control database is told
+/// when the job completes; what an attempt loaded before it died, the next one finds in the ledger and tells.
+package struct LoadHandler: JobHandler {
+  package let catalog: Catalog
+  package let objects: any ObjectStore
+  package let duckDB: DuckDB
+  /// The control database's own name in the ledgers: `Catalog.installation(proposal:)`.
+  package let installation: String
+  package let environment: String
+  /// Each attempt works in a directory of its own under this one.
+  package let scratch: String
+  package let resolver: ValueResolver
+  /// The definition that the job's run began with.
+  package let definition: @Sendable (JobAttempt) async throws -> Pipeline
+
+  /// What an attempt that died after its commit may have left untold: more snapshots than one job can have loaded.
+  private static let maximumRetold = 1000
+
+  package init(
+    catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, installation: String, environment: String,
+    scratch: String, resolver: ValueResolver, definition: @escaping @Sendable (JobAttempt) async throws -> Pipeline
+  ) {
+    self.catalog = catalog
+    self.objects = objects
+    self.duckDB = duckDB
+    self.installation = installation
+    self.environment = environment
+    self.scratch = scratch
+    self.resolver = resolver
+    self.definition = definition
+  }
+
+  package func run(_ attempt: JobAttempt) async throws {
+    let pipeline = try await definition(attempt)
+    let payload = try JSONDecoder().decode(Payload.self, from: Data(attempt.payload.utf8))
+    guard let target = pipeline.load.first(where: { $0.name == payload.target }) else {
+      throw StageFailure(
+        code: "target_missing", message: "pipeline \(pipeline.name) has no target \(payload.target)",
+        hint: "the run keeps the definition that it began with; start a new run")
+    }
+    // One load of a pipeline's target at a time: a second run's job waits its turn, which costs it no attempt.
+    guard try await attempt.acquirePermit("load/\(pipeline.name)/\(target.name)") else {
+      throw JobSnooze(.seconds(2))
+    }
+    let directory = "\(scratch)/load-\(attempt.jobID)-\(attempt.epoch)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let result: Result<[LoadRecord], any Error>
+    do {
+      result = .success(try await load(pipeline, into: target, directory: directory, attempt: attempt))
+    } catch {
+      result = .failure(error)
+    }
+    try FileManager.default.removeItem(atPath: directory)
+    let records = try result.get()
+    try await attempt.complete { transaction in
+      for record in records {
+        try await catalog.recordLoad(record, ticket: attempt.ticket, run: attempt.runID, in: transaction)
+      }
+    }
+    attempt.killPoint(.loadCompleted)
+  }
+
+  private struct Payload: Decodable { var target: String }
+
+  /// Loads table after table. One that fails does not keep the others from being brought up to date; the first failure
+  /// is thrown at the end.
+  private func load(
+    _ pipeline: Pipeline, into definition: LoadTarget, directory: String, attempt: JobAttempt
+  ) async throws -> [LoadRecord] {
+    let target = try connect(definition, directory: directory)
+    let loader = Loader(
+      installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
+      ticket: attempt.ticket)
+    let hooks = hooks(attempt)
+    var records: [LoadRecord] = []
+    var failure: (any Failure)?
+    for table in definition.tables {
+      do {
+        let load = try await tableLoad(table, of: pipeline)
+        let loaded = try await target.load(load, by: loader, hooks: hooks)
+        let old = loaded.filter { !$0.isNew }.suffix(Self.maximumRetold)
+        let new = loaded.filter(\.isNew)
+        records += (old + new).map { Self.record($0, target: definition.name, table: table) }
+      } catch let error as StageFailure where Self.concernsOneTable(error) {
+        if failure == nil || error.isTransient { failure = error }
+      }
+    }
+    if let failure { throw failure }
+    return records
+  }
+
+  /// Whether the other tables of the target can still be loaded.
+  private static func concernsOneTable(_ error: StageFailure) -> Bool {
+    !["fenced", "target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
+  }
+
+  private func connect(_ definition: LoadTarget, directory: String) throws -> any Target {
+    switch definition.kind {
+    case .postgres(let template):
+      let url: String
+      do { url = try template.resolved(with: resolver) } catch let error as TemplateError {
+        throw StageFailure(code: "target_url", message: "target \(definition.name): \(error)")
+      }
+      return PostgresTarget(name: definition.name, url: url, duckDB: duckDB, directory: directory)
+    }
+  }
+
+  private static func record(_ loaded: LoadedSnapshot, target: String, table: LoadTable) -> LoadRecord {
+    LoadRecord(
+      snapshotID: loaded.uuid, target: target, table: "\(table.schema).\(table.table)",
+      status: loaded.status == .loaded ? .loaded : .superseded, rows: loaded.rows, inserted: loaded.inserted,
+      updated: loaded.updated, deleted: loaded.deleted)
+  }
+
+  private func hooks(_ attempt: JobAttempt) -> LoadHooks {
+    let total = Mutex(JobProgress())
+    return LoadHooks(
+      progress: { moved in
+        let progress = total.withLock { progress in
+          progress.bytes += moved.bytes
+          progress.rows += moved.rows
+          progress.units += moved.chunks
+          if moved.plannedChunks > 0 { progress.totalUnits = (progress.totalUnits ?? 0) + moved.plannedChunks }
+          progress.note = moved.note
+          return progress
+        }
+        attempt.progress(progress)
+      },
+      reached: { point in
+        attempt.killPoint(point)
+        // Between chunks a draining worker may stop; past them, finishing is quicker than coming back.
+        if point == .loadChunkStaged, attempt.shouldYield { throw JobYield() }
+      },
+      event: { kind, message in
+        try await attempt.store.note(
+          event: kind, pipeline: attempt.pipeline, run: attempt.runID, job: attempt.jobID, message: message,
+          in: attempt.store.database)
+      })
+  }
+}

@@ -1,0 +1,89 @@
+import PipelineDefinition
+
+/// One table of a target and the snapshots of its dataset: all that the catalog knows, in snapshot order.
+///
+/// The target asks its ledger which of them are missing; numbers are for people, identity is the UUID.
+package struct TableLoad: Sendable, Equatable {
+  package var table: LoadTable
+  /// Columns that the contract requires: NOT NULL where the table is created.
+  package var required: Set<String>
+  package var snapshots: [SnapshotToLoad]
+
+  package init(table: LoadTable, required: Set<String> = [], snapshots: [SnapshotToLoad]) {
+    self.table = table
+    self.required = required
+    self.snapshots = snapshots
+  }
+}
+
+/// One committed version of a dataset with all that a target needs to load it.
+package struct SnapshotToLoad: Sendable, Equatable {
+  package struct Column: Sendable, Equatable {
+    package var name: String
+    /// A type of the contract or of DuckDB, such as `decimal(18,4)`.
+    package var type: String
+    package init(_ name: String, _ type: String) {
+      self.name = name
+      self.type = type
+    }
+  }
+
+  package var uuid: String
+  package var number: Int64
+  package var dataset: String
+  package var isFull: Bool
+  package var columns: [Column]
+  /// The dataset's key; a table without a key of its own in the definition takes this one.
+  package var key: [String]
+  package var cursorField: String?
+  package var files: [DataFileToLoad]
+  package var quarantinedKeys: QuarantinedKeys
+  /// Snapshots that this one repeats, such as a replay of the same run: an append table gives up their rows.
+  package var repeats: [String]
+
+  package init(
+    uuid: String, number: Int64, dataset: String, isFull: Bool, columns: [Column], key: [String] = [],
+    cursorField: String? = nil, files: [DataFileToLoad], quarantinedKeys: QuarantinedKeys = .none,
+    repeats: [String] = []
+  ) {
+    self.uuid = uuid
+    self.number = number
+    self.dataset = dataset
+    self.isFull = isFull
+    self.columns = columns
+    self.key = key
+    self.cursorField = cursorField
+    self.files = files
+    self.quarantinedKeys = quarantinedKeys
+    self.repeats = repeats
+  }
+
+  package var rows: Int64 { files.reduce(0) { $0 + $1.rows } }
+}
+
+/// One Parquet file: a chunk of a load.
+package struct DataFileToLoad: Sendable, Equatable {
+  package var chunk: Int
+  package var key: String
+  /// What DuckDB can open.
+  package var localPath: String
+  package var rows: Int64
+  package var sha256: String
+
+  package init(chunk: Int, key: String, localPath: String, rows: Int64, sha256: String) {
+    self.chunk = chunk
+    self.key = key
+    self.localPath = localPath
+    self.rows = rows
+    self.sha256 = sha256
+  }
+}
+
+/// The keys of the rows that broke the contract: they are in the source, so a comparison must not delete them.
+package enum QuarantinedKeys: Sendable, Equatable {
+  case none
+  /// At least one row's key cannot be read: nothing may be deleted.
+  case unreadable
+  /// A SELECT for DuckDB that returns one column a key column, in the key's order and of its type.
+  case select(String)
+}

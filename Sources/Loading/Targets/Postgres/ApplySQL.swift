@@ -1,0 +1,140 @@
+import PipelineDefinition
+import Postgres
+
+/// The statements that move a staged snapshot into its table. Pure text, so that it can be read and tested.
+struct ApplySQL: Sendable {
+  let table: TargetTable
+  let staging: String
+  let columns: [ColumnMapping]
+  let key: [String]
+  /// Of an incremental snapshot: a row whose value here is newer than the snapshot's stays.
+  let cursorField: String?
+  let deletes: LoadTable.Deletes.Kind?
+
+  private var target: String { table.name.sql }
+  private var names: String { columns.map(\.sql).joined(separator: ", ") }
+  private var values: String { columns.map(\.value).joined(separator: ", ") }
+  private var keyList: String { key.map(quoteIdentifier).joined(separator: ", ") }
+  private var keyColumns: [ColumnMapping] { key.compactMap { name in columns.first { $0.name == name } } }
+  private var batch: String { quoteIdentifier(TargetTable.batch) }
+  private var deletedAt: String { quoteIdentifier(TargetTable.deletedAt) }
+
+  /// Staged rows, and those of them whose key is null.
+  var countStaged: SQLStatement {
+    let isNull = keyColumns.isEmpty ? "false" : keyColumns.map { "s.\($0.sql) is null" }.joined(separator: " or ")
+    return SQLStatement(
+      name: "apply_count_staged",
+      text: "select count(*) as rows, count(*) filter (where \(isNull)) as nulls from \(staging) s")
+  }
+
+  /// One row when a key is staged more than once.
+  var repeatedKey: SQLStatement {
+    SQLStatement(
+      name: "apply_repeated_key",
+      text: "select from \(staging) s group by \(keyColumns.map { "s.\($0.sql)" }.joined(separator: ", ")) "
+        + "having count(*) > 1 limit 1")
+  }
+
+  /// Inserts new keys, updates rows that differ, leaves the others untouched (no dead rows, no triggers).
+  ///
+  /// `xmax` is zero in a row that was inserted; a partitioned table does not tell, see ``matchingKeys``.
+  var merge: SQLStatement {
+    let updates = columns.filter { !key.contains($0.name) }
+    var assignments = updates.map { "\($0.sql) = excluded.\($0.sql)" }
+    var differs = updates.map { $0.isDistinct("t.\($0.sql)", "excluded.\($0.sql)") }
+    if deletes == .soft {
+      assignments.append("\(deletedAt) = null")
+      differs.append("t.\(deletedAt) is not null")
+    }
+    let insert = """
+      insert into \(target) as t (\(names))
+      select \(values) from \(staging) s
+      on conflict (\(keyList)) do
+      """
+    let action =
+      assignments.isEmpty
+      ? "nothing"
+      : """
+      update set \(assignments.joined(separator: ", "))
+        where (\(differs.joined(separator: " or ")))\(isNotOlder)
+      """
+    let text =
+      table.isPartitioned
+      ? "\(insert) \(action)"
+      : """
+      with merged as (
+        \(insert) \(action)
+        returning t.xmax = 0 as is_new
+      )
+      select count(*) filter (where is_new) as inserted, count(*) filter (where not is_new) as updated from merged
+      """
+    return SQLStatement(name: "apply_merge", text: text)
+  }
+
+  /// Null is older than any value.
+  private var isNotOlder: String {
+    guard let cursorField, let cursor = columns.first(where: { $0.name == cursorField }), !key.contains(cursorField)
+    else { return "" }
+    let (old, new) = ("t.\(cursor.sql)", "excluded.\(cursor.sql)")
+    return "\n    and (\(old) is null or \(new) >= \(old))"
+  }
+
+  /// How many staged keys the table has already: what a merge into a partitioned table cannot tell itself.
+  var matchingKeys: SQLStatement {
+    SQLStatement(
+      name: "apply_matching_keys",
+      text: "select count(*) as rows from \(staging) s where exists (select from \(target) t where \(keysAreEqual))")
+  }
+
+  private var keysAreEqual: String {
+    keyColumns.map { "t.\($0.sql) = \($0.value)" }.joined(separator: " and ")
+  }
+
+  /// Adds all rows, with the batch's name where the table keeps it ($1).
+  func append(batch isKept: Bool) -> SQLStatement {
+    SQLStatement(
+      name: "apply_append",
+      text: isKept
+        ? "insert into \(target) (\(names), \(batch)) select \(values), $1::uuid from \(staging) s"
+        : "insert into \(target) (\(names)) select \(values) from \(staging) s")
+  }
+
+  /// Takes out what the batches $1 put in.
+  var deleteBatches: SQLStatement {
+    SQLStatement(name: "apply_delete_batches", text: "delete from \(target) where \(batch) = any($1::uuid[])")
+  }
+
+  /// A replacement is delete and insert in one transaction, not truncate: truncate would make readers wait for its
+  /// exclusive lock, and show an empty table to those with an older snapshot. So they see the old rows until the commit
+  /// and the new ones after it. The price is one dead row for each old one, until vacuum.
+  var deleteAll: SQLStatement { SQLStatement(name: "apply_delete_all", text: "delete from \(target)") }
+
+  /// Live rows, and those of them that the full snapshot no longer has and `kept`, a table of keys, does not explain.
+  func countGone(kept: String?) -> SQLStatement {
+    SQLStatement(
+      name: "apply_count_gone",
+      text: "select count(*) as live, count(*) filter (where \(isGone(kept))) as gone from \(target) t where \(isLive)")
+  }
+
+  func deleteGone(kept: String?) -> SQLStatement {
+    SQLStatement(
+      name: "apply_delete_gone",
+      text: deletes == .soft
+        ? "update \(target) t set \(deletedAt) = now() where \(isLive) and \(isGone(kept))"
+        : "delete from \(target) t where \(isGone(kept))")
+  }
+
+  private var isLive: String { deletes == .soft ? "t.\(deletedAt) is null" : "true" }
+
+  private func isGone(_ kept: String?) -> String {
+    let gone = "not exists (select from \(staging) s where \(keysAreEqual))"
+    guard let kept else { return gone }
+    return gone + " and not exists (select from \(kept) s where \(keysAreEqual))"
+  }
+
+  /// The keys in quarantine, for the length of this session; columns like the staging table's.
+  func createKept(_ name: String) -> String {
+    let layout = keyColumns.map { "\($0.sql) \($0.dataset.stagingType)" }.joined(separator: ", ")
+    return "create temporary table \(name) (\(layout))"
+  }
+}

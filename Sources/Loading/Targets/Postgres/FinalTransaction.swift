@@ -1,0 +1,122 @@
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// The one transaction that makes a staged snapshot visible together with its ledger row.
+struct FinalTransaction: Sendable {
+  let ledger: TargetLedger
+  let staging: StagingTable
+  let table: TargetTable
+  let definition: LoadTable
+  let sql: ApplySQL
+  /// A temporary table with the keys in quarantine; nil: there are none.
+  let kept: String?
+  /// Off where the keys in quarantine cannot be read.
+  let mayDelete: Bool
+  let hooks: LoadHooks
+
+  private var snapshot: SnapshotToLoad { staging.snapshot }
+
+  /// Locks the head, checks ticket and counts, applies, writes the ledger, commits.
+  ///
+  /// - Returns: The ledger's row: this call's, or the one that was there already.
+  /// - Throws: ``StageFailure`` or `PostgresError`; `.commitUnknown` means that only the ledger knows.
+  func run(in session: PostgresConnection) async throws -> LoadedSnapshot {
+    try await session.transaction { transaction in
+      // The rows and the ledger must survive a crash once the control database was told.
+      try await transaction.execute("set local synchronous_commit = on")
+      try await ledger.lockHead(in: transaction)
+      if let entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] { return entry }
+      try await checkStaged(in: transaction)
+      var entry = LoadedSnapshot(uuid: snapshot.uuid, status: .loaded, rows: snapshot.rows, isNew: true)
+      switch definition.mode {
+      case .append: (entry.inserted, entry.deleted) = try await append(in: transaction)
+      case .replace:
+        entry.deleted = Int64(try await transaction.query(sql.deleteAll, []).affectedRows)
+        entry.inserted = Int64(try await transaction.query(sql.append(batch: false), []).affectedRows)
+      case .merge:
+        if mayDelete { entry.deleted = try await deleteGone(in: transaction) }
+        (entry.inserted, entry.updated) = try await merge(in: transaction)
+      }
+      try await ledger.record(entry, of: snapshot, in: transaction)
+      try await hooks.reached(.loadInsideFinal)
+      return entry
+    }
+  }
+
+  private func checkStaged(in transaction: PostgresTransaction) async throws {
+    let count = try await transaction.query(sql.countStaged, []).first
+    try await staging.requireComplete(counted: try count?.int("rows") ?? 0, in: transaction)
+    guard definition.mode == .merge else { return }
+    if let nulls = try count?.int("nulls"), nulls > 0 {
+      throw StageFailure(
+        code: "key_null",
+        message: "target \(ledger.target): \(nulls) rows of snapshot \(snapshot.uuid) have no key "
+          + "(\(sql.key.joined(separator: ", "))) to merge into \(table.name) by",
+        hint: "make the key columns required in dataset \(snapshot.dataset): such rows go to quarantine then")
+    }
+    // A dataset's own key is unique in each of its snapshots; so is every key that contains it.
+    let isUnique = !snapshot.key.isEmpty && Set(snapshot.key).isSubset(of: sql.key)
+    if !isUnique, try await !transaction.query(sql.repeatedKey, []).isEmpty {
+      throw Self.repeatedKey(ledger, key: sql.key, dataset: snapshot.dataset)
+    }
+  }
+
+  static func repeatedKey(_ ledger: TargetLedger, key: [String], dataset: String) -> StageFailure {
+    StageFailure(
+      code: "key_repeated",
+      message: "target \(ledger.target): dataset \(dataset) has several rows of one key (\(key.joined(separator: ", "))), "
+        + "so merging into \(ledger.table) could keep any of them",
+      hint: "give the stream this key, so that the latest row wins, or make the dataset's SQL return one row a key")
+  }
+
+  /// Adds the batch, and takes out what the snapshots that it repeats put in.
+  ///
+  /// The batch itself cannot be in already, because the ledger would have it: so a large table is not searched for it.
+  private func append(in transaction: PostgresTransaction) async throws -> (inserted: Int64, deleted: Int64) {
+    let repeated = try await ledger.entries(of: snapshot.repeats, in: transaction).values
+      .filter { $0.status == .loaded && $0.rows > 0 }.map(\.uuid)
+    var deleted: Int64 = 0
+    if !repeated.isEmpty {
+      guard table.hasBatch else {
+        throw StageFailure(
+          code: "append_repeat_refused",
+          message: "target \(ledger.target): snapshot \(snapshot.uuid) repeats a batch that is in \(table.name), and "
+            + "without a column \(TargetTable.batch) its rows cannot be told from others",
+          hint: "alter table \(table.name.sql) add column \(quoteIdentifier(TargetTable.batch)) uuid; "
+            + "fill it for the rows that are there; or skip the run")
+      }
+      deleted = Int64(try await transaction.query(sql.deleteBatches, [.texts(repeated)]).affectedRows)
+    }
+    let values: [PostgresValue] = table.hasBatch ? [.text(snapshot.uuid)] : []
+    let inserted = Int64(try await transaction.query(sql.append(batch: table.hasBatch), values).affectedRows)
+    return (inserted, deleted)
+  }
+
+  private func merge(in transaction: PostgresTransaction) async throws -> (inserted: Int64, updated: Int64) {
+    guard table.isPartitioned else {
+      let counts = try await transaction.query(sql.merge, []).first
+      return (try counts?.int("inserted") ?? 0, try counts?.int("updated") ?? 0)
+    }
+    let matching = try await transaction.query(sql.matchingKeys, []).first?.int("rows") ?? 0
+    let affected = Int64(try await transaction.query(sql.merge, []).affectedRows)
+    let inserted = snapshot.rows - matching
+    return (inserted, max(0, affected - inserted))
+  }
+
+  private func deleteGone(in transaction: PostgresTransaction) async throws -> Int64 {
+    if let stopOver = definition.deletes?.stopOver {
+      let counts = try await transaction.query(sql.countGone(kept: kept), []).first
+      let (live, gone) = (try counts?.int("live") ?? 0, try counts?.int("gone") ?? 0)
+      guard Double(gone) <= stopOver * Double(live) else {
+        throw StageFailure(
+          code: "deletes_stop_over",
+          message: "target \(ledger.target): snapshot \(snapshot.uuid) would delete \(gone) of \(live) rows of "
+            + "\(table.name), more than stop_over allows (\(Int((stopOver * 100).rounded())) %)",
+          hint: "if the rows are really gone from the source, raise deletes.stop_over for one run")
+      }
+      if gone == 0 { return 0 }
+    }
+    return Int64(try await transaction.query(sql.deleteGone(kept: kept), []).affectedRows)
+  }
+}

@@ -1,0 +1,187 @@
+import DuckDB
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// One snapshot on its way into one table: check, stage, apply, drop.
+struct SnapshotLoad: Sendable {
+  let target: PostgresTarget
+  let load: TableLoad
+  let snapshot: SnapshotToLoad
+  let ledger: TargetLedger
+  let hooks: LoadHooks
+
+  private var key: [String] { load.table.key.isEmpty ? snapshot.key : load.table.key }
+  private var name: TableName { TableName(load.table.schema, load.table.table) }
+  /// Only a full snapshot says what is gone.
+  private var comparesForDeletes: Bool { load.table.mode == .merge && load.table.deletes != nil && snapshot.isFull }
+
+  func run(in session: PostgresConnection) async throws -> LoadedSnapshot {
+    try checkSnapshot()
+    let table = try await ensureTable(in: session)
+    let columns = try table.mappings(snapshot, of: load.table, target: target.name)
+    if load.table.mode == .merge { try table.requireUniqueKey(key, target: target.name) }
+
+    let staging = StagingTable(ledger: ledger, snapshot: snapshot, columns: columns)
+    try await staging.prepare(in: session)
+    try await stage(staging, in: session)
+    // The comparison for deletes joins the two tables; without statistics it is planned for an empty one.
+    if comparesForDeletes { try await session.execute("analyze \(staging.sql)") }
+    try await hooks.reached(.loadBeforeFinal)
+
+    let entry = try await apply(staging, table, columns, in: session)
+    try await hooks.reached(.loadCommitted)
+    try await StagingTable.drop(staging.name, snapshot: snapshot.uuid, of: ledger, in: session)
+    return entry
+  }
+
+  private func checkSnapshot() throws {
+    let place = "target \(target.name), table \(name)"
+    if load.table.mode == .merge, key.isEmpty {
+      throw StageFailure(
+        code: "key_missing", message: "\(place): merge needs a key, and neither the table nor dataset \(snapshot.dataset) has one",
+        hint: "add key: [COLUMN] to the table")
+    }
+    if let column = key.first(where: { name in !snapshot.columns.contains { $0.name == name } }), load.table.mode == .merge {
+      throw StageFailure(
+        code: "key_missing", message: "\(place): the key column \(column) is not in dataset \(snapshot.dataset)",
+        hint: "add it to the dataset, or change the table's key")
+    }
+    if load.table.mode == .replace, !snapshot.isFull {
+      throw StageFailure(
+        code: "replace_needs_full",
+        message: "\(place): dataset \(snapshot.dataset) is incremental: replacing the table by one of its snapshots would "
+          + "lose the others",
+        hint: "use mode: merge with a key, or mode: append")
+    }
+    if snapshot.isFull, snapshot.rows == 0, load.table.mode == .replace || load.table.deletes != nil {
+      throw StageFailure(
+        code: "full_snapshot_empty",
+        message: "\(place): the full snapshot \(snapshot.uuid) of dataset \(snapshot.dataset) has no rows, so every row of "
+          + "the table would go",
+        hint: "if the source is really empty, empty the table by hand; otherwise mend the source and run again")
+    }
+  }
+
+  private func ensureTable(in session: PostgresConnection) async throws -> TargetTable {
+    if let table = try await TargetTable.read(name, target: target.name, in: session) { return table }
+    try await TargetTable.create(name, for: load, like: snapshot, key: key, in: session)
+    guard let table = try await TargetTable.read(name, target: target.name, in: session) else {
+      throw StageFailure(
+        code: "target_changed", message: "target \(target.name): table \(name) was created and is gone again",
+        hint: "another program drops it", isTransient: true)
+    }
+    return table
+  }
+
+  /// Stages the chunks that are not staged yet, several at once, each over its own connection.
+  private func stage(_ staging: StagingTable, in session: PostgresConnection) async throws {
+    let staged = try await staging.stagedChunks(in: session)
+    hooks.progress(LoadProgress(plannedChunks: snapshot.files.count, note: "staging \(name)"))
+    let missing = snapshot.files.filter { staged[$0.chunk] == nil }
+    for file in snapshot.files where staged[file.chunk] != nil {
+      hooks.progress(LoadProgress(rows: file.rows, chunks: 1, note: "staging \(name)"))
+    }
+    let copy = ChunkCopy(
+      duckDB: target.duckDB, limits: target.limits, directory: target.directory, staging: staging, hooks: hooks)
+    let streams = min(target.streams, missing.count)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for stream in 0..<streams {
+        group.addTask {
+          try await target.withConnection(ledger.loader) { session in
+            // Files lie in order; taking every n-th keeps the streams about equal.
+            for file in missing.enumerated() where file.offset % streams == stream {
+              try Task.checkCancellation()
+              try await copy.run(file.element, in: session)
+              try await hooks.reached(.loadChunkStaged)
+            }
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func apply(
+    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping], in session: PostgresConnection
+  ) async throws -> LoadedSnapshot {
+    let sql = ApplySQL(
+      table: table, staging: staging.sql, columns: columns, key: key,
+      // A full snapshot is the source as it is now, whatever its cursors say.
+      cursorField: snapshot.isFull ? nil : snapshot.cursorField,
+      deletes: load.table.deletes?.kind)
+    var mayDelete = comparesForDeletes
+    var kept: String?
+    if comparesForDeletes {
+      switch snapshot.quarantinedKeys {
+      case .none: break
+      case .unreadable: mayDelete = false
+      case .select(let select):
+        kept = try await copyKept(select, sql, columns, in: session)
+        mayDelete = kept != nil
+      }
+      if !mayDelete {
+        try await hooks.event(
+          "deletes_left_out",
+          "target \(target.name), table \(name): nothing was deleted for snapshot \(snapshot.uuid), because a row in "
+            + "quarantine has no readable key and might be any of the missing ones")
+      }
+    }
+    hooks.progress(LoadProgress(note: "applying \(name)"))
+    let final = FinalTransaction(
+      ledger: ledger, staging: staging, table: table, definition: load.table, sql: sql, kept: kept,
+      mayDelete: mayDelete, hooks: hooks)
+    do {
+      let entry = try await final.run(in: session)
+      if let kept { try await session.execute("drop table \(kept)") }
+      return entry
+    } catch let error as PostgresError where error.kind == .commitUnknown {
+      return try await askLedger(else: error)
+    } catch let error as StageFailure where error.code == StagingTable.rowsDiffer {
+      // What is staged cannot be trusted; the next attempt begins anew.
+      try await StagingTable.drop(staging.name, snapshot: snapshot.uuid, of: ledger, in: session)
+      throw error
+    }
+  }
+
+  /// The reply to COMMIT was lost: only the ledger knows. Its head stays locked until the lost transaction has ended.
+  private func askLedger(else error: PostgresError) async throws -> LoadedSnapshot {
+    try await target.withConnection(ledger.loader) { session in
+      try await session.transaction { transaction in
+        try await ledger.lockHead(in: transaction)
+        guard var entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] else { throw error }
+        entry.isNew = true
+        return entry
+      }
+    }
+  }
+
+  /// Copies the keys in quarantine into a temporary table of this session.
+  ///
+  /// - Returns: The table; nil when a key is null or no value of its column's type: it cannot be read then.
+  private func copyKept(
+    _ select: String, _ sql: ApplySQL, _ columns: [ColumnMapping], in session: PostgresConnection
+  ) async throws -> String? {
+    let place = DuckDBPlace(
+      directory: target.directory, files: [ChunkCopy.output], extensions: ["postgres_scanner"],
+      keepsInsertionOrder: false)
+    let values = key.compactMap { name in columns.first { $0.name == name } }.map { column in
+      "try_cast(\(sqlIdentifier(column.name)) as \(column.dataset.duckType ?? "VARCHAR"))"
+    }
+    let isUnreadable = values.map { "\($0) is null" }.joined(separator: " or ")
+    let unreadable = try await target.duckDB.query(
+      "select count(*) as n from (\(select)) as kept where \(isUnreadable)", in: place, limits: target.limits)
+    guard unreadable.rows.first?["n"]?.int == 0 else { return nil }
+
+    let kept = "pg_temp.sluice_kept_keys"
+    try await session.execute("drop table if exists \(kept); \(sql.createKept(kept))")
+    let script = """
+      copy (select \(values.joined(separator: ", ")) from (\(select)) as kept)
+      to '\(ChunkCopy.output)' (format postgres_binary, use_tmp_file false)
+      """
+    _ = try await target.duckDB.withStream(of: script, in: place, limits: target.limits) { bytes in
+      try await session.copyIn("copy \(kept) from stdin (format binary)", from: bytes)
+    }
+    return kept
+  }
+}

@@ -1,0 +1,106 @@
+import JobModel
+import Postgres
+
+/// The ledger of one table in its target: what is in, who may write, and what is staged.
+struct TargetLedger: Sendable {
+  let loader: Loader
+  /// `schema.table`, as the ledger's key has it.
+  let table: String
+  /// For messages.
+  let target: String
+
+  var key: [PostgresValue] {
+    [.text(loader.installation), .text(loader.environment), .text(loader.pipeline), .text(table)]
+  }
+  private var claim: [PostgresValue] { key + [.int(loader.jobID.rawValue), .int(loader.ticket)] }
+
+  /// Creates our schema and tables where one of them is missing. Safe at the same time from many sessions.
+  static func ensure(in session: PostgresConnection) async throws {
+    let present = try await session.query(LedgerSQL.exists, []).first?.bool("present") ?? false
+    guard !present else { return }
+    try await session.transaction { transaction in try await transaction.execute(LedgerSQL.create) }
+  }
+
+  /// Ends what an earlier attempt left hanging, then takes the head for this ticket.
+  ///
+  /// In this order, because a worker that hangs inside its final transaction holds the head's row.
+  ///
+  /// - Throws: ``StageFailure`` `fenced`.
+  func takeOver(in session: PostgresConnection) async throws {
+    try await session.query(LedgerSQL.endOlderSessions, claim)
+    guard try await !session.query(LedgerSQL.claimHead, claim).isEmpty else {
+      throw fenced(by: try await session.query(LedgerSQL.readHead, key).first?.int("ticket"))
+    }
+  }
+
+  /// Throws `fenced` when a later claim has taken the head over. Takes no lock.
+  func checkHead(in session: some PostgresSession) async throws {
+    let ticket = try await session.query(LedgerSQL.readHead, key).first?.int("ticket")
+    if let ticket, ticket > loader.ticket { throw fenced(by: ticket) }
+  }
+
+  /// Locks the head until the transaction ends, and throws `fenced` when its ticket is higher.
+  func lockHead(in transaction: PostgresTransaction) async throws {
+    guard let ticket = try await transaction.query(LedgerSQL.lockHead, key).first?.int("ticket") else {
+      throw StageFailure(
+        code: "ledger_changed", message: "target \(target): the ledger's head of \(table) is gone",
+        hint: "nobody but sluice may write to schema sluice_ledger", isTransient: true)
+    }
+    guard ticket <= loader.ticket else { throw fenced(by: ticket) }
+  }
+
+  /// Like a lost lease: another attempt has the table. A later attempt of this job has a higher ticket.
+  private func fenced(by ticket: Int64?) -> StageFailure {
+    StageFailure(
+      code: "fenced",
+      message: "target \(target): ticket \(loader.ticket) may no longer write to \(table): "
+        + "the ledger has seen ticket \(ticket.map(String.init) ?? "a higher one")",
+      hint: "a later attempt has the table; if the control database was restored from a backup, raise its sequence "
+        + "sluice.ticket above the ledger's", isTransient: true)
+  }
+
+  /// What the ledger says of these snapshots, by UUID.
+  func entries(of snapshots: [String], in session: some PostgresSession) async throws -> [String: LoadedSnapshot] {
+    var entries: [String: LoadedSnapshot] = [:]
+    for row in try await session.query(LedgerSQL.entries, key + [.texts(snapshots)]) {
+      let uuid = try row.string("snapshot")
+      let status = try row.string("status")
+      entries[uuid] = LoadedSnapshot(
+        uuid: uuid, status: status == LoadedSnapshot.Status.loaded.rawValue ? .loaded : .superseded,
+        rows: try row.int("rows"), inserted: try row.int("inserted"), updated: try row.int("updated"),
+        deleted: try row.int("deleted"))
+    }
+    return entries
+  }
+
+  /// Writes the ledger row and the head's ticket: the last statements of a final transaction.
+  func record(
+    _ entry: LoadedSnapshot, of snapshot: SnapshotToLoad, in transaction: PostgresTransaction
+  ) async throws {
+    // The hashes of the files in chunk order name the content; the database hashes them into one.
+    let content = snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(separator: "\n")
+    try await transaction.query(
+      LedgerSQL.insertEntry,
+      key + [
+        .text(entry.uuid), .int(snapshot.number), .int(loader.ticket), .text(entry.status.rawValue), .int(entry.rows),
+        .int(entry.inserted), .int(entry.updated), .int(entry.deleted), .text(content),
+      ])
+    try await transaction.query(LedgerSQL.raiseHead, claim)
+  }
+
+  /// Writes ledger rows for snapshots that a newer full one makes superfluous.
+  func supersede(_ snapshots: [SnapshotToLoad], in session: PostgresConnection) async throws -> [LoadedSnapshot] {
+    guard !snapshots.isEmpty else { return [] }
+    return try await session.transaction { transaction in
+      try await lockHead(in: transaction)
+      let known = try await entries(of: snapshots.map(\.uuid), in: transaction)
+      var written: [LoadedSnapshot] = []
+      for snapshot in snapshots where known[snapshot.uuid] == nil {
+        let entry = LoadedSnapshot(uuid: snapshot.uuid, status: .superseded, isNew: true)
+        try await record(entry, of: snapshot, in: transaction)
+        written.append(entry)
+      }
+      return written
+    }
+  }
+}

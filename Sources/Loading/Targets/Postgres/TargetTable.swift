@@ -1,0 +1,104 @@
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// A table of the target as it is, and how the columns of a snapshot go into it.
+struct TargetTable: Sendable {
+  struct Column: Sendable, Equatable {
+    /// The type that stores; of a domain its base type.
+    var type: PostgresType
+    /// As `format_type` writes it, schema and all: for casts.
+    var sqlType: String
+    var isEnum: Bool
+    var isNotNull: Bool
+    var hasDefault: Bool
+    var isGenerated: Bool
+  }
+
+  static let batch = "_sluice_batch"
+  static let deletedAt = "_sluice_deleted_at"
+
+  let name: TableName
+  let isPartitioned: Bool
+  let columns: [String: Column]
+  /// Column sets of the indexes that `on conflict` can use.
+  let uniqueKeys: [Set<String>]
+
+  var hasBatch: Bool { columns[Self.batch] != nil }
+
+  /// Reads the table; nil when there is none.
+  ///
+  /// - Throws: ``StageFailure`` `target_not_a_table` for a view or a foreign table.
+  static func read(_ name: TableName, target: String, in session: some PostgresSession) async throws -> TargetTable? {
+    guard let relation = try await session.query(TargetTableSQL.relation, [.text(name.sql)]).first else { return nil }
+    let kind = try relation.string("relkind")
+    guard kind == "r" || kind == "p" else {
+      throw StageFailure(
+        code: "target_not_a_table", message: "target \(target): \(name) is not a table",
+        hint: "name a table, or drop \(name) so that it is created")
+    }
+    let oid = PostgresValue.int(try relation.int("oid"))
+    var columns: [String: Column] = [:]
+    for row in try await session.query(TargetTableSQL.columns, [oid]) {
+      columns[try row.string("name")] = Column(
+        type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"), isEnum: try row.bool("is_enum"),
+        isNotNull: try row.bool("is_not_null"), hasDefault: try row.bool("has_default"),
+        isGenerated: try row.bool("is_generated"))
+    }
+    var keys: [Int64: Set<String>] = [:]
+    for row in try await session.query(TargetTableSQL.uniqueKeys, [oid]) {
+      keys[try row.int("index"), default: []].insert(try row.string("name"))
+    }
+    return TargetTable(name: name, isPartitioned: kind == "p", columns: columns, uniqueKeys: Array(keys.values))
+  }
+}
+
+/// A table's two names.
+struct TableName: Sendable, Hashable, CustomStringConvertible {
+  var schema: String
+  var table: String
+
+  init(_ schema: String, _ table: String) {
+    self.schema = schema
+    self.table = table
+  }
+
+  /// For people, and the ledger's key.
+  var description: String { "\(schema).\(table)" }
+  var sql: String { "\(quoteIdentifier(schema)).\(quoteIdentifier(table))" }
+}
+
+enum TargetTableSQL {
+  static let relation = SQLStatement(
+    name: "target_relation",
+    text: "select c.oid::bigint as oid, c.relkind::text as relkind from pg_class c where c.oid = to_regclass($1)")
+
+  /// Columns with the type that stores them: a domain is looked through, once.
+  static let columns = SQLStatement(
+    name: "target_columns",
+    text: """
+      select a.attname as name, format_type(a.atttypid, a.atttypmod) as sql_type,
+        case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod)
+             else format_type(a.atttypid, a.atttypmod) end as type,
+        coalesce(b.typtype, t.typtype) = 'e' as is_enum,
+        a.attnotnull or t.typnotnull as is_not_null,
+        a.atthasdef or a.attidentity <> '' or t.typdefault is not null as has_default,
+        a.attgenerated <> '' or a.attidentity = 'a' as is_generated
+      from pg_attribute a
+      join pg_type t on t.oid = a.atttypid
+      left join pg_type b on b.oid = t.typbasetype
+      where a.attrelid = $1::bigint::oid and a.attnum > 0 and not a.attisdropped
+      """)
+
+  /// Unique indexes that `on conflict (columns)` infers: whole, valid, immediate, of plain columns.
+  static let uniqueKeys = SQLStatement(
+    name: "target_unique_keys",
+    text: """
+      select i.indexrelid::bigint as index, a.attname as name
+      from pg_index i
+      cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, position)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where i.indrelid = $1::bigint::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+        and i.indexprs is null and k.position <= i.indnkeyatts
+      """)
+}

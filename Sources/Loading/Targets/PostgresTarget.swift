@@ -1,0 +1,111 @@
+import DuckDB
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// Loads into PostgreSQL: staged by binary COPY, applied and written into the ledger in one transaction.
+///
+/// The order of everything that is committed: chunks with their rows in `staged`, each on its own; then the table's
+/// rows with the ledger row; then the drop of the staging table. Whatever dies in between, the next attempt finds what
+/// is there and goes on.
+package struct PostgresTarget: Target {
+  package let name: String
+  let url: String
+  let duckDB: DuckDB
+  /// DuckDB's working directory; it must exist.
+  let directory: String
+  let limits: DuckDBLimits
+  /// COPY streams at once; each is a connection and a DuckDB child.
+  let streams: Int
+  /// How long a statement waits for another session's lock before the attempt gives up; the job tries again.
+  let lockTimeout: Duration
+
+  /// More streams than this only move the queue into the target.
+  static let maximumStreams = 16
+
+  /// - Parameters:
+  ///   - url: Where the target is, with its password; never shown.
+  ///   - limits: Of each stream's DuckDB child, which only reads and encodes.
+  package init(
+    name: String, url: String, duckDB: DuckDB, directory: String,
+    limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 2,
+    lockTimeout: Duration = .seconds(30)
+  ) {
+    precondition((1...Self.maximumStreams).contains(streams), "a load has 1 to 16 streams")
+    self.name = name
+    self.url = url
+    self.duckDB = duckDB
+    self.directory = directory
+    self.limits = limits
+    self.streams = streams
+    self.lockTimeout = lockTimeout
+  }
+
+  package func load(
+    _ load: TableLoad, by loader: Loader, hooks: LoadHooks
+  ) async throws -> [LoadedSnapshot] {
+    let table = TableName(load.table.schema, load.table.table)
+    do {
+      return try await withConnection(loader) { session in
+        try await TargetLedger.ensure(in: session)
+        let ledger = TargetLedger(loader: loader, table: table.description, target: name)
+        try await ledger.takeOver(in: session)
+        return try await bringUp(load, ledger: ledger, session: session, hooks: hooks)
+      }
+    } catch {
+      throw TargetFailure.translate(error, target: name, table: table.description)
+    }
+  }
+
+  private func bringUp(
+    _ load: TableLoad, ledger: TargetLedger, session: PostgresConnection, hooks: LoadHooks
+  ) async throws -> [LoadedSnapshot] {
+    var entries = try await ledger.entries(of: load.snapshots.map(\.uuid), in: session)
+    let order = LoadOrder(load.snapshots, known: Set(entries.keys), mode: load.table.mode)
+    try await StagingTable.sweep(ledger, keeping: Set(order.pending.map(\.uuid)), in: session)
+    for entry in try await ledger.supersede(order.superseded, in: session) { entries[entry.uuid] = entry }
+    for snapshot in order.pending {
+      let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)
+      entries[snapshot.uuid] = try await one.run(in: session)
+    }
+    return load.snapshots.compactMap { entries[$0.uuid] }
+  }
+
+  /// Opens a session for the length of `body`.
+  ///
+  /// Its name tells the successor of a hung worker which sessions to end. Its timeouts are shorter than the default
+  /// lease of 15 s, so that a worker that lost its lease inside a transaction does not keep its locks.
+  func withConnection<T: Sendable>(
+    _ loader: Loader?, _ body: (PostgresConnection) async throws -> T
+  ) async throws -> T {
+    let applicationName = loader.map { "sluice/\($0.jobID)/\($0.ticket)" } ?? "sluice"
+    let settings: PostgresSettings
+    do {
+      settings = try PostgresSettings(
+        url, applicationName: applicationName, connectTimeout: .seconds(10),
+        options: [
+          "idle_in_transaction_session_timeout": "10s", "lock_timeout": "\(lockTimeout.components.seconds)s", "statement_timeout": "0",
+          "default_transaction_isolation": "read committed",
+        ])
+    } catch {
+      // The text is the user's, and may hold the password: the parser's message must not carry it along.
+      throw StageFailure(
+        code: "target_url", message: "target \(name): its url is not a PostgreSQL URL or conninfo",
+        hint: "write it like postgresql://loader@host:5432/database")
+    }
+    let session = try await PostgresConnection.connect(settings)
+    do {
+      // Said again here: a url may carry a name of its own.
+      try await session.query(Self.setName, [.text(applicationName)])
+      let result = try await body(session)
+      await session.close()
+      return result
+    } catch {
+      await session.close()
+      throw error
+    }
+  }
+
+  private static let setName = SQLStatement(
+    name: "target_set_name", text: "select set_config('application_name', $1, false)")
+}

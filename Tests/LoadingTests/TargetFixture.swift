@@ -1,0 +1,142 @@
+import DuckDB
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Postgres
+import Synchronization
+import TestSupport
+
+@testable import Loading
+
+/// An empty target database, a directory for data files, and short ways to make snapshots and to look at rows.
+struct TargetFixture: Sendable {
+  let url: String
+  let directory: String
+  let duckDB: DuckDB
+
+  static func with<T: Sendable>(_ body: @Sendable (TargetFixture) async throws -> T) async throws -> T {
+    try await TestDatabase.withEmptyDatabase { url in try await with(url: url, body) }
+  }
+
+  static func with<T: Sendable>(
+    url: String, _ body: @Sendable (TargetFixture) async throws -> T
+  ) async throws -> T {
+    let directory = FileManager.default.temporaryDirectory.path + "/loading-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    return try await body(TargetFixture(url: url, directory: directory, duckDB: try DuckDB.locate()))
+  }
+
+  static func uuid(_ number: Int) -> String {
+    let digits = String(number)
+    return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+  }
+
+  /// Writes one Parquet file for each SELECT.
+  func snapshot(
+    _ number: Int, full: Bool = false, key: [String] = ["id"], cursor: String? = nil,
+    quarantined: QuarantinedKeys = .none, _ selects: String...
+  ) async throws -> SnapshotToLoad {
+    var files: [DataFileToLoad] = []
+    var columns: [SnapshotToLoad.Column] = []
+    let place = DuckDBPlace(directory: directory)
+    for (chunk, select) in selects.enumerated() {
+      let path = "\(directory)/\(number)-\(chunk)-\(UUID().uuidString).parquet"
+      try await duckDB.run("copy (\(select)) to '\(path)' (format parquet)", in: place, limits: DuckDBLimits())
+      let count = try await duckDB.query("select count(*) as n from '\(path)'", in: place, limits: DuckDBLimits())
+      files.append(
+        DataFileToLoad(
+          chunk: chunk, key: "orders/\(number)-\(chunk)", localPath: path, rows: Int64(count.rows[0]["n"]?.int ?? -1),
+          sha256: "\(number)-\(chunk)"))
+      let described = try await duckDB.query("describe \(select)", in: place, limits: DuckDBLimits())
+      columns = described.rows.map {
+        SnapshotToLoad.Column($0["column_name"]?.text ?? "", $0["column_type"]?.text ?? "")
+      }
+    }
+    return SnapshotToLoad(
+      uuid: Self.uuid(number), number: Int64(number), dataset: "orders", isFull: full, columns: columns, key: key,
+      cursorField: cursor, files: files, quarantinedKeys: quarantined)
+  }
+
+  static func table(
+    _ mode: LoadTable.Mode, key: [String] = [], deletes: LoadTable.Deletes? = nil, name: String = "orders"
+  ) -> LoadTable {
+    LoadTable(schema: "mart", table: name, from: "orders", mode: mode, key: key, deletes: deletes)
+  }
+
+  var target: PostgresTarget { PostgresTarget(name: "warehouse", url: url, duckDB: duckDB, directory: directory) }
+
+  static func loader(ticket: Int64, job: Int64 = 1) -> Loader {
+    Loader(installation: "here", environment: "test", pipeline: "shop", jobID: JobID(job), ticket: ticket)
+  }
+
+  @discardableResult
+  func load(
+    _ table: LoadTable, _ snapshots: [SnapshotToLoad], required: Set<String> = [], ticket: Int64 = 1, job: Int64 = 1,
+    hooks: LoadHooks = LoadHooks()
+  ) async throws -> [LoadedSnapshot] {
+    try await target.load(
+      TableLoad(table: table, required: required, snapshots: snapshots), by: Self.loader(ticket: ticket, job: job),
+      hooks: hooks)
+  }
+
+  /// The failure that a load ends with; nil when it went well.
+  func failure(
+    _ table: LoadTable, _ snapshots: [SnapshotToLoad], ticket: Int64 = 1, hooks: LoadHooks = LoadHooks()
+  ) async -> (any Failure)? {
+    do {
+      try await load(table, snapshots, ticket: ticket, hooks: hooks)
+      return nil
+    } catch { return error as? any Failure }
+  }
+
+  func withSession<T: Sendable>(_ body: (PostgresConnection) async throws -> T) async throws -> T {
+    let session = try await PostgresConnection.connect(try PostgresSettings(url, applicationName: "looking on"))
+    do {
+      let result = try await body(session)
+      await session.close()
+      return result
+    } catch {
+      await session.close()
+      throw error
+    }
+  }
+
+  func execute(_ script: String) async throws { try await withSession { try await $0.execute(script) } }
+
+  /// Rows as PostgreSQL's own text of a row, such as `(1,a,)`; null is nothing, the empty text is `""`.
+  func rows(_ select: String) async throws -> [String] {
+    try await withSession { session in
+      try await session.query(SQLStatement(text: "select r::text as row from (\(select)) as r"), [])
+        .map { try $0.string("row") }
+    }
+  }
+
+  /// What `sluice_ledger` still holds of staging.
+  func staged() async throws -> [String] {
+    try await rows(
+      "select relname from pg_class where relnamespace = 'sluice_ledger'::regnamespace and relname ~ '^stage_' "
+        + "union all select 'chunk ' || chunk from sluice_ledger.staged union all select name from sluice_ledger.staging")
+  }
+}
+
+/// The fault that a test puts into a hook.
+struct Fault: Error {}
+
+/// Counts how often each step was reached, and does something at one of them.
+final class Steps: Sendable {
+  private let counts = Mutex<[KillPoint: Int]>([:])
+  private let told = Mutex<[String]>([])
+
+  subscript(point: KillPoint) -> Int { counts.withLock { $0[point] ?? 0 } }
+  var events: [String] { told.withLock { $0 } }
+
+  func hooks(at point: KillPoint? = nil, _ act: @escaping @Sendable () async throws -> Void = {}) -> LoadHooks {
+    LoadHooks(
+      reached: { reached in
+        self.counts.withLock { $0[reached, default: 0] += 1 }
+        if reached == point { try await act() }
+      },
+      event: { kind, _ in self.told.withLock { $0.append(kind) } })
+  }
+}
