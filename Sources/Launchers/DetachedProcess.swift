@@ -1,0 +1,74 @@
+import CSpawn
+import Glibc
+
+/// A process of its own session, so that neither Ctrl-C on a terminal nor the end of its parent ends it, with its
+/// output in a log file.
+package struct DetachedProcess: Sendable {
+  package var executable: String
+  package var arguments: [String]
+  package var environment: [String: String]
+  package var directory: String
+  package var logPath: String
+
+  package init(
+    executable: String, arguments: [String], environment: [String: String], directory: String, logPath: String
+  ) {
+    self.executable = executable
+    self.arguments = arguments
+    self.environment = environment
+    self.directory = directory
+    self.logPath = logPath
+  }
+
+  /// Starts the process and returns its number. The caller reaps it with ``reap(_:)``.
+  ///
+  /// - Throws: ``LauncherError`` `not_started`, with the cause.
+  package func start() throws -> Int32 {
+    var actions = posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    posix_spawn_file_actions_addchdir_np(&actions, directory)
+    // Descriptors of the parent, such as its locks, stay with the parent.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    posix_spawnattr_setflags(&attributes, Int16(SLUICE_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+    var defaults = sigset_t()
+    sigfillset(&defaults)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    var mask = sigset_t()
+    sigemptyset(&mask)
+    posix_spawnattr_setsigmask(&attributes, &mask)
+
+    var pid: pid_t = 0
+    let status = withCStrings([executable] + arguments) { argv in
+      withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
+        posix_spawn(&pid, executable, &actions, &attributes, argv, envp)
+      }
+    }
+    guard status == 0 else {
+      throw LauncherError(
+        code: "not_started", message: "\(executable) could not be started: \(String(cString: strerror(status)))",
+        hint: "check that \(directory) and \(logPath) can be written")
+    }
+    return pid
+  }
+
+  /// Whether a child of this process has ended; collects it when it has.
+  package static func reap(_ pid: Int32) -> Bool {
+    var status: Int32 = 0
+    return waitpid(pid, &status, WNOHANG) == pid
+  }
+
+  private func withCStrings<T>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> T) -> T {
+    let pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return body(pointers)
+  }
+}

@@ -1,0 +1,17 @@
+/// Starts and stops workers of one environment.
+package protocol Launcher: Sendable {
+  /// Starts one worker and returns as soon as it exists; it registers itself with the queue.
+  func launch() throws -> LaunchedWorker
+
+  /// Asks a worker to finish its chunks and go.
+  func drain(_ worker: LaunchedWorker) throws
+
+  /// Whether the worker's process still exists.
+  func isAlive(_ worker: LaunchedWorker) -> Bool
+}
+
+/// A worker as its launcher knows it.
+package struct LaunchedWorker: Sendable, Hashable {
+  package var pid: Int32
+  package init(pid: Int32) { self.pid = pid }
+}

@@ -1,0 +1,36 @@
+import Glibc
+import Synchronization
+
+/// Workers as processes of this machine.
+package final class LocalProcessLauncher: Launcher {
+  private let command: DetachedProcess
+  /// The ones that this process started and has to collect.
+  private let children = Mutex<Set<Int32>>([])
+
+  /// - Parameter command: What one worker is started with.
+  package init(command: DetachedProcess) { self.command = command }
+
+  package func launch() throws -> LaunchedWorker {
+    let pid = try command.start()
+    children.withLock { _ = $0.insert(pid) }
+    return LaunchedWorker(pid: pid)
+  }
+
+  package func drain(_ worker: LaunchedWorker) throws {
+    guard isAlive(worker) else { return }
+    guard kill(worker.pid, SIGTERM) == 0 || errno == ESRCH else {
+      throw LauncherError(
+        code: "not_stopped", message: "worker process \(worker.pid) could not be told to stop",
+        hint: "check that it belongs to the user who runs this")
+    }
+  }
+
+  package func isAlive(_ worker: LaunchedWorker) -> Bool {
+    let isOurs = children.withLock { $0.contains(worker.pid) }
+    if isOurs, DetachedProcess.reap(worker.pid) {
+      children.withLock { _ = $0.remove(worker.pid) }
+      return false
+    }
+    return kill(worker.pid, 0) == 0
+  }
+}
