@@ -1,0 +1,95 @@
+import ArgumentParser
+import Curation
+import DuckDB
+import FoundationEssentials
+import PipelineDefinition
+
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Validate the project without reading a source or a target.",
+    discussion: "Exit code 2 when a pipeline cannot run; every problem is told with file, line and column.")
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "Only these pipelines.") var pipelines: [String] = []
+
+  func run() async throws {
+    let project = try options.project()
+    for name in pipelines { _ = try project.definition(named: name) }
+    let chosen = project.definitions.filter { pipelines.isEmpty || pipelines.contains($0.name) }
+    var diagnostics = pipelines.isEmpty ? project.diagnostics : chosen.flatMap(\.diagnostics)
+    diagnostics += try await SQLReview.problems(of: chosen.compactMap(\.pipeline), in: project)
+    diagnostics = diagnostics.sortedByPlace()
+    let isGood = !diagnostics.contains(where: \.refusesRun)
+    for diagnostic in diagnostics { Console.note(diagnostic.description) }
+    if options.json {
+      Console.data(
+        json: .object([
+          ("ok", .bool(isGood)), ("pipelines", .list(chosen.map { .text($0.name) })),
+          ("diagnostics", .list(diagnostics.map(\.json))),
+        ]))
+    } else if isGood {
+      Console.data(chosen.isEmpty ? "no pipelines" : "ok: " + chosen.map(\.name).joined(separator: ", "))
+    }
+    guard isGood else { throw ExitStatus.usage }
+  }
+}
+
+/// What only the SQL engine can say of a project's SELECTs.
+enum SQLReview {
+  static func problems(of pipelines: [Pipeline], in project: Project) async throws -> [Diagnostic] {
+    let steps = pipelines.flatMap(\.curate).filter { $0.sqlPath != nil }
+    guard !steps.isEmpty else { return [] }
+    let duckDB = try DuckDB.locate(projectDirectory: project.directory)
+    let scratch = FileManager.default.temporaryDirectory.path(percentEncoded: false) + "sluice-check-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: scratch) }
+    let lint = CurationLint(duckdb: duckDB, scratch: scratch)
+    var diagnostics: [Diagnostic] = []
+    for step in steps {
+      // A file that is missing has its diagnostic already.
+      guard let path = step.sqlPath, let sql = try? project.text(at: path) else { continue }
+      for problem in try await lint.check(sql, streams: step.from, datasets: steps.map(\.name)) {
+        diagnostics.append(
+          Diagnostic(
+            code: "select", place: Place(file: path, line: problem.line, column: problem.column),
+            message: problem.message))
+      }
+    }
+    return diagnostics
+  }
+}
+
+extension Diagnostic {
+  var json: JSONValue {
+    .object([
+      ("severity", .text(severity.rawValue)), ("code", .text(code)), ("at", .text(place.description)),
+      ("message", .text(message)), ("hint", .optional(suggestion)),
+    ])
+  }
+}
+
+extension Project {
+  /// The file of a pipeline, whether or not it is valid.
+  func definition(named name: String) throws -> Definition {
+    guard let definition = definitions.first(where: { $0.name == name }) else {
+      _ = try pipeline(named: name)
+      preconditionFailure("a project that has a pipeline has its definition")
+    }
+    return definition
+  }
+
+  /// A pipeline that can run.
+  ///
+  /// - Throws: ``DefinitionError`` with every problem, each told on standard error before.
+  func runnablePipeline(named name: String) throws -> Pipeline {
+    let definition = try definition(named: name)
+    let relevant = (diagnostics.filter { $0.place.file == Self.settingsFile } + definition.diagnostics).sortedByPlace()
+    if let error = DefinitionError(refusing: relevant) {
+      for diagnostic in relevant.dropFirst(0) where diagnostic.place.description != error.at {
+        Console.note(diagnostic.description)
+      }
+      throw error
+    }
+    return try pipeline(named: name)
+  }
+}

@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct ControlCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "control", abstract: "Run the control plane: reaper, notifications, HTTP API; no workers.")
+
+  @OptionGroup var options: ProjectOptions
+  @Option(help: "The API's port on loopback (default: a free one).") var port = 0
+
+  func run() async throws {
+    try await Installation.with(options, logger: Logs.service) { installation in
+      try await installation.serveControl(workers: 0, slots: nil, port: port)
+      if options.json { Console.data(json: .object([("ok", .bool(true))])) }
+    }
+  }
+}

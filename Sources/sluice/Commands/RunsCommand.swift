@@ -1,0 +1,141 @@
+import ArgumentParser
+import Catalog
+import JobModel
+import JobStore
+import Postgres
+
+struct RunsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runs", abstract: "Look at runs; take failed ones up again, or give their raw up.",
+    subcommands: [List.self, Show.self, Retry.self, Skip.self], defaultSubcommand: List.self)
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List runs, newest first.")
+
+    @OptionGroup var options: ProjectOptions
+    @Option(help: "Only runs of this pipeline.") var pipeline: String?
+    @Option(help: "At most so many.") var limit = 50
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        let runs = try await installation.store.runs(pipeline: pipeline, limit: limit)
+        if options.json {
+          Console.data(json: .object([("runs", .list(runs.map(\.json)))]))
+        } else {
+          let rows = runs.map {
+            [
+              "\($0.id)", $0.pipeline, $0.kind.rawValue, $0.target ?? "", $0.state.rawValue, $0.createdAt,
+              $0.seconds.map { "\(($0 * 10).rounded() / 10)" } ?? "",
+            ]
+          }
+          Console.data(TextTable(["run", "pipeline", "kind", "target", "state", "created", "seconds"], rows).text)
+        }
+      }
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show one run: each stage's rows, bytes, times, attempts and checkpoints.")
+
+    @OptionGroup var options: ProjectOptions
+    @Argument(help: "The run's number.") var id: Int64
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        let report = try await RunReport.gather(RunID(id), installation)
+        let jobs = Array(try await installation.store.jobs(run: report.batch.id, limit: 10_000).reversed())
+        let attempts = try await installation.store.attempts(of: jobs.map(\.id))
+        let events = try await installation.store.events(ofRun: report.batch.id)
+        let told = try await installation.store.outbox(ofRun: report.batch.id)
+        if options.json {
+          let fields = report.fields + [
+            ("jobs", .list(jobs.map { job in .object(job.fields(attempts.filter { $0.jobID == job.id })) })),
+            ("events", .list(events.map(JSONValue.event))), ("notifications", .list(told.map(\.json))),
+          ]
+          Console.data(json: .object(fields))
+        } else {
+          Console.data(report.text)
+          Console.data(JobsCommand.table(jobs))
+          for attempt in attempts where attempt.status != "done" { Console.data("  " + attempt.text) }
+          for event in events { Console.data("  \(event.at) \(event.kind): \(event.message)") }
+        }
+      }
+    }
+  }
+
+  struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Take the dead jobs of a run up again, from their checkpoints.")
+
+    @OptionGroup var options: ProjectOptions
+    @Argument(help: "The run's number.") var id: Int64
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        let report = try await RunReport.gather(RunID(id), installation)
+        let count = try await installation.store.retry(run: report.batch.id)
+        guard count > 0 else {
+          throw StageFailure(
+            code: "nothing_to_retry", message: "run \(id) has no dead job", hint: "look at it: sluice runs show \(id)")
+        }
+        options.json
+          ? Console.data(json: .object([("run", .int(id)), ("jobs", .int(Int64(count)))]))
+          : Console.data("\(count) job(s) of run \(id) are ready again; workers take them, or: sluice worker")
+      }
+    }
+  }
+
+  struct Skip: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Give up the raw that a failed run brought: no dataset will take it.")
+
+    @OptionGroup var options: ProjectOptions
+    @Argument(help: "The run's number.") var id: Int64
+    @Option(help: "Why; kept in the audit trail.") var reason: String
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        let report = try await RunReport.gather(RunID(id), installation)
+        let streams = try await installation.database.transaction { transaction in
+          let streams = try await installation.catalog.skip(run: report.batch.id, in: transaction)
+          try await installation.store.note(
+            event: "skipped", pipeline: report.batch.pipeline, run: report.batch.id, job: nil,
+            message: "the raw of \(streams.count) stream(s) was given up: \(reason)", in: transaction)
+          return streams
+        }
+        options.json
+          ? Console.data(json: .object([("run", .int(id)), ("streams", .list(streams.map(JSONValue.text)))]))
+          : Console.data("given up: " + (streams.isEmpty ? "nothing was left" : streams.joined(separator: ", ")))
+      }
+    }
+  }
+}
+
+extension RunRecord {
+  var json: JSONValue {
+    .object([
+      ("run", .int(id.rawValue)), ("pipeline", .text(pipeline)), ("kind", .text(kind.rawValue)),
+      ("target", .optional(target)), ("parent", .optional(parent?.rawValue)), ("release", .text(release)),
+      ("state", .text(state.rawValue)), ("created_at", .text(createdAt)), ("started_at", .optional(startedAt)),
+      ("finished_at", .optional(finishedAt)), ("seconds", .optional(seconds)), ("error", .optional(raw: error)),
+    ])
+  }
+}
+
+extension JobStore.OutboxHistory {
+  var json: JSONValue {
+    .object([
+      ("event", .text(kind)), ("rule", .optional(channel.map { Int64($0) })), ("attempts", .int(Int64(attempts))),
+      ("delivered_at", .optional(deliveredAt)), ("given_up_at", .optional(givenUpAt)), ("error", .optional(error)),
+    ])
+  }
+}
+
+extension JSONValue {
+  static func event(_ event: (kind: String, job: Int64?, message: String, at: String)) -> JSONValue {
+    .object([
+      ("kind", .text(event.kind)), ("job", .optional(event.job)), ("message", .text(event.message)),
+      ("at", .text(event.at)),
+    ])
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import ControlPlane
+import FoundationEssentials
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "status", abstract: "One screen: runs, stages, workers.")
+
+  @OptionGroup var options: ProjectOptions
+
+  func run() async throws {
+    try await Installation.with(options) { installation in
+      let control = ControlFile.read(installation.stateDirectory)
+      let report = try await StatusReport.gather(
+        environment: installation.environment, controlURL: control?.url, store: installation.store,
+        catalog: installation.catalog)
+      if options.json {
+        Console.data(String(decoding: try StatusReport.encoder.encode(report), as: UTF8.self))
+        return
+      }
+      Console.data("environment \(report.environment)" + (report.controlUrl.map { ", control at \($0)" } ?? ", not up"))
+      Console.data(
+        TextTable(
+          ["run", "pipeline", "kind", "target", "state", "created"],
+          report.runs.map { ["\($0.run)", $0.pipeline, $0.kind, $0.target ?? "", $0.state, $0.createdAt] }
+        ).text)
+      Console.data(
+        TextTable(
+          ["pipeline", "stage", "state", "jobs"],
+          report.stages.map { [$0.pipeline, $0.stage, $0.state, "\($0.jobs)"] }
+        ).text)
+      Console.data(
+        TextTable(
+          ["worker", "pid", "host", "slots", "busy"],
+          report.workers.map { ["\($0.id)", "\($0.pid)", $0.host, "\($0.slots)", "\($0.busy)"] }
+        ).text)
+      for raw in report.rawDue {
+        Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")
+      }
+    }
+  }
+}

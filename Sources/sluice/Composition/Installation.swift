@@ -1,0 +1,134 @@
+import Catalog
+import DuckDB
+import EmbeddedPostgres
+import FoundationEssentials
+import Glibc
+import JobModel
+import JobStore
+import Logging
+import Migrations
+import ObjectStore
+import PipelineDefinition
+import Postgres
+
+/// One environment of a project, opened: its control database, its storage, its SQL engine.
+struct Installation: Sendable {
+  let project: Project
+  let settings: PostgresSettings
+  let databaseURL: String
+  let database: PostgresPool
+  let store: JobStore
+  let catalog: Catalog
+  let storageLocation: String
+  let objects: any ObjectStore
+  let secrets: SecretStore
+  let logger: Logger
+  private let embedded: EmbeddedPostgresLease?
+
+  var directory: String { project.directory }
+  var environment: String { project.environment }
+  /// Where this environment's processes keep what is not in the database: logs, pid files, scratch.
+  var stateDirectory: String { Self.stateDirectory(project) }
+
+  static func stateDirectory(_ project: Project) -> String {
+    project.directory + "/.sluice/" + project.environment
+  }
+
+  /// Opens the environment, does the work, and closes it whatever happens; the embedded server is stopped when nobody
+  /// else uses it.
+  static func with<T>(
+    _ options: ProjectOptions, logger: Logger = Logs.quiet, migrating: Bool = true,
+    _ body: (Installation) async throws -> T
+  ) async throws -> T {
+    try await with(try options.project(), logger: logger, migrating: migrating, body)
+  }
+
+  static func with<T>(
+    _ project: Project, logger: Logger, migrating: Bool = true, _ body: (Installation) async throws -> T
+  ) async throws -> T {
+    let installation = try await open(project, logger: logger)
+    do {
+      if migrating { _ = try await installation.migrate() }
+      let result = try await body(installation)
+      try await installation.close()
+      return result
+    } catch {
+      // The first error is the one to tell; a server that could not be stopped is stopped by the next verb.
+      try? await installation.close()
+      throw error
+    }
+  }
+
+  private static func open(_ project: Project, logger: Logger) async throws -> Installation {
+    let secrets = project.secretStore
+    let resolver = secrets.resolver(placeholders: ["env": project.environment])
+    let storage = try storageLocation(project, resolver)
+    let (url, embedded) = try await databaseURL(project, resolver, logger)
+    do {
+      let settings = try PostgresSettings(url, applicationName: "sluice")
+      let pool = PostgresPool(settings, maximum: 8)
+      return Installation(
+        project: project, settings: settings, databaseURL: url, database: pool, store: JobStore(database: pool),
+        catalog: Catalog(database: pool), storageLocation: storage,
+        objects: try openObjectStore(location: storage, projectDirectory: project.directory), secrets: secrets,
+        logger: logger, embedded: embedded)
+    } catch {
+      try? await embedded?.release()
+      throw error
+    }
+  }
+
+  /// A storage that does not name its environment gets a folder for each but the default one.
+  private static func storageLocation(_ project: Project, _ resolver: ValueResolver) throws -> String {
+    let template = project.settings.storage
+    let location = try template.resolved(with: resolver)
+    let namesEnvironment = template.parts.contains(.placeholder("env"))
+    return namesEnvironment || project.environment == Project.defaultEnvironment
+      ? location : location.droppingTrailingSlash + "-" + project.environment
+  }
+
+  private static func databaseURL(
+    _ project: Project, _ resolver: ValueResolver, _ logger: Logger
+  ) async throws -> (String, EmbeddedPostgresLease?) {
+    if let url = ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"], !url.isEmpty { return (url, nil) }
+    if let template = project.settings.databaseURL { return (try template.resolved(with: resolver), nil) }
+    let lease = try await EmbeddedPostgres(directory: project.directory + "/.sluice/postgres").acquire()
+    guard project.environment != Project.defaultEnvironment else { return (lease.url, lease) }
+    let name = "sluice_" + project.environment
+    try await lease.createDatabase(name)
+    return (lease.url(database: name), lease)
+  }
+
+  func migrate() async throws -> [Migration] {
+    let connection = try await PostgresConnection.connect(settings)
+    do {
+      let applied = try await Migrator().migrate(connection)
+      await connection.close()
+      return applied
+    } catch {
+      await connection.close()
+      throw error
+    }
+  }
+
+  private func close() async throws {
+    await database.close()
+    try await embedded?.release()
+  }
+
+  /// The SQL engine's limits, from `sluice.yaml`.
+  var sqlLimits: DuckDBLimits {
+    let limits = project.settings.limits
+    return DuckDBLimits(
+      memoryBytes: limits.memoryBytes, threads: limits.threads ?? ProcessInfo.processInfo.activeProcessorCount,
+      temporaryBytes: limits.temporaryBytes ?? 20_000_000_000)
+  }
+
+  func duckDB() throws -> DuckDB { try DuckDB.locate(projectDirectory: directory) }
+
+  static var host: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

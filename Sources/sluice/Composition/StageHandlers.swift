@@ -1,0 +1,53 @@
+import AsyncHTTPClient
+import Catalog
+import Curation
+import FoundationEssentials
+import Ingestion
+import JobModel
+import JobStore
+import Loading
+import PipelineDefinition
+
+/// The handlers of the three stages, wired to one installation.
+struct StageHandlers: Sendable {
+  let handlers: [String: any JobHandler]
+  private let client: HTTPClient
+
+  init(_ installation: Installation, definitions: ReleaseDefinitions) async throws {
+    let duckDB = try installation.duckDB()
+    let scratch = installation.stateDirectory + "/scratch"
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    let pipeline: @Sendable (JobAttempt) async throws -> Pipeline = { try await definitions.pipeline(for: $0) }
+    let resolver = installation.secrets.resolver(placeholders: ["env": installation.environment])
+    client = HTTPClient.forSources()
+    let ingest = IngestHandler(
+      IngestSurroundings(
+        catalog: installation.catalog, pipeline: pipeline, resolver: resolver,
+        projectDirectory: installation.directory, environment: installation.environment,
+        storageLocation: installation.storageLocation, client: client, timing: .live))
+    let curate = CurateHandler(
+      catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
+      scratch: scratch, resolver: resolver, projectDirectory: installation.directory
+    ) { attempt in
+      let project = try await definitions.projectOfRun(attempt)
+      return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })
+    }
+    let load = LoadHandler(
+      catalog: installation.catalog, objects: installation.objects, duckDB: duckDB,
+      installation: try await installation.catalog.installation(proposal: installation.project.settings.installation),
+      environment: installation.environment, scratch: scratch, resolver: resolver, definition: pipeline)
+    handlers = [StageJob.ingest: ingest, StageJob.curate: curate, StageJob.load: load]
+  }
+
+  func shutDown() async throws { try await client.shutdown() }
+}
+
+extension PullTiming {
+  /// The real clocks.
+  static var live: PullTiming {
+    let start = ContinuousClock.now
+    return PullTiming(
+      now: { start.duration(to: .now) }, sleep: { try await ContinuousClock().sleep(for: $0) },
+      wallSeconds: { Int64(Date().timeIntervalSince1970) }, jitter: { Double.random(in: 0..<1) })
+  }
+}

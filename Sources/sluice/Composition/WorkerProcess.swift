@@ -1,0 +1,58 @@
+import FoundationEssentials
+import Glibc
+import JobModel
+import JobStore
+import JobWorker
+import Logging
+import Monitoring
+import PipelineDefinition
+import ServiceLifecycle
+import UnixSignals
+
+extension Installation {
+  /// A worker of this process.
+  func worker(slots: Int?, handlers: [String: any JobHandler], timing: LeaseTiming) -> Worker {
+    Worker(
+      settings: WorkerSettings(
+        slots: slots ?? project.settings.limits.slots, timing: timing, host: Self.host, pid: getpid(),
+        engine: Engine.version),
+      database: settings, store: store, handlers: handlers, logger: logger)
+  }
+
+  func maintenance(timing: LeaseTiming) -> QueueMaintenance {
+    QueueMaintenance(store: store, database: settings, timing: timing, logger: logger)
+  }
+
+  /// Tells people what the outbox holds, by the rules of the definition that each run began with.
+  func notifier(_ definitions: ReleaseDefinitions) -> Notifier {
+    let resolver = secrets.resolver(placeholders: ["env": environment])
+    let directory = self.directory
+    return Notifier(store: store, logger: logger) { message in
+      guard let release = message.releaseID else { return [] }
+      return try await definitions.project(of: release).pipeline(named: message.pipeline).notify
+    } channel: { channel in
+      switch channel {
+      case .webhook(let url): WebhookChannel(url: try url.resolved(with: resolver))
+      case .command(let words):
+        CommandChannel(command: try words.map { try $0.resolved(with: resolver) }, directory: directory)
+      }
+    }
+  }
+
+  static func leaseTiming() throws -> LeaseTiming {
+    try LeaseTiming.configured(ProcessInfo.processInfo.environment)
+  }
+
+  /// Runs services until one of them ends or a signal asks them to stop. The first SIGINT or SIGTERM drains; a second
+  /// SIGINT ends the process at once, which loses nothing that was checkpointed.
+  static func serve(_ services: [any Service], ending: [any Service] = [], logger: Logger) async throws {
+    let impatience = Impatience()
+    defer { impatience.cancel() }
+    let group = ServiceGroup(
+      configuration: .init(
+        services: services.map { .init(service: $0) }
+          + ending.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+        gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
+    try await group.run()
+  }
+}

@@ -1,0 +1,104 @@
+import Catalog
+import JobModel
+import JobStore
+
+/// A run as the command line tells it: the shape that scripts rely on.
+struct RunReport {
+  var runs: [RunRecord]
+  var totals: RunTotals
+  var loads: [LoadRecord]
+
+  var batch: RunRecord { runs[0] }
+
+  /// - Throws: ``StageFailure`` `run_unknown`.
+  static func gather(_ id: RunID, _ installation: Installation) async throws -> RunReport {
+    let runs = try await installation.store.run(id)
+    guard !runs.isEmpty else {
+      throw StageFailure(code: "run_unknown", message: "there is no run \(id)", hint: "list them: sluice runs")
+    }
+    let source = runs[0].parent ?? id
+    return RunReport(
+      runs: runs, totals: try await installation.catalog.totals(run: source),
+      loads: try await installation.catalog.loads(ofRun: source))
+  }
+
+  /// The batch's state; where that succeeded, the worst of its loads'.
+  var state: RunState {
+    guard batch.state == .succeeded else { return batch.state }
+    let states = runs.map(\.state)
+    return states.first { $0 == .failed } ?? states.first { $0 == .cancelled } ?? states.first { !$0.isTerminal } ?? .succeeded
+  }
+
+  var error: String? { runs.compactMap(\.error).first }
+
+  var exitStatus: ExitStatus? {
+    switch state {
+    case .failed, .cancelled: .failed
+    case .queued, .running: .timedOut
+    case .succeeded: nil
+    }
+  }
+
+  var json: JSONValue { .object(fields) }
+
+  var fields: [(String, JSONValue)] {
+    [
+      ("run", .int(batch.id.rawValue)), ("pipeline", .text(batch.pipeline)), ("kind", .text(batch.kind.rawValue)),
+      ("release", .text(batch.release)), ("state", .text(state.rawValue)), ("stages", stages),
+      ("loads", .list(runs.dropFirst().map(Self.load))), ("created_at", .text(batch.createdAt)),
+      ("started_at", .optional(batch.startedAt)), ("finished_at", .optional(batch.finishedAt)),
+      ("seconds", .optional(batch.seconds)), ("error", .optional(raw: error)),
+    ]
+  }
+
+  private var stages: JSONValue {
+    let confirmed = loads.filter { $0.status == .loaded }
+    return .object([
+      (
+        "ingest",
+        .object([
+          ("objects", .int(totals.objects)), ("bytes", .int(totals.bytes)), ("records", .int(totals.records)),
+        ])
+      ),
+      (
+        "curate",
+        .object([
+          ("rows_in", .int(totals.rowsIn)), ("rows_out", .int(totals.rowsOut)), ("filtered", .int(totals.filtered)),
+          ("deduplicated", .int(totals.deduplicated)), ("quarantined", .int(totals.quarantined)),
+        ])
+      ),
+      (
+        "load",
+        .object([
+          ("rows", .int(confirmed.map(\.rows).reduce(0, +))), ("inserted", .int(confirmed.map(\.inserted).reduce(0, +))),
+          ("updated", .int(confirmed.map(\.updated).reduce(0, +))),
+          ("deleted", .int(confirmed.map(\.deleted).reduce(0, +))),
+        ])
+      ),
+    ])
+  }
+
+  private static func load(_ run: RunRecord) -> JSONValue {
+    .object([
+      ("run", .int(run.id.rawValue)), ("target", .optional(run.target)), ("state", .text(run.state.rawValue)),
+      ("seconds", .optional(run.seconds)),
+    ])
+  }
+
+  var text: String {
+    let confirmed = loads.filter { $0.status == .loaded }
+    var lines = [
+      "run \(batch.id) of \(batch.pipeline): \(state.rawValue)",
+      "  ingest  \(totals.objects) objects, \(totals.bytes) bytes, \(totals.records) records",
+      "  curate  \(totals.rowsIn) rows in, \(totals.rowsOut) out, \(totals.filtered) filtered, "
+        + "\(totals.deduplicated) deduplicated, \(totals.quarantined) quarantined",
+    ]
+    for load in confirmed {
+      lines.append(
+        "  load    \(load.target) \(load.table): \(load.rows) rows, \(load.inserted) inserted, \(load.updated) updated, "
+          + "\(load.deleted) deleted")
+    }
+    if let error { lines.append("  error   \(error)") }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,49 @@
+import Catalog
+import DuckDB
+import ObjectStore
+
+/// The statements that make each dataset of the catalog a view.
+enum DatasetViews {
+  static func gather(_ installation: Installation) async throws -> [String] {
+    let all = try await installation.catalog.snapshots(pipeline: nil, dataset: nil)
+    let datasets = Dictionary(grouping: all) { "\($0.pipeline).\($0.dataset)" }
+    let names = Dictionary(grouping: datasets.keys) { datasets[$0]?.first?.dataset ?? $0 }
+    return try datasets.sorted { $0.key < $1.key }.flatMap { full, snapshots -> [String] in
+      guard let last = snapshots.last else { return [] }
+      let body = try select(visible(snapshots), installation.objects)
+      let isUnique = names[last.dataset]?.count == 1
+      return (isUnique ? [last.dataset, full] : [full]).map { name in
+        "create view \(sqlIdentifier(name)) as \(body)"
+      }
+    }
+  }
+
+  /// The newest full snapshot and what was added since; all of an incremental dataset.
+  private static func visible(_ snapshots: [Snapshot]) -> [Snapshot] {
+    Array(snapshots[(snapshots.lastIndex(where: \.isFull) ?? 0)...])
+  }
+
+  private static func select(_ snapshots: [Snapshot], _ objects: any ObjectStore) throws -> String {
+    guard let last = snapshots.last else { preconditionFailure("a dataset has at least one snapshot") }
+    let columns = last.columns.map { sqlIdentifier($0.name) }.joined(separator: ", ")
+    let parts = try snapshots.filter { !$0.files.isEmpty }.map { snapshot in
+      let paths = try snapshot.files.map { file in
+        guard let path = objects.localPath(try ObjectKey(file.key)) else {
+          preconditionFailure("a local store has a path for each of its objects")
+        }
+        return path
+      }
+      return "select *, \(snapshot.number) as _snapshot from read_parquet(\(sqlList(paths)), hive_partitioning = false)"
+    }
+    guard !parts.isEmpty else {
+      let empty = last.columns.map { "null::\($0.type) as \(sqlIdentifier($0.name))" }.joined(separator: ", ")
+      return "select \(empty) where false"
+    }
+    let rows = parts.joined(separator: " union all by name ")
+    guard !last.key.isEmpty, snapshots.count > 1 else { return "select \(columns) from (\(rows))" }
+    let key = last.key.map(sqlIdentifier).joined(separator: ", ")
+    let hasCursor = last.cursorField.map { field in last.columns.contains { $0.name == field } } ?? false
+    let cursor = hasCursor ? sqlIdentifier(last.cursorField ?? "") + " desc nulls last, " : ""
+    return "select \(columns) from (\(rows)) qualify row_number() over (partition by \(key) order by \(cursor)_snapshot desc) = 1"
+  }
+}

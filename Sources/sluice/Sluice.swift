@@ -1,0 +1,54 @@
+import ArgumentParser
+import Glibc
+
+/// The command line: one file a subcommand under `Commands/`.
+@main
+struct Sluice: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sluice",
+    abstract: "Batch data pipelines on a durable PostgreSQL queue: ingest, curate, load, exactly once.",
+    discussion: """
+      Data goes to standard output, everything else to standard error. Every verb takes --json.
+      Exit codes: 0 done · 1 the work failed · 2 the definition or the usage is wrong · 3 refused · 4 unreachable · \
+      6 timed out, still going.
+      """,
+    version: Engine.version,
+    subcommands: [
+      InitCommand.self, CheckCommand.self, RunCommand.self, RunsCommand.self, JobsCommand.self, StatusCommand.self,
+      CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
+      WorkerCommand.self, MigrateCommand.self, DoctorCommand.self,
+    ])
+
+  static func main() async {
+    // A reader that goes away ends a write with an error, not the process with a signal.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      leave(after: error)
+    }
+  }
+
+  /// Tells the error on standard error, on standard output as JSON where that was asked for, and exits with its code.
+  private static func leave(after error: any Error) -> Never {
+    if let status = error as? ExitStatus { Glibc.exit(status.rawValue) }
+    if exitCode(for: error) == .success {
+      print(fullMessage(for: error))
+      Glibc.exit(0)
+    }
+    let wantsJSON = CommandLine.arguments.contains("--json")
+    let report = FailureReport(error) ?? FailureReport(usage: fullMessage(for: error))
+    report.tell(asJSON: wantsJSON)
+    Glibc.exit(report.status.rawValue)
+  }
+}
+
+/// This binary.
+enum Engine {
+  static let version = "0.1.0"
+}
