@@ -1,0 +1,41 @@
+# Sluice. `make` prints this help; every target does its own set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT_SOURCES := Sources Tests migrations Package.swift
+# Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
+RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
+
+.PHONY: help setup build test lint fmt demo ci clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Debian packages by apt, DuckDB by pip into .tools/
+	@scripts/setup.sh
+
+build: setup ## the release binary, .build/release/sluice
+	@swift build $(RELEASE_FLAGS)
+
+test: setup ## the whole test suite
+	@swift build --build-tests
+	@swift test --skip-build
+
+lint: ## swift format, strict
+	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+
+fmt: ## format every Swift file in place
+	@swift format format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+demo: build ## the main job end to end, with a killed worker (DEMO_ORDERS, DEMO_INVOICES, DEMO_SEED, DEMO_KILL=0)
+	@python3 demo/run.py
+
+ci: ## what continuous integration runs: test, lint, a small demo
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
+
+clean: ## remove what build and demo made; .tools/ stays
+	@[ ! -d .demo ] || python3 demo/run.py --remove
+	@rm -rf .build

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB from PyPI into .tools/.
+# Does nothing, quickly, where nothing is missing. Two of these at once wait for each other.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly tools=.tools
+readonly lock_file=scripts/duckdb.lock
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# A line each: the Debian package, and the command or the file that shows that it (or an equal) is there.
+readonly needs='
+ca-certificates    /etc/ssl/certs/ca-certificates.crt
+curl               curl
+git                git
+libpq-dev          /usr/include/postgresql/libpq-fe.h
+libssl-dev         /usr/include/openssl/evp.h
+libyajl-dev        /usr/include/yajl/yajl_parse.h
+make               make
+pkg-config         pkg-config
+postgresql         /usr/lib/postgresql/*/bin/initdb
+postgresql-client  psql
+procps             ps
+python3            python3
+python3-pip        pip
+util-linux         setpriv
+zlib1g-dev         /usr/include/zlib.h
+zstd               zstd
+'
+
+# A Python whose pip works: the first on PATH, or Debian's own.
+python_with_pip() {
+  local candidate
+  for candidate in python3 /usr/bin/python3; do
+    if "$candidate" -m pip --version >/dev/null 2>&1; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+is_there() {
+  case $1 in
+    /*) compgen -G "$1" >/dev/null ;;
+    # Starting pip takes half a second: it is asked for only where it will be used.
+    pip) duckdb_is_current || python_with_pip >/dev/null ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+missing_packages() {
+  local package proof
+  while read -r package proof; do
+    [[ -z $package ]] || is_there "$proof" || printf '%s\n' "$package"
+  done <<<"$needs"
+}
+
+install_packages() {
+  local missing=()
+  mapfile -t missing < <(missing_packages)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  command -v apt-get >/dev/null 2>&1 ||
+    die "missing: ${missing[*]} (Debian's names); install them by this system's own means, then try again"
+
+  local root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    command -v sudo >/dev/null 2>&1 || die "run this as root once: apt-get install ${missing[*]}"
+    root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+  "${apt[@]}" update >&2
+  "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2
+  mapfile -t missing < <(missing_packages)
+  [[ ${#missing[@]} -eq 0 ]] || die "still missing after apt-get install: ${missing[*]}"
+}
+
+# What the unpacked copy was made from: the lock file and the machine.
+duckdb_stamp() { printf '%s %s\n' "$(sha256sum <"$lock_file" | cut -d' ' -f1)" "$(uname -m)"; }
+
+duckdb_is_current() {
+  [[ -x $tools/duckdb/duckdb && -r $tools/duckdb/stamp && $(<"$tools/duckdb/stamp") == "$(duckdb_stamp)" ]]
+}
+
+# The extensions' folder of this machine, as DuckDB itself calls it.
+duckdb_platform() {
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64) printf 'linux_amd64\n' ;;
+    Linux-aarch64) printf 'linux_arm64\n' ;;
+    *) die "no DuckDB is pinned for $(uname -s) on $(uname -m); set SLUICE_DUCKDB to a duckdb 1.5.5" ;;
+  esac
+}
+
+install_duckdb() {
+  duckdb_is_current && return 0
+  local platform python work
+  platform=$(duckdb_platform)
+  python=$(python_with_pip) || die "no Python with pip"
+  say "fetching DuckDB from PyPI (pinned in $lock_file)"
+  find "$tools" -maxdepth 1 -name 'unpack.*' -exec rm -rf {} +
+  work=$(mktemp -d "$tools/unpack.XXXXXX")
+  # shellcheck disable=SC2064  # the path of now is meant
+  trap "rm -rf '$work'" EXIT
+
+  "$python" -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: \
+    --require-hashes --requirement "$lock_file" --dest "$work/wheels" >&2 ||
+    die "pip could not fetch DuckDB as pinned in $lock_file; is PyPI reachable?"
+  mkdir "$work/wheel"
+  local wheel
+  for wheel in "$work"/wheels/*.whl; do "$python" -m zipfile -e "$wheel" "$work/wheel"; done
+
+  local extensions=$work/duckdb/extensions/v1.5.5/$platform
+  mkdir -p "$extensions"
+  mv "$work/wheel/duckdb_cli/duckdb" "$work/duckdb/duckdb"
+  mv "$work"/wheel/duckdb_extension_*/extensions/v1.5.5/*.duckdb_extension "$extensions/"
+  chmod 755 "$work/duckdb/duckdb"
+  "$work/duckdb/duckdb" -noheader -list -c "set extension_directory = '$work/duckdb/extensions'" \
+    -c "load postgres_scanner" -c "select version()" >"$work/version" ||
+    die "the DuckDB that was fetched does not start on this machine"
+  [[ $(tail -n 1 "$work/version") == v1.5.5 ]] || die "the DuckDB that was fetched is $(<"$work/version")"
+  duckdb_stamp >"$work/duckdb/stamp"
+
+  # Processes that run the old copy keep it: its files live until they close them.
+  [[ ! -e $tools/duckdb ]] || mv "$tools/duckdb" "$work/replaced"
+  mv "$work/duckdb" "$tools/duckdb"
+  rm -rf "$work"
+  trap - EXIT
+}
+
+mkdir -p "$tools"
+exec 9>"$tools/lock"
+flock 9
+command -v swift >/dev/null 2>&1 || die "swift is not on PATH; Sluice is built with Swift 6.3 (https://www.swift.org/install)"
+install_packages
+install_duckdb
