@@ -50,6 +50,18 @@ package struct EmbeddedPostgres: Sendable {
   ///
   /// - Throws: ``EmbeddedPostgresError``; `PostgresError` when the server does not let us in; `CancellationError`.
   package func acquire() async throws -> EmbeddedPostgresLease {
+    for _ in 1..<Self.attempts {
+      do { return try await attempt() } catch let error as PostgresError where error.isTransient {
+        logger.notice("PostgreSQL went away while it was entered", metadata: ["error": "\(error)"])
+      }
+    }
+    return try await attempt()
+  }
+
+  /// A server that is being killed may still have accepted, or be about to be recovered.
+  private static let attempts = 5
+
+  private func attempt() async throws -> EmbeddedPostgresLease {
     let patience = Patience()
     let lease = try await withTaskCancellationHandler {
       try await onThread { try start(patience) }

@@ -26,7 +26,10 @@ package final class EmbeddedPostgresLease: Sendable {
   }
 
   /// The server's first process, nil when none runs.
-  package var postmasterPID: Int32? { RunningServer(in: server.folders)?.pid }
+  package var postmasterPID: Int32? {
+    let folders = membership.withLock { $0.flatMap { ServerFolders(holding: $0.lock) } } ?? server.folders
+    return RunningServer(in: folders)?.pid
+  }
 
   /// Creates a database where there is none of that name.
   package func createDatabase(_ name: String) async throws {
@@ -52,10 +55,13 @@ package final class EmbeddedPostgresLease: Sendable {
       return membership
     }
     guard let held else { return }
-    let server = server
-    try await onThread {
+    try await onThread { [server] in
       // Gives up the shared lock in any case: of two that leave at once, the later one finds itself alone.
       guard held.lock.tryTake(.exclusive) else { return }
+      // Without its folder the server ends by itself.
+      guard let folders = ServerFolders(holding: held.lock) else { return }
+      var server = server
+      server.folders = folders
       let start = try FileLock(server.folders.startLock)
       try start.take(.exclusive)
       try server.stop()

@@ -45,18 +45,30 @@ struct ServerFolders: Sendable, Equatable {
     path = String(cString: real)
   }
 
+  /// Where the folder is now that holds an open file: a project may be moved while its server runs.
+  ///
+  /// Nil when it was removed.
+  init?(holding lock: borrowing FileLock) {
+    guard let real = realpath("/proc/self/fd/\(lock.descriptor)", nil) else { return nil }
+    defer { free(real) }
+    let file = String(cString: real)
+    guard let slash = file.lastIndex(of: "/") else { return nil }
+    path = String(file[..<slash])
+  }
+
   /// Makes the socket's folder, private to the server's user.
   ///
   /// - Throws: ``EmbeddedPostgresError`` `.folder` when somebody else has put one there: `/tmp` is open to all, and a
   ///   server of theirs would be taken for ours.
   func prepareRunFolder(for user: ServerUser) throws {
     guard mkdir(run, 0o700) == 0 || errno == EEXIST else { throw EmbeddedPostgresError.system("cannot create", run) }
-    try Self.requirePrivate(run, of: [user.uid, geteuid()])
+    try Self.requirePrivate(run)
     guard chown(run, user.uid, user.gid) == 0 else { throw EmbeddedPostgresError.system("cannot chown", run) }
   }
 
-  /// - Parameter owners: Who may have made it.
-  static func requirePrivate(_ folder: String, of owners: [uid_t]) throws {
+  /// Only this user, and those as whom the server may run, can have made it.
+  static func requirePrivate(_ folder: String) throws {
+    let owners = ServerUser.candidates().map(\.uid) + [geteuid()]
     var status = stat()
     guard lstat(folder, &status) == 0 else { throw EmbeddedPostgresError.system("cannot look at", folder) }
     guard status.st_mode & S_IFMT == S_IFDIR, owners.contains(status.st_uid), status.st_mode & 0o077 == 0 else {

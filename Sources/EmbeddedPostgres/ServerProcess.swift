@@ -3,7 +3,7 @@ import Logging
 
 /// Starting the server, waiting until it is ready, stopping it. All of it under the start lock; all of it blocks.
 struct ServerProcess: Sendable {
-  let folders: ServerFolders
+  var folders: ServerFolders
   /// Over ``defaults``.
   let settings: [String: String]
   let environment: [String: String]
@@ -35,7 +35,7 @@ struct ServerProcess: Sendable {
       if lock.tryTake(.exclusive) { return try start(holding: lock, until: deadline, patience) }
       // Alive: ready, about to be, or the remains of a killed one, which end by themselves.
       if let server = RunningServer(in: folders), server.isReady, server.isListening {
-        try ServerFolders.requirePrivate(server.run, of: users.map(\.uid) + [geteuid()])
+        try ServerFolders.requirePrivate(server.run)
         return server.run
       }
       guard deadline > .now else { throw neverReady() }

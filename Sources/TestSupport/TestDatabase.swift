@@ -25,11 +25,13 @@ package enum TestDatabase {
   /// Runs `body` with a database that has every migration.
   ///
   /// - Throws: What `body` throws; ``LeftBehind`` when a session is still open after it.
+  @discardableResult
   package static func withDatabase<T: Sendable>(_ body: @Sendable (Handle) async throws -> T) async throws -> T {
     try await withClone(of: TestServer.migratedTemplate, body)
   }
 
   /// Runs `body` with a database in which there is nothing.
+  @discardableResult
   package static func withEmptyDatabase<T: Sendable>(_ body: @Sendable (Handle) async throws -> T) async throws -> T {
     try await withClone(of: "template0", body)
   }

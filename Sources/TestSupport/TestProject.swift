@@ -5,6 +5,7 @@ package struct TestProject: Sendable {
   package let directory: String
 
   /// Runs `body` with an empty folder.
+  @discardableResult
   package static func withProject<T: Sendable>(
     _ body: @Sendable (TestProject) async throws -> T
   ) async throws -> T {

@@ -110,7 +110,8 @@ struct PlaceTests {
   func notInstalled() async throws {
     try await TestProject.withProject { project in
       let server = EmbeddedPostgres(
-        directory: project.path("postgres"), environment: ["SLUICE_POSTGRES_BIN": project.directory], logger: Lodging.silent)
+        directory: project.path("postgres"), environment: ["SLUICE_POSTGRES_BIN": project.directory],
+        logger: Lodging.silent)
       await #expect { try await server.acquire() } throws: { error in
         (error as? EmbeddedPostgresError)?.kind == .noBinaries
       }
@@ -121,7 +122,8 @@ struct PlaceTests {
   func badSetting() async throws {
     try await TestProject.withProject { project in
       let server = EmbeddedPostgres(
-        directory: project.path("postgres"), settings: ["fsync": "off", "shared_buffers": "many"], logger: Lodging.silent)
+        directory: project.path("postgres"), settings: ["fsync": "off", "shared_buffers": "many"],
+        logger: Lodging.silent)
       await #expect { try await server.acquire() } throws: { error in
         let failure = error as? EmbeddedPostgresError
         return failure?.kind == .startFailed && failure?.message.contains("shared_buffers") == true

@@ -15,6 +15,7 @@ struct IngestBench {
   let catalog: Catalog
   let handler: IngestHandler
   let worker: Int64
+  let release: Int64
   let run: RunID
   let stream: StreamID
 
@@ -31,14 +32,16 @@ struct IngestBench {
         environment: "test", storageLocation: "file:storage", client: client, timing: fixture.timing)
       let session = try await PostgresConnection.connect(database.settings)
       do {
+        let release = try await store.registerRelease(contentHash: "test", files: [], label: nil, engine: "test")
         let worker = try await store.registerWorker(
-          JobStore.WorkerBirth(release: 0, host: "here", pid: 1, engine: "test", slots: 1), lease: .seconds(3600),
+          JobStore.WorkerBirth(release: release, host: "here", pid: 1, engine: "test", slots: 1), lease: .seconds(3600),
           on: session)
-        let run = try await store.enqueue(pipeline.runPlan, release: 0).runID
+        let run = try await store.enqueue(pipeline.runPlan, release: release).runID
         let stream = StreamID(pipeline: "orders", source: source.name, stream: source.streams[0].name)
         try await body(
           IngestBench(
-            store: store, catalog: catalog, handler: IngestHandler(surroundings), worker: worker, run: run,
+            store: store, catalog: catalog, handler: IngestHandler(surroundings), worker: worker, release: release,
+            run: run,
             stream: stream))
       } catch {
         await session.close()
@@ -50,14 +53,14 @@ struct IngestBench {
 
   /// The next attempt of the job.
   func claim() async throws -> JobAttempt? {
-    try await store.claim(worker: worker, limit: 1).first.map {
+    try await store.claim(worker: worker, release: release, limit: 1).first.map {
       JobAttempt(claim: $0, store: store, logger: Logger(label: "test"))
     }
   }
 
   /// Another run of the same pipeline.
   func another(_ pipeline: Pipeline) async throws -> RunID {
-    try await store.enqueue(pipeline.runPlan, release: 0).runID
+    try await store.enqueue(pipeline.runPlan, release: release).runID
   }
 
   /// Gives a job back as a worker does that drains.

@@ -12,7 +12,7 @@ struct MergeTests {
   func create() async throws {
     try await TargetFixture.with { fixture in
       let snapshot = try await fixture.snapshot(
-        1, "select 1::bigint as id, 'a' as name, 1.5::decimal(18,4) as amount, '{}'::json as more, now() as at")
+        1, "select 1::bigint as id, 'a' as name, 1.5::decimal(18,4) as amount, '{}'::json as more, now() as seen")
       try await fixture.load(merge, [snapshot], required: ["name"])
       let columns = try await fixture.rows(
         "select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute "
@@ -20,7 +20,7 @@ struct MergeTests {
       #expect(
         columns == [
           "(id,bigint,t)", "(name,text,t)", "(amount,\"numeric(18,4)\",f)", "(more,jsonb,f)",
-          "(at,\"timestamp with time zone\",f)",
+          "(seen,\"timestamp with time zone\",f)",
         ])
       let keys = try await fixture.rows(
         "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'mart.orders'::regclass")
@@ -55,11 +55,11 @@ struct MergeTests {
   func cursor() async throws {
     try await TargetFixture.with { fixture in
       let newer = try await fixture.snapshot(
-        1, cursor: "at", "select * from (values (1, 'new', 9), (2, 'new', 9), (3, 'old', null)) t(id, name, at)")
+        1, cursor: "seen", "select * from (values (1, 'new', 9), (2, 'new', 9), (3, 'old', null)) t(id, name, seen)")
       let older = try await fixture.snapshot(
-        2, cursor: "at",
-        "select * from (values (1, 'late', 8), (2, 'same', 9), (3, 'known', 1), (4, 'd', null)) t(id, name, at)")
-      let unknown = try await fixture.snapshot(3, cursor: "at", "select 3 as id, 'unknown' as name, null::integer as at")
+        2, cursor: "seen",
+        "select * from (values (1, 'late', 8), (2, 'same', 9), (3, 'known', 1), (4, 'd', null)) t(id, name, seen)")
+      let unknown = try await fixture.snapshot(3, cursor: "seen", "select 3 as id, 'unknown' as name, null::integer as seen")
       try await fixture.load(merge, [newer, older, unknown])
       #expect(
         try await fixture.rows("select * from mart.orders order by id")

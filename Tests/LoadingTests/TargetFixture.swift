@@ -48,10 +48,8 @@ struct TargetFixture: Sendable {
         DataFileToLoad(
           chunk: chunk, key: "orders/\(number)-\(chunk)", localPath: path, rows: Int64(count.rows[0]["n"]?.int ?? -1),
           sha256: "\(number)-\(chunk)"))
-      let described = try await duckDB.query("describe \(select)", in: place, limits: DuckDBLimits())
-      columns = described.rows.map {
-        SnapshotToLoad.Column($0["column_name"]?.text ?? "", $0["column_type"]?.text ?? "")
-      }
+      let described = try await duckDB.query("select * from (\(select)) limit 0", in: place, limits: DuckDBLimits())
+      columns = described.columns.map { SnapshotToLoad.Column($0.name, $0.type) }
     }
     return SnapshotToLoad(
       uuid: Self.uuid(number), number: Int64(number), dataset: "orders", isFull: full, columns: columns, key: key,

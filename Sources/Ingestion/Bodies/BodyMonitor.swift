@@ -10,7 +10,7 @@ final class BodyMonitor: Sendable {
   private enum Reading {
     case json(JSONRecordScanner)
     case lines(JSONLineScanner)
-    case csv(CSVRecordCounter)
+    case csv(CSVScanner)
     case none
   }
 
@@ -28,11 +28,12 @@ final class BodyMonitor: Sendable {
   /// - Parameters:
   ///   - values: Paths of single values of a JSON document.
   ///   - cursor: Whose maximum is to be followed.
+  ///   - columns: The names that the author fixed for CSV.
   ///   - countsLines: Whether the records of csv and ndjson are counted too; curation counts them in any case.
   ///   - isCompressed: Then nothing is read but the size.
   init(
-    format: RecordFormat, values: [JSONPath] = [], cursor: CursorProgress? = nil, countsLines: Bool = false,
-    isCompressed: Bool = false
+    format: RecordFormat, values: [JSONPath] = [], cursor: CursorProgress? = nil, columns: [String] = [],
+    countsLines: Bool = false, isCompressed: Bool = false
   ) throws {
     self.format = isCompressed ? .bytes : format
     let field = cursor?.cursor.field
@@ -41,7 +42,7 @@ final class BodyMonitor: Sendable {
       case _ where isCompressed: .none
       case .json(let path): .json(JSONRecordScanner(records: try JSONPath(path), values: values, field: field))
       case .ndjson where countsLines || cursor != nil: .lines(JSONLineScanner(field: field))
-      case .csv(let csv) where countsLines: .csv(CSVRecordCounter(csv))
+      case .csv(let csv) where countsLines || cursor != nil: .csv(CSVScanner(csv, field: field, columns: columns))
       case .ndjson, .csv, .bytes: .none
       }
     state = Mutex(State(reading: reading, cursor: cursor))
@@ -62,7 +63,9 @@ final class BodyMonitor: Sendable {
       case .lines(let scanner):
         scanner.feed(chunk)
         for value in scanner.takeFieldValues() { state.cursor?.see(value.kind == .null ? nil : value.text) }
-      case .csv(let counter): counter.feed(chunk)
+      case .csv(let scanner):
+        scanner.feed(chunk)
+        for value in scanner.takeFieldValues() { state.cursor?.see(value) }
       case .none: break
       }
     }
@@ -86,9 +89,10 @@ final class BodyMonitor: Sendable {
         scanner.finish()
         for value in scanner.takeFieldValues() { state.cursor?.see(value.kind == .null ? nil : value.text) }
         report.records = scanner.records
-      case .csv(let counter):
-        counter.finish()
-        report.records = counter.records
+      case .csv(let scanner):
+        scanner.finish()
+        for value in scanner.takeFieldValues() { state.cursor?.see(value) }
+        report.records = scanner.records
       case .none: break
       }
       report.cursor = state.cursor

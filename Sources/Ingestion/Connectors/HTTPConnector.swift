@@ -82,11 +82,11 @@ package struct HTTPConnector: Connector {
     if let cursor = stream.cursor {
       switch stream.records {
       case .json, .ndjson: break
+      case .csv(let csv) where csv.encoding != "utf-16": break
       case .csv, .bytes:
         throw StageFailure(
           code: "not_supported",
-          message:
-            "\(label): a cursor (\(cursor.field)) is followed in json and ndjson only, not yet in \(stream.records.name)",
+          message: "\(label): a cursor (\(cursor.field)) cannot be followed in \(stream.records.name) of this encoding yet",
           hint: "leave out `cursor`: each run then reads everything", at: "\(stream.place)")
       }
     }

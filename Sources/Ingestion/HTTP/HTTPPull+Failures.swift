@@ -13,7 +13,7 @@ extension HTTPPull {
   func final(_ trouble: HTTPTrouble, _ url: PageURL, tries: Int?) -> StageFailure {
     var message = trouble.text + atPage(url)
     if let tries, tries > 1 { message += ", after \(tries) tries" }
-    var hint = "the \(state.page) pages before it are kept; `sluice runs retry` goes on from there"
+    var hint = "pages before it are kept (\(state.page)): `sluice runs retry` goes on from there"
     switch trouble {
     case .status(401, _), .status(403, _):
       let names = exchange.request.secretNames.map { "\"\($0)\"" }.joined(separator: ", ")

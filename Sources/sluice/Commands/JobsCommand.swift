@@ -95,7 +95,7 @@ extension JobRecord {
   var fields: [(String, JSONValue)] {
     [
       ("id", .int(id.rawValue)), ("run", .optional(runID?.rawValue)), ("pipeline", .text(pipeline)),
-      ("stage", .text(stage)), ("kind", .text(kind)), ("step", .text(label)), ("state", .text(state.rawValue)),
+      ("stage", .text(stage)), ("kind", .text(kind)), ("label", .text(label)), ("state", .text(state.rawValue)),
       ("attempt", .int(Int64(attempt))), ("max_attempts", .int(Int64(maximumAttempts))), ("epoch", .int(epoch)),
       ("worker", .optional(worker)), ("created_at", .text(createdAt)), ("claimed_at", .optional(claimedAt)),
       ("due_at", .optional(dueAt)), ("progress", .optional(raw: progress)), ("checkpoint", checkpoint),

@@ -1,0 +1,98 @@
+import Postgres
+import TestSupport
+import Testing
+
+@Suite("Transactions")
+struct TransactionTests {
+  struct OnPurpose: Error {}
+
+  @Test("It is committed when the body returns, and rolled back when it throws")
+  func ends() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      try await database.pool.execute("create table t (a int)")
+      let value = try await database.pool.transaction { transaction in
+        try await transaction.query("insert into t values (1)")
+        return 7
+      }
+      #expect(value == 7)
+      await #expect(throws: OnPurpose.self) {
+        try await database.pool.transaction { transaction in
+          try await transaction.query("insert into t values (2)")
+          throw OnPurpose()
+        }
+      }
+      #expect(try await database.pool.query("select a from t").map { try $0.int("a") } == [1])
+    }
+  }
+
+  @Test("A body that hides a statement's failure does not get away with it")
+  func hidden() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      try await database.pool.execute("create table t (a int)")
+      let error = try await failure {
+        try await database.pool.transaction { transaction in
+          try await transaction.query("insert into t values (1)")
+          _ = try await failure { try await transaction.query("select 1 / 0") }
+        }
+      }
+      #expect(error.operation == "commit")
+      #expect(try await database.pool.query("select a from t").isEmpty)
+    }
+  }
+
+  @Test("Others wait until it has ended, and its own connection inside it is refused instead of waiting for itself")
+  func exclusive() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      let connection = try await PostgresConnection.connect(database.settings)
+      try await connection.execute("create temp table t (a int)")
+      let error = try await failure {
+        try await connection.transaction { _ in try await connection.query("select 1") }
+      }
+      #expect(error.kind == .usage)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for number in 0..<20 {
+          group.addTask {
+            try await connection.transaction { transaction in
+              try await transaction.query("insert into t values ($1)", [.int(Int64(number))])
+              let seen = try await transaction.query("select a from t where a = $1", [.int(Int64(number))])
+              #expect(seen.count == 1)
+              if number % 2 == 1 { try await transaction.execute("delete from t where a = \(number)") }
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(try await connection.query("select a from t").count == 10)
+      await connection.close()
+    }
+  }
+
+  @Test("After its end it can no longer be used")
+  func escaped() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      let escaped = try await database.pool.transaction { $0 }
+      let error = try await failure { try await escaped.query("select 1") }
+      #expect(error.kind == .usage)
+    }
+  }
+
+  @Test("A cancelled task's transaction is rolled back, and the connection is idle again")
+  func cancelled() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      try await database.pool.execute("create table t (a int)")
+      let connection = try await PostgresConnection.connect(database.settings)
+      let task = Task {
+        try await connection.transaction { transaction in
+          try await transaction.query("insert into t values (1)")
+          try await transaction.query("select pg_sleep(60)")
+        }
+      }
+      try await database.waitUntilActive(connection.backendPID)
+      task.cancel()
+      await #expect(throws: CancellationError.self) { try await task.value }
+      #expect(await connection.isIdle)
+      #expect(try await database.pool.query("select a from t").isEmpty)
+      await connection.close()
+    }
+  }
+}
