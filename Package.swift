@@ -16,6 +16,7 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 func module(
@@ -70,7 +71,7 @@ let package = Package(
       "Ingestion",
       [
         "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", httpClient,
-        nioCore, nioHTTP1, logging,
+        nioCore, nioHTTP1, nioPosix, subprocess, systemPackage, logging,
       ]),
     module(
       "Curation",
@@ -104,6 +105,35 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
+    tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport"]),
+    tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
+    tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker"]),
+    tests("ObjectStoreTests", ["JobModel", "ObjectStore"]),
+    tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
+    tests("DuckDBTests", ["JobModel", "DuckDB", subprocess, systemPackage, logging]),
+    tests("RecordsTests", ["JobModel", "Records"]),
+    tests(
+      "IngestionTests",
+      [
+        "JobModel", "JobStore", "Catalog", "Ingestion", "ObjectStore", "PipelineDefinition", "Postgres", "Records",
+        "TestSupport", httpClient, nioCore, nioHTTP1, nioPosix, subprocess, systemPackage, logging,
+      ]),
+    tests(
+      "CurationTests",
+      [
+        "JobModel", "JobStore", "Catalog", "Curation", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
+        "Records", "TestSupport", subprocess, systemPackage, logging,
+      ]),
+    tests(
+      "LoadingTests",
+      [
+        "JobModel", "JobStore", "Catalog", "Loading", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
+        "EmbeddedPostgres", "TestSupport", subprocess, systemPackage, logging,
+      ]),
+    tests("SystemTests", ["sluice", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
+    tests("HouseRulesTests", []),
 
     module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobStore", "JobModel", nioCore, subprocess, logging]),
   ]

@@ -87,8 +87,9 @@ extension CurationWork {
     counts.rowsOut = try await number("select count(*) as n from \(Accounting.kept)")
     counts.deduplicated = try await number("select count(*) as n from \(Accounting.losers)")
     counts.quarantined += try await number(
-      "select count(*) as n from \(ContractPlan.table) where len(_reasons) > 0")
-    guard let source = selection.source, try await number(Accounting.multiplied) == 0 else { return counts }
+      "select count(*) as n from \(ContractPlan.table) where _reasons is not null")
+    guard let source = selection.source else { return counts }
+    if request.sql != nil, try await number(Accounting.multiplied) > 0 { return counts }
     let filtered = try await number(Accounting.filtered(source.table))
     counts.filtered = filtered
     let sum = counts.rowsOut + filtered + counts.deduplicated + counts.quarantined

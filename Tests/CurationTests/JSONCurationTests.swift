@@ -51,6 +51,21 @@ struct JSONCurationTests {
     }
   }
 
+  @Test("takes any name of a field, and the first of names that differ in case only")
+  func fieldNames() async throws {
+    try await Workbench.with { bench in
+      let line = #"{"a b":"\u00e9\n","q\"x":true,"it's":{"n":[1.50]},"ID":1,"id":2,"_run":"no","":0}"#
+      let result = try await bench.curate(
+        try bench.request(step(), [input(stream(records: .ndjson), try bench.objects([line, "{}"]))]))
+      #expect(result.columns.map(\.name).sorted() == ["ID", "_object", "_position", "a b", "it's", "q\"x"])
+      #expect(
+        try await bench.table(result, #"select "a b" a, "q""x" b, "it's" c, id d from data order by id nulls last"#)
+          == [
+            ["é\n", "true", #"{"n":[1.5]}"#, "1"], [nil, nil, nil, nil],
+          ])
+    }
+  }
+
   @Test("reads the records of documents")
   func documents() async throws {
     try await Workbench.with { bench in

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Postgres
 import TestSupport
+import Testing
 
 @testable import EmbeddedPostgres
 
@@ -38,7 +39,9 @@ struct Lodging: Sendable {
   private func evict() {
     guard let folders = try? ServerFolders(directory: directory) else { return }
     if let left = RunningServer(in: folders) { kill(left.pid, SIGKILL) }
-    rmdir(folders.run)
+    if access(folders.run, F_OK) == 0 {
+      do { try removeTree(folders.run) } catch { Issue.record("\(folders.run) stays behind: \(error)") }
+    }
   }
 }
 

@@ -12,10 +12,7 @@ struct PlaceTests {
     try await Lodging.inside { lodging in
       #expect(chmod(lodging.project.directory, 0o700) == 0)
       let lease = try await lodging.server.acquire()
-      let pid = try #require(lease.postmasterPID)
-      let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-      let users = try #require(status.split(separator: "\n").first { $0.hasPrefix("Uid:") })
-      #expect(!users.split(separator: "\t").contains("0"), "PostgreSQL must not run as root")
+      // PostgreSQL refuses to run as root, so its answer says enough about its user.
       #expect(try await answer(lease.url, "select 1") == "1")
       try await lease.release()
     }

@@ -15,7 +15,7 @@ struct ImportTable {
   static let project = ImportTable(rows: [
     "JobModel": row(),
     "Postgres": row("CLibPQ JobModel", "Logging"),
-    "EmbeddedPostgres": row("JobModel Postgres", "Logging Subprocess"),
+    "EmbeddedPostgres": row("CSpawn JobModel Postgres", "Logging Subprocess"),
     "Migrations": row("JobModel Postgres"),
     "JobStore": row("JobModel Migrations Postgres", "Logging"),
     "Catalog": row("JobModel JobStore Postgres"),
@@ -25,22 +25,22 @@ struct ImportTable {
     "Records": row("CYajl JobModel PipelineDefinition"),
     "Ingestion": row(
       "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
-      "AsyncHTTPClient Logging NIOCore NIOHTTP1"),
+      "AsyncHTTPClient Logging NIOCore NIOHTTP1 NIOPosix Subprocess SystemPackage"),
     "Curation": row(
       "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
       "Logging Subprocess SystemPackage"),
     "Loading": row("Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records", "Logging"),
     "JobWorker": row("JobModel JobStore Postgres", "Logging ServiceLifecycle"),
-    "Launchers": row("JobModel", "Logging"),
+    "Launchers": row("CSpawn JobModel", "Logging"),
     "Monitoring": row(
-      "JobModel JobStore PipelineDefinition Postgres", "AsyncHTTPClient Logging NIOCore ServiceLifecycle Subprocess"),
+      "JobModel JobStore PipelineDefinition Postgres", "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
       "Catalog JobModel JobStore Launchers Monitoring Postgres", "Hummingbird Logging NIOCore ServiceLifecycle"),
     "sluice": row(
       """
       Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
       Migrations Monitoring ObjectStore PipelineDefinition Postgres Records
-      """, "ArgumentParser Logging ServiceLifecycle"),
+      """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
     "TestSupport": row("EmbeddedPostgres JobModel JobStore Migrations Postgres", "Logging NIOCore Subprocess"),
   ])
 

@@ -1,6 +1,7 @@
 import JobModel
 import PipelineDefinition
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Loading
@@ -18,8 +19,7 @@ struct TargetCrashTests {
           append, [snapshot], ticket: 1,
           hooks: Steps().hooks(at: .loadBeforeFinal) {
             #expect(try await fixture.rows("select count(*) from sluice_ledger.staged") == ["(2)"])
-            try server.stop("immediate")
-            try server.start()
+            try await server.crash()
           })
         #expect(failure?.isTransient == true)
         #expect(try await fixture.rows("select count(*) from sluice_ledger.staged") == ["(0)"])
@@ -29,8 +29,7 @@ struct TargetCrashTests {
         let steps = Steps()
         try await fixture.load(append, [snapshot], ticket: 2, hooks: steps.hooks())
         #expect(steps[.loadChunkStaged] == 2)
-        try server.stop("immediate")
-        try server.start()
+        try await server.crash()
         #expect(try await fixture.rows("select id from mart.orders order by id") == ["(1)", "(2)"])
         #expect(try await fixture.load(append, [snapshot], ticket: 3).map(\.isNew) == [false])
       }
@@ -65,46 +64,29 @@ struct TargetCrashTests {
 
   /// From here on a COMMIT takes effect on the server, and its reply waits for a standby that does not exist.
   private func holdCommits(_ fixture: TargetFixture) async throws {
+    try await fixture.execute("create table probe (n integer)")
     try await fixture.execute("alter system set synchronous_standby_names = 'nobody'")
     try await fixture.execute("select pg_reload_conf()")
-    let deadline = ContinuousClock.now + .seconds(20)
-    // The setting arrives when it arrives: a commit of our own shows that it has.
-    try await fixture.withSession { session in
-      try await session.execute("set statement_timeout = '200ms'; create table probe (n integer)")
-      while ContinuousClock.now < deadline {
-        let wasHeld = try await withThrowingTaskGroup(of: Bool.self) { group in
-          group.addTask {
-            try await session.execute("insert into probe values (1)")
-            return false
-          }
-          group.addTask {
-            for _ in 0..<40 {
-              if try await fixture.rows("select pg_cancel_backend(pid) \(waiting) and query like 'insert into probe%'") == ["(t)"] {
-                return true
-              }
-            }
-            return false
-          }
-          return try await group.reduce(false) { $0 || $1 }
+    // The setting arrives when it arrives: commits of our own go on until one waits.
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await fixture.withSession { session in
+          while !Task.isCancelled { try await session.execute("insert into probe values (1)") }
         }
-        if wasHeld { return }
       }
-      throw Fault()
+      try await eventually("a commit waits") {
+        try await fixture.rows("select pg_cancel_backend(pid) \(waiting) and query like 'insert into probe%'") == ["(t)"]
+      }
+      group.cancelAll()
     }
   }
 
   /// Ends the load's session once its COMMIT waits, and lets commits go again.
   private func endSessionThatWaits(_ fixture: TargetFixture) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while ContinuousClock.now < deadline {
-      let ended = try await fixture.rows(
-        "select pg_terminate_backend(pid) \(waiting) and application_name like 'sluice/%'")
-      if ended == ["(t)"] {
-        try await fixture.execute("alter system reset synchronous_standby_names")
-        try await fixture.execute("select pg_reload_conf()")
-        return
-      }
+    try await eventually("the load's commit waits") {
+      try await fixture.rows("select pg_terminate_backend(pid) \(waiting) and application_name like 'sluice/%'") == ["(t)"]
     }
-    throw Fault()
+    try await fixture.execute("alter system reset synchronous_standby_names")
+    try await fixture.execute("select pg_reload_conf()")
   }
 }

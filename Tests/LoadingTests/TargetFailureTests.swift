@@ -37,7 +37,7 @@ struct TargetFailureTests {
   @Test("a role without rights fails for good, doctor prints the least grants, and with them the load works")
   func permissions() async throws {
     try await TargetFixture.with { owner in
-      let role = "loader_" + owner.directory.suffix(8).lowercased()
+      let role = "loader_" + owner.directory.suffix(6)
       try await owner.execute(
         "create role \"\(role)\" login; create schema mart; create table mart.orders (id integer primary key, name text)")
       let fixture = TargetFixture(

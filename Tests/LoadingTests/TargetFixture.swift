@@ -15,16 +15,15 @@ struct TargetFixture: Sendable {
   let duckDB: DuckDB
 
   static func with<T: Sendable>(_ body: @Sendable (TargetFixture) async throws -> T) async throws -> T {
-    try await TestDatabase.withEmptyDatabase { url in try await with(url: url, body) }
+    try await TestDatabase.withEmptyDatabase { database in try await with(url: database.url, body) }
   }
 
   static func with<T: Sendable>(
     url: String, _ body: @Sendable (TargetFixture) async throws -> T
   ) async throws -> T {
-    let directory = FileManager.default.temporaryDirectory.path + "/loading-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    return try await body(TargetFixture(url: url, directory: directory, duckDB: try DuckDB.locate()))
+    try await TestProject.withProject { project in
+      try await body(TargetFixture(url: url, directory: project.directory, duckDB: try DuckDB.locate()))
+    }
   }
 
   static func uuid(_ number: Int) -> String {
@@ -49,7 +48,7 @@ struct TargetFixture: Sendable {
           chunk: chunk, key: "orders/\(number)-\(chunk)", localPath: path, rows: Int64(count.rows[0]["n"]?.int ?? -1),
           sha256: "\(number)-\(chunk)"))
       let described = try await duckDB.query("select * from (\(select)) limit 0", in: place, limits: DuckDBLimits())
-      columns = described.columns.map { SnapshotToLoad.Column($0.name, $0.type) }
+      if chunk == 0 { columns = described.columns.map { SnapshotToLoad.Column($0.name, $0.type) } }
     }
     return SnapshotToLoad(
       uuid: Self.uuid(number), number: Int64(number), dataset: "orders", isFull: full, columns: columns, key: key,

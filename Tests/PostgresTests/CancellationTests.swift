@@ -14,7 +14,7 @@ struct CancellationTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(try await database.activeStatements() == 0)
-        #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+        #expect(try await connection.answers())
       }
       await connection.close()
     }
@@ -28,7 +28,7 @@ struct CancellationTests {
         let task = Task { try await connection.query("select pg_sleep(60)") }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+        #expect(try await connection.answers())
       }
       await connection.close()
     }
@@ -57,7 +57,7 @@ struct CancellationTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
       }
-      #expect(try await pool.query("select 1 as one").first?.int("one") == 1)
+      #expect(try await pool.answers())
       await pool.close()
     }
   }

@@ -40,7 +40,7 @@ struct ConnectTests {
         "user=sluice dbname=\(try #require(database.settings["dbname"])) host=127.0.0.1,/nowhere,\(own) port=\(trap.port),5432,5432",
         connectTimeout: .seconds(1))
       let connection = try await PostgresConnection.connect(settings)
-      #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+      #expect(try await connection.answers())
       await connection.close()
     }
   }

@@ -108,7 +108,8 @@ struct CopyTests {
           }
         }
         #expect(seen.value == 3)
-        #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+        let isUsable = try await connection.answers()
+        #expect(isUsable)
       }
     }
   }
@@ -123,7 +124,7 @@ struct CopyTests {
         }
       }
       await #expect(throws: CancellationError.self) { try await task.value }
-      #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+      #expect(try await connection.answers())
       await connection.close()
     }
   }

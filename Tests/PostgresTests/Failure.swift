@@ -32,3 +32,11 @@ extension TestDatabase.Handle {
     ).count
   }
 }
+
+extension PostgresSession {
+  /// Whether the session can still be used.
+  func answers() async throws -> Bool {
+    let rows = try await query("select 6 * 7 as answer", [])
+    return try rows.count == 1 && rows[0].int("answer") == 42
+  }
+}

@@ -60,7 +60,7 @@ struct FailureTests {
         let later = try await failure { try await victim.query("select 1") }
         #expect(later.kind == .connectionLost)
       }
-      #expect(try await database.pool.query("select 1 as one").first?.int("one") == 1)
+      #expect(try await database.pool.answers())
     }
   }
 
@@ -100,7 +100,7 @@ struct FailureTests {
       let limited = try PostgresSettings(database.url, statementTimeout: .milliseconds(200))
       let connection = try await PostgresConnection.connect(limited)
       #expect(try await failure { try await connection.query("select pg_sleep(60)") }.kind == .timeout)
-      #expect(try await connection.query("select 1 as one").first?.int("one") == 1)
+      #expect(try await connection.answers())
       await connection.close()
     }
   }

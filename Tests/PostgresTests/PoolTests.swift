@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -57,9 +58,8 @@ struct PoolTests {
       let pool = PostgresPool(database.settings, maximum: 2)
       let dead = try await pool.withConnection { $0.backendPID }
       try await database.pool.query("select pg_terminate_backend($1::int)", [.int(Int64(dead))])
-      try await eventually("the session is gone") {
-        try await database.pool.query("select from pg_stat_activity where pid = $1", [.int(Int64(dead))]).isEmpty
-      }
+      // The server's own list forgets a session before its socket is closed.
+      try await eventually("the session's process is gone") { kill(dead, 0) != 0 }
       #expect(try await pool.withConnection { $0.backendPID } != dead)
       await pool.close()
     }

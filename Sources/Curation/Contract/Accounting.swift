@@ -24,12 +24,12 @@ struct Accounting: Sendable {
     return """
       create table \(Self.losers) as
       with doubled as (
-        select \(list) from \(ContractPlan.table) where len(_reasons) = 0 and \(isWhole)
+        select \(list) from \(ContractPlan.table) where _reasons is null and \(isWhole)
         group by all having count(*) > 1
       )
       select c._row from \(ContractPlan.table) c join doubled d on \(match)
       left join raw.objects o on o.id = c._object
-      where len(c._reasons) = 0
+      where c._reasons is null
       qualify row_number() over (partition by \(names.map { "c.\($0)" }.joined(separator: ", "))
         order by \(cursor)o.ordinal desc, c._position desc, c._row desc) > 1
       """
@@ -38,7 +38,7 @@ struct Accounting: Sendable {
   static let keep = """
     create view \(kept) as
     select * from \(ContractPlan.table) c
-    where len(c._reasons) = 0 and c._row not in (select _row from \(losers))
+    where c._reasons is null and c._row not in (select _row from \(losers))
     """
 
   /// Good records of the stream that no row of the SELECT's result comes from.

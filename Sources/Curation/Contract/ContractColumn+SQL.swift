@@ -35,7 +35,7 @@ struct ContractRule {
       reason("required", when: sourceType == nil ? "true" : "\(source) is null")
     }
     guard sourceType != nil else { return reasons }
-    if let violation = cast.violation { reason("type", when: violation) }
+    if let violation = cast.violation(value: typed) { reason("type", when: violation) }
     let type = column.type.duckDBName
     if let minimum = column.min { reason("min", when: "\(typed) < \(sqlLiteral(minimum))::\(type)") }
     if let maximum = column.max { reason("max", when: "\(typed) > \(sqlLiteral(maximum))::\(type)") }

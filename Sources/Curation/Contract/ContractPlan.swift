@@ -48,18 +48,23 @@ struct ContractPlan: Sendable {
     let system =
       (carriesPositions ? [SystemColumn.object, SystemColumn.position] : [])
       + (cursorIsCarried ? [SystemColumn.cursor] : [])
-    let verdict =
-      reasons.isEmpty
-      ? "[]::VARCHAR[]" : "list_filter([\(reasons.joined(separator: ", "))], lambda r: r is not null)"
+    let reasonColumns = reasons.enumerated().map { ", \($0.element) as _sluice_r\($0.offset)" }.joined()
     return """
       create table \(Self.table) as
       select \((values + system).joined(separator: ", ")), row_number() over () as _row, _reasons,
-        case when len(_reasons) > 0 then \(original) end as _original
+        case when _reasons is not null then \(original) end as _original
       from (
-        select *, \(verdict) as _reasons
-        from (select *\(typed.map { ", " + $0 }.joined()) from (\(select)))
+        select *, \(Self.verdict(reasons.count)) as _reasons
+        from (select *\(reasonColumns) from (select *\(typed.map { ", " + $0 }.joined()) from (\(select))))
       )
       """
+  }
+
+  /// All reasons of a row as a list, which is only made for a bad one; null for a good one.
+  private static func verdict(_ reasons: Int) -> String {
+    guard reasons > 0 else { return "null::VARCHAR[]" }
+    let names = (0..<reasons).map { "_sluice_r\($0)" }.joined(separator: ", ")
+    return "case when coalesce(\(names)) is not null then list_filter([\(names)], lambda r: r is not null) end"
   }
 
   /// The row as the SELECT gave it, every value as text so that JSON rounds none.

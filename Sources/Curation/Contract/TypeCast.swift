@@ -29,13 +29,19 @@ struct TypeCast {
   }
 
   /// True where there is a value that the type cannot hold as it is.
-  var violation: String? {
+  var violation: String? { violation(value: value) }
+
+  /// - Parameter value: ``value``, or the name of a column that has it.
+  ///
+  /// A CASE looks at the costly conditions of the few rows only that come so far.
+  func violation(value: String) -> String? {
     if from == to.duckDBName || to == .text || to.name == "bytea" { return nil }
-    return "(\(column) is not null and ((\(value)) is null\(loss.map { " or \($0)" } ?? "")))"
+    let loss = loss(value: value).map { " when \($0) then true" } ?? ""
+    return "case when \(column) is null then false when \(value) is null then true\(loss) else false end"
   }
 
   /// True where the cast succeeds and changes the value.
-  private var loss: String? {
+  private func loss(value: String) -> String? {
     switch to.name {
     case "date":
       guard isText else {
@@ -59,13 +65,17 @@ struct TypeCast {
 
   /// True where the decimal text has more digits after the point than `scale`, zeros at the end aside.
   private func fraction(longerThan scale: Int) -> String {
+    let isLong = "contains(\(text), '.') and length(\(text)) - strpos(\(text), '.') > \(scale)"
+    let hasExponent = "contains(\(text), 'e') or contains(\(text), 'E')"
     let digits = "length(rtrim(regexp_extract(\(text), '\\.([0-9]*)', 1), '0'))"
     let exponent = "coalesce(try_cast(regexp_extract(\(text), '[eE]([-+]?[0-9]+)$', 1) as INTEGER), 0)"
-    return "(regexp_matches(\(text), '[.eE]') and \(digits) - \(exponent) > \(scale))"
+    return "case when \(isLong) or \(hasExponent) then \(digits) - \(exponent) > \(scale) else false end"
   }
 
   /// True where the text is finer than a microsecond.
-  private var tooFine: String { "regexp_matches(\(text), '\\.[0-9]{6}[0-9]*[1-9]')" }
+  private var tooFine: String {
+    "case when contains(\(text), '.') then regexp_matches(\(text), '\\.[0-9]{6}[0-9]*[1-9]') else false end"
+  }
 
   /// True where a time of day is followed by an offset or a zone.
   private var hasOffset: String {

@@ -87,10 +87,12 @@ extension StreamReader {
   ) async throws {
     let name = table.name
     let fields = table.fields.map(\.name)
-    try await inGroups(objects, index: index, mend: { try await unifyLineEnds($0, format) }) { group in
+    let statement: ([CurationObject]) -> String = { group in
       CSVReading(format: format, paths: group.map(\.path), columns: columns, padsShortRows: pads)
         .insert(into: name, fields: fields)
     }
+    try await inGroups(
+      objects, index: index, statement: statement, mend: { try await unifyLineEnds($0, format) })
   }
 
   /// A copy of the object with one kind of line end, registered under the object's number.

@@ -129,14 +129,11 @@ struct StreamReader: Sendable {
         _object BIGINT, _n BIGINT, _line BIGINT, _state TINYINT, _record VARCHAR)
       """)
     let name = table.name
-    try await inGroups(objects, index: index) { JSONReading.insertLines($0.map(\.path), into: name) }
+    try await inGroups(
+      objects, index: index, statement: { JSONReading.insertLines($0.map(\.path), into: name) }, mend: { _ in nil })
     try await session.run(JSONReading.takeBadLines(of: name, stream: index))
     let found = try await session.rows(JSONReading.fieldNames(of: name)).compactMap { $0["name"]?.text }
-    table.fields = Self.fields(found: found, of: table.stream).map { field in
-      var field = field
-      field.path = JSONReading.path(of: field.name)
-      return field
-    }
+    table.fields = Self.fields(found: found, of: table.stream)
     return FoundFields(names: found)
   }
 
@@ -158,31 +155,31 @@ struct StreamReader: Sendable {
   ///
   /// - Parameter mend: Makes another copy of an object that cannot be read as it is; nil where there is no way.
   func inGroups(
-    _ objects: [CurationObject], index: Int, mend: (CurationObject) async throws -> CurationObject? = { _ in nil },
-    _ statement: ([CurationObject]) -> String
+    _ objects: [CurationObject], index: Int, statement: ([CurationObject]) -> String,
+    mend: (CurationObject) async throws -> CurationObject?
   ) async throws {
     var rest = objects[...]
     while !rest.isEmpty {
       let group = Array(rest.prefix(Self.objectsPerStatement))
       rest = rest.dropFirst(Self.objectsPerStatement)
-      do {
-        try await insert(statement(group), index: index)
-      } catch let error as DuckDBError where error.kind == .sql {
-        for object in group {
-          do { try await insert(statement([object]), index: index) } catch let error as DuckDBError
-            where error.kind == .sql
-          {
-            guard let mended = try await mend(object) else { throw unreadable(object, error) }
-            do { try await insert(statement([mended]), index: index) } catch let error as DuckDBError
-              where error.kind == .sql
-            {
-              throw unreadable(object, error)
-            }
-          }
+      do { try await insert(statement(group), index: index) } catch let error as DuckDBError where error.kind == .sql {
+        for object in group where try await !canInsert(object, index: index, statement: statement) {
+          guard let mended = try await mend(object) else { throw unreadable(object, error) }
+          guard try await canInsert(mended, index: index, statement: statement) else { throw unreadable(object, error) }
         }
       }
       advance(group.count)
     }
+  }
+
+  /// Reads one object; false where it cannot be read.
+  private func canInsert(
+    _ object: CurationObject, index: Int, statement: ([CurationObject]) -> String
+  ) async throws -> Bool {
+    do { try await insert(statement([object]), index: index) } catch let error as DuckDBError where error.kind == .sql {
+      return false
+    }
+    return true
   }
 
   private func insert(_ statement: String, index: Int) async throws {

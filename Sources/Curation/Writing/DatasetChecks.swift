@@ -79,7 +79,7 @@ struct DatasetChecks: Sendable {
     """
     select count(*) as n from (
       select \(columns.map(sqlIdentifier).joined(separator: ", ")) from \(ContractPlan.table)
-      where len(_reasons) = 0 group by all having count(*) > 1)
+      where _reasons is null group by all having count(*) > 1)
     """
   }
 }

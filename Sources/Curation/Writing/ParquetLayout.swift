@@ -30,19 +30,24 @@ struct ParquetLayout: Sendable {
     partition.transform == .value ? partition.column : "\(partition.column)_\(partition.transform.rawValue)"
   }
 
-  /// Puts the kept rows into one table in the order of their partitions, so that each COPY reads its part only; nil where
-  /// there is one partition.
+  /// Puts the kept rows into one table in the order of their partitions and of their files, so that each COPY reads its
+  /// part only; nil where there is one partition.
   var gather: String? {
     guard !partitions.isEmpty else { return nil }
-    let expressions = partitions.map(expression).joined(separator: ", ")
-    return "create table work.gathered as select * from \(Accounting.kept) order by \(expressions)"
+    let names = partitions.indices.map { "_p\($0)" }
+    let values = partitions.enumerated().map { "\(expression($0.element)) as _p\($0.offset)" }
+    return """
+      create table work.gathered as
+      select *, \(values.joined(separator: ", ")) from \(Accounting.kept)
+      order by \((names + sortNames).joined(separator: ", "))
+      """
   }
 
   private var source: String { partitions.isEmpty ? Accounting.kept : "work.gathered" }
 
   /// SQL for the partitions that occur, as columns `p0`, `p1`, …
   var listPartitions: String {
-    let list = partitions.enumerated().map { "\(expression($0.element)) as p\($0.offset)" }.joined(separator: ", ")
+    let list = partitions.indices.map { "_p\($0) as p\($0)" }.joined(separator: ", ")
     return "select distinct \(list) from \(source) order by all limit \(Self.maximumPartitions + 1)"
   }
 
@@ -71,20 +76,21 @@ struct ParquetLayout: Sendable {
   }
 
   private func condition(_ row: DuckDBRow) -> String {
-    let tests = partitions.enumerated().map { index, partition in
-      let value = row["p\(index)"]?.text
-      return "\(expression(partition)) is not distinct from \(value.map(sqlLiteral) ?? "null")"
+    let tests = partitions.indices.map { index in
+      row["p\(index)"]?.text.map { "_p\(index) = \(sqlLiteral($0))" } ?? "_p\(index) is null"
     }
     return tests.isEmpty ? "" : " where " + tests.joined(separator: " and ")
   }
 
+  /// What a file's rows are sorted by; empty where they may stay as they are.
+  private var sortNames: [String] {
+    let place = carriesPositions ? [SystemColumn.object, SystemColumn.position] : []
+    if !files.sort.isEmpty { return (files.sort + place).map(sqlIdentifier) }
+    return isInRawOrder && partitions.isEmpty ? [] : place
+  }
+
   private var order: String {
-    if !files.sort.isEmpty {
-      let ties = carriesPositions ? [SystemColumn.object, SystemColumn.position] : []
-      return " order by " + (files.sort + ties).map(sqlIdentifier).joined(separator: ", ")
-    }
-    return carriesPositions && (!isInRawOrder || !partitions.isEmpty)
-      ? " order by \(SystemColumn.object), \(SystemColumn.position)" : ""
+    partitions.isEmpty && !sortNames.isEmpty ? " order by " + sortNames.joined(separator: ", ") : ""
   }
 
   /// Writes one partition into a directory, a new file whenever one has reached the target's size.

@@ -25,7 +25,7 @@ struct Quarantine: Sendable {
       left join raw.objects o on o.id = r.object
       union all
       select null, \(place), null, null, c._reasons, c._original, \(keyText), o.run
-      from \(ContractPlan.table) c \(run) where len(c._reasons) > 0
+      from \(ContractPlan.table) c \(run) where c._reasons is not null
       """
   }
 

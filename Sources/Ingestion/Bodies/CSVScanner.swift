@@ -75,7 +75,7 @@ final class CSVScanner {
       keep(byte)
     } else if byte == escape, byte != quote, isInQuotes {
       isEscaped = true
-    } else if byte == quote {
+    } else if byte == quote, linesToSkip == 0 {
       // A quote right after a closing one is a quote in the field; both toggle, so the state comes out the same.
       if mayEndQuotes { keep(byte) }
       isInQuotes.toggle()
@@ -100,7 +100,9 @@ final class CSVScanner {
 
   private func endField() {
     if isKept {
-      let value = String(decoding: text, as: UTF8.self)
+      // A byte order mark stands before the first name and is none of it.
+      let hasMark = expectsHeader && column == 0 && text.starts(with: [0xEF, 0xBB, 0xBF])
+      let value = String(decoding: hasMark ? text[3...] : text[...], as: UTF8.self)
       if expectsHeader {
         if !namesAreFixed, value == field { wanted = column }
       } else {

@@ -86,7 +86,8 @@ package struct HTTPConnector: Connector {
       case .csv, .bytes:
         throw StageFailure(
           code: "not_supported",
-          message: "\(label): a cursor (\(cursor.field)) cannot be followed in \(stream.records.name) of this encoding yet",
+          message:
+            "\(label): a cursor (\(cursor.field)) cannot be followed in \(stream.records.name) of this encoding yet",
           hint: "leave out `cursor`: each run then reads everything", at: "\(stream.place)")
       }
     }

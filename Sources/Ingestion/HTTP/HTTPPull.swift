@@ -88,7 +88,8 @@ struct HTTPPull: Pull {
     let cursor = stream.cursor.map { CursorProgress($0, highest: state.cursorMax) }
     let monitor = try BodyMonitor(
       format: stream.records, values: try paginator.valuePaths.map(JSONPath.init), cursor: cursor,
-      columns: stream.columns.map(\.name), countsLines: paginator.countsRecords, isCompressed: answer.compression != nil)
+      columns: stream.columns.map(\.name), countsLines: paginator.countsRecords, isCompressed: answer.compression != nil
+    )
     let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(stream.records, answer))
     let stored = try await store(answer, as: key, monitor)
     let report = monitor.finish()

@@ -48,13 +48,30 @@ extension PostgresWire {
       guard PQgetResult(pointer) == nil else { throw unexpected(step) }
     }
     if let failure, !isOpen { throw failure }
-    try awaitReply(watch)
-    guard let sync = PQgetResult(pointer) else { throw unexpected(watch) }
-    let isSync = PQresultStatus(sync) == PGRES_PIPELINE_SYNC
-    PQclear(sync)
-    guard isSync, PQexitPipelineMode(pointer) == 1 else { throw unexpected(watch) }
-    if let failure { throw failure }
+    let commitFailure = try awaitSync(watch)
+    guard PQexitPipelineMode(pointer) == 1 else { throw unexpected(watch) }
+    if let failure = failure ?? commitFailure { throw failure }
     return results
+  }
+
+  /// Reads up to the answer to the sync, which is where steps outside a transaction are committed.
+  ///
+  /// - Returns: The error that undid them all: that of a constraint which is only checked at the end.
+  private func awaitSync(_ watch: OperationWatch) throws -> PostgresError? {
+    var failure: PostgresError?
+    while true {
+      try awaitReply(watch)
+      guard let raw = PQgetResult(pointer) else {
+        // Nil ends the results of an error; without one it is out of turn.
+        guard failure != nil, isOpen else { throw failure ?? unexpected(watch) }
+        continue
+      }
+      let result = ResultStorage(raw, operation: watch.name)
+      if PQresultStatus(raw) == PGRES_PIPELINE_SYNC { return failure }
+      guard failure == nil else { throw unexpected(watch) }
+      failure = error(result, watch)
+      guard isOpen else { throw failure ?? unexpected(watch) }
+    }
   }
 
   /// Leaves a failed transaction, so that the session can be used again.

@@ -48,7 +48,10 @@ final class PostgresWire {
   /// Whether the session is open and in no transaction. Looks at the socket as well: a server that went away while the
   /// session lay idle has left an end of file there.
   var isReusable: Bool {
-    if isOpen, poll(PQsocket(pointer), Int16(POLLIN), nil, until: .now) != 0 { _ = PQconsumeInput(pointer) }
+    // What the server said last comes first; only behind it is the end.
+    while isOpen, poll(PQsocket(pointer), Int16(POLLIN), nil, until: .now) != 0, PQconsumeInput(pointer) == 1 {
+      _ = PQisBusy(pointer)
+    }
     return isOpen && PQtransactionStatus(pointer) == PQTRANS_IDLE
   }
 
@@ -116,7 +119,7 @@ final class PostgresWire {
     return PostgresError(
       .connectionLost, operation: watch.name,
       message: "the connection to the database was lost" + (text.isEmpty ? "" : " (\(text))"),
-      hint: "the statement may have taken effect unless it was in a transaction")
+      hint: "try again; outside a transaction, look first whether the statement took effect")
   }
 }
 

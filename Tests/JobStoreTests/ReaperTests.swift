@@ -1,0 +1,62 @@
+import JobModel
+import JobStore
+import Postgres
+import TestSupport
+import Testing
+
+@Suite("Reaper")
+struct ReaperTests {
+  @Test("a worker without a beat gets nothing, and what it held is claimed again with a higher epoch")
+  func expiry() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 1)
+      let dead = try await queue.worker()
+      let claim = try #require(try await queue.claimOne(dead))
+      #expect(try await queue.store.expireBeats(on: queue.session).isEmpty)
+      let later = "2100-01-01T00:00:00Z"
+      #expect(try await queue.store.expireBeats(on: queue.session, now: later) == [dead])
+      #expect(try await queue.store.reapLeases(on: queue.session).map(\.job) == [claim.jobID])
+      #expect(try await queue.claimOne(dead) == nil)
+      #expect(
+        try await queue.store.beat(worker: dead, lease: .seconds(15), draining: false, on: queue.session) == false)
+      let next = try #require(try await queue.claimOne(try await queue.worker()))
+      #expect(next.epoch == claim.epoch + 1)
+      #expect(next.attempt == 2)
+    }
+  }
+
+  @Test("a worker whose session ends is a suspect; a beat on another connection clears it, silence revokes it")
+  func sessionLock() async throws {
+    try await TestDatabase.withDatabase { database in
+      try await QueueFixture.with(database) { queue in
+        let own = try await PostgresConnection.connect(database.settings)
+        let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1)
+        let worker = try await queue.store.registerWorker(birth, lease: .seconds(15), on: own)
+        #expect(try await queue.store.suspects(on: queue.session).isEmpty)
+        await own.close()
+        try await eventually("the server notices the end of the session") {
+          try await !queue.store.suspects(on: queue.session).isEmpty
+        }
+        let suspect = try #require(try await queue.store.suspects(on: queue.session).first)
+        #expect(try await queue.store.beat(worker: worker, lease: .seconds(15), draining: false, on: queue.session))
+        #expect(try await queue.store.revoke(suspect, on: queue.session) == false)
+
+        let again = try #require(try await queue.store.suspects(on: queue.session).first)
+        #expect(try await queue.store.revoke(again, on: queue.session))
+        #expect(try await queue.store.workers().isEmpty)
+      }
+    }
+  }
+
+  @Test("a draining worker keeps its jobs and gets no more")
+  func draining() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 2)
+      let worker = try await queue.worker()
+      let claim = try #require(try await queue.claimOne(worker))
+      #expect(try await queue.store.beat(worker: worker, lease: .seconds(15), draining: true, on: queue.session))
+      #expect(try await queue.claimOne(worker) == nil)
+      #expect(try await queue.complete(claim.holder))
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import JobModel
+import JobStore
+import Testing
+
+@testable import JobWorker
+
+@Suite("How an attempt ends")
+struct AttemptEndTests {
+  private func claim(attempt: Int, of maximum: Int) -> Claim {
+    Claim(
+      jobID: JobID(1), runID: nil, releaseID: nil, epoch: 1, ticket: 1, attempt: attempt, maximumAttempts: maximum,
+      kind: "k", label: "l", pipeline: "p", stage: "s", payload: "{}", runAt: nil, mark: nil)
+  }
+
+  private func name(
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, isStalled: Bool = false
+  ) -> String {
+    let end = AttemptExecutor.end(
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), isEnded: false, isStalled: isStalled,
+      retry: RetryPolicy(), jitter: 0)
+    return switch end {
+    case nil: "nothing"
+    case .yielded: "yielded"
+    case .snoozed: "snoozed"
+    case .retried: "retried"
+    case .dead: "dead"
+    }
+  }
+
+  @Test("by what the handler throws")
+  func errors() {
+    struct Unknown: Error {}
+    #expect(name(JobYield()) == "yielded")
+    #expect(name(JobSnooze(.seconds(1))) == "snoozed")
+    #expect(name(CancellationError()) == "yielded")
+    #expect(name(CancellationError(), isStalled: true) == "retried")
+    #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
+    #expect(name(StageFailure(code: "x", message: "m", isTransient: true)) == "retried")
+    #expect(name(StageFailure(code: "x", message: "m", isTransient: true), attempt: 3) == "dead")
+    #expect(name(StageFailure(code: "x", message: "m")) == "dead")
+    #expect(name(Unknown()) == "retried")
+  }
+
+  @Test("a handler that returns without completing its job is a dead job, not a lost one")
+  func notCompleted() {
+    let end = AttemptExecutor.end(
+      of: .success(()), claim: claim(attempt: 1, of: 3), isEnded: false, isStalled: false, retry: RetryPolicy(),
+      jitter: 0)
+    guard case .dead(let failure) = end else {
+      Issue.record("expected a dead job")
+      return
+    }
+    #expect(failure.contains("not_completed"))
+  }
+}

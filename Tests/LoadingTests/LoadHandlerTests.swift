@@ -1,0 +1,199 @@
+import Catalog
+import DuckDB
+import JobModel
+import JobStore
+import Logging
+import ObjectStore
+import PipelineDefinition
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Loading
+
+@Suite("The job that loads a target")
+struct LoadHandlerTests {
+  /// A control database with one load job that is claimed, its catalog and its object store, beside a target.
+  private struct Control: Sendable {
+    let store: JobStore
+    let catalog: Catalog
+    let objects: LocalObjectStore
+    let release: Int64
+    let worker: Int64
+    let target: TargetFixture
+
+    static func with(_ body: @Sendable (Control) async throws -> Void) async throws {
+      try await TargetFixture.with { target in
+        try await TestDatabase.withDatabase { database in
+          let store = JobStore(database: database.pool)
+          let release = try await store.registerRelease(contentHash: "one", files: [], label: nil, engine: "test")
+          let session = try await PostgresConnection.connect(database.settings)
+          let worker = try await store.registerWorker(
+            JobStore.WorkerBirth(release: release, host: "here", pid: 1, engine: "test", slots: 1), lease: .seconds(600),
+            on: session)
+          let control = Control(
+            store: store, catalog: Catalog(database: database.pool),
+            objects: LocalObjectStore(root: target.directory + "/objects"), release: release, worker: worker,
+            target: target)
+          do { try await body(control) } catch {
+            await session.close()
+            throw error
+          }
+          await session.close()
+        }
+      }
+    }
+
+    var pipeline: Pipeline {
+      Pipeline(
+        name: "shop",
+        curate: [CurateStep(name: "orders", from: [], columns: [ContractColumn(name: "name", type: .text, required: true)])],
+        load: [
+          LoadTarget(
+            name: "warehouse", kind: .postgres(url: ValueTemplate(literal: target.url)),
+            tables: [TargetFixture.table(.merge, key: ["id"])])
+        ])
+    }
+
+    /// Commits a snapshot whose one data file holds the SELECT's rows.
+    func commit(_ number: Int, _ select: String, run: RunID) async throws {
+      let made = try await target.snapshot(number, select)
+      let key = try ObjectKey("curated/\(number).parquet")
+      let stored = try await objects.adopt(file: made.files[0].localPath, as: key)
+      _ = try await store.database.transaction { transaction in
+        try await catalog.commit(
+          NewSnapshot(
+            id: made.uuid, pipeline: "shop", dataset: "orders", runID: run, jobID: JobID(1), isFull: false,
+            columns: made.columns.map { SnapshotColumn(name: $0.name, type: $0.type) }
+              + [SnapshotColumn(name: "_object", type: "BIGINT"), SnapshotColumn(name: "_position", type: "BIGINT")],
+            key: ["id"], cursorField: nil,
+            counts: SnapshotCounts(rowsIn: 1, rowsOut: 1, filtered: 0, deduplicated: 0, quarantined: 0),
+            quarantineKey: nil, quarantineKeysReadable: true, previousID: nil,
+            files: [
+              DataFile(
+                chunk: 0, key: key.text, partition: "", rows: made.files[0].rows, bytes: stored.bytes,
+                sha256: stored.sha256)
+            ], taken: []),
+          in: transaction)
+      }
+    }
+
+    /// Claims a load job of a new run.
+    func attempt() async throws -> JobAttempt {
+      let plan = RunPlan(
+        pipeline: "shop",
+        jobs: [RunPlan.Job(kind: "load", stage: "load", label: "warehouse", payload: #"{"target": "warehouse"}"#)],
+        loads: [])
+      _ = try await store.enqueue(plan, release: release)
+      let claims = try await store.claim(worker: worker, release: release, limit: 1)
+      return JobAttempt(
+        claim: try #require(claims.first), store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    func handler() async throws -> LoadHandler {
+      let pipeline = pipeline
+      return LoadHandler(
+        catalog: catalog, objects: objects, duckDB: target.duckDB,
+        installation: try await catalog.installation(proposal: "here"), environment: "test",
+        scratch: target.directory + "/scratch",
+        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), definition: { _ in pipeline })
+    }
+  }
+
+  @Test("a job loads what the ledger lacks, completes, and tells the catalog, the progress and the history")
+  func loads() async throws {
+    try await Control.with { control in
+      let attempt = try await control.attempt()
+      let run = try #require(attempt.runID)
+      try await control.commit(1, "select 1 as id, 'a' as name", run: run)
+      try await control.commit(2, "select 2 as id, 'b' as name", run: run)
+      try await control.handler().run(attempt)
+      #expect(attempt.isEnded)
+      #expect(attempt.currentProgress.rows == 2)
+      #expect(attempt.currentProgress.units == 2)
+      #expect(attempt.currentProgress.totalUnits == 2)
+      #expect(attempt.currentProgress.bytes > 0)
+      #expect(try await control.target.rows("select * from mart.orders order by id") == ["(1,a)", "(2,b)"])
+      let records = try await control.catalog.loads(ofRun: run)
+      #expect(records.map(\.status) == [.loaded, .loaded])
+      #expect(records.map(\.inserted) == [1, 1])
+      #expect(records.map(\.table) == ["mart.orders", "mart.orders"])
+    }
+  }
+
+  @Test("what an earlier attempt committed before it died is told by the next, and not loaded twice")
+  func toldLater() async throws {
+    try await Control.with { control in
+      let dead = try await control.attempt()
+      let run = try #require(dead.runID)
+      try await control.commit(1, "select 1 as id, 'a' as name", run: run)
+      let handler = try await control.handler()
+      let load = try await handler.tableLoad(TargetFixture.table(.merge, key: ["id"]), of: control.pipeline)
+      _ = try await control.target.target.load(
+        load,
+        by: Loader(
+          installation: handler.installation, environment: "test", pipeline: "shop", jobID: dead.jobID,
+          ticket: dead.ticket), hooks: LoadHooks())
+      #expect(try await control.catalog.loads(ofRun: run) == [])
+      _ = try await control.store.endAttempt(dead.claim.holder, as: .yielded)
+      let claims = try await control.store.claim(worker: control.worker, release: control.release, limit: 1)
+      let next = JobAttempt(claim: try #require(claims.first), store: control.store, logger: dead.logger)
+      try await handler.run(next)
+      #expect(try await control.catalog.loads(ofRun: run).map(\.inserted) == [1])
+      #expect(try await control.target.rows("select ticket from sluice_ledger.ledger") == ["(\(dead.ticket))"])
+    }
+  }
+
+  @Test("an attempt whose lease moved on loads nothing after the successor and completes nothing")
+  func leaseLost() async throws {
+    try await Control.with { control in
+      let zombie = try await control.attempt()
+      let run = try #require(zombie.runID)
+      try await control.commit(1, "select 1 as id, 'a' as name", run: run)
+      _ = try await control.store.endAttempt(zombie.claim.holder, as: .yielded)
+      let claims = try await control.store.claim(worker: control.worker, release: control.release, limit: 1)
+      let next = JobAttempt(claim: try #require(claims.first), store: control.store, logger: zombie.logger)
+      let handler = try await control.handler()
+      try await handler.run(next)
+      await #expect {
+        try await handler.run(zombie)
+      } throws: { error in
+        // Its permit is gone, or its ticket is refused, or its lease: it stops at the first it meets.
+        error is JobSnooze || error is LeaseLost || (error as? StageFailure)?.code == "fenced"
+      }
+      #expect(!zombie.isEnded)
+      #expect(try await control.target.rows("select * from mart.orders") == ["(1,a)"])
+    }
+  }
+
+  @Test("a draining worker gives the job back between chunks, and what is staged stays")
+  func drain() async throws {
+    try await Control.with { control in
+      let attempt = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'a' as name", run: try #require(attempt.runID))
+      attempt.requestYield()
+      let handler = try await control.handler()
+      await #expect(throws: JobYield.self) { try await handler.run(attempt) }
+      #expect(try await control.target.rows("select rows from sluice_ledger.staged") == ["(1)"])
+      #expect(try await control.target.rows("select count(*) from sluice_ledger.ledger") == ["(0)"])
+    }
+  }
+
+  @Test("a table that fails does not keep the next one from being loaded")
+  func oneTableFails() async throws {
+    try await Control.with { control in
+      try await control.target.execute("create schema mart; create view mart.orders as select 1 as id")
+      let attempt = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'a' as name", run: try #require(attempt.runID))
+      var pipeline = control.pipeline
+      pipeline.load[0].tables.append(TargetFixture.table(.append, name: "history"))
+      let handler = LoadHandler(
+        catalog: control.catalog, objects: control.objects, duckDB: control.target.duckDB, installation: "here",
+        environment: "test", scratch: control.target.directory + "/scratch",
+        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), definition: { [pipeline] _ in pipeline })
+      await #expect { try await handler.run(attempt) } throws: { ($0 as? StageFailure)?.code == "target_not_a_table" }
+      #expect(!attempt.isEnded)
+      #expect(try await control.target.rows("select id, name from mart.history") == ["(1,a)"])
+    }
+  }
+}
