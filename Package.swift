@@ -57,8 +57,8 @@ let package = Package(
 
     .systemLibrary(name: "CSpawn"),
 
-    module("Postgres", ["CLibPQ", "JobModel", logging]),
-    module("EmbeddedPostgres", ["CSpawn", "JobModel", "Postgres", logging, subprocess]),
+    module("Postgres", ["CLibPQ", "JobModel"]),
+    module("EmbeddedPostgres", ["CSpawn", "JobModel", "Postgres", logging]),
     module("JobModel"),
     module("Migrations", path: "migrations", ["JobModel", "Postgres"], resources: [.embedInCode("sql")]),
     module("JobStore", ["JobModel", "Postgres", "Migrations", logging], resources: [.embedInCode("sql")]),
@@ -107,7 +107,7 @@ let package = Package(
       swiftSettings: strict),
 
     tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
-    tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport"]),
+    tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore"]),
@@ -135,6 +135,6 @@ let package = Package(
     tests("SystemTests", ["sluice", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
     tests("HouseRulesTests", []),
 
-    module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobStore", "JobModel", nioCore, subprocess, logging]),
+    module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobModel", logging]),
   ]
 )

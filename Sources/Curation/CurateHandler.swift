@@ -34,7 +34,7 @@ package struct CurateHandler: JobHandler {
   package init(
     catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, limits: DuckDBLimits, scratch: String,
     resolver: ValueResolver, projectDirectory: String = FileManager.default.currentDirectoryPath,
-    newID: @escaping @Sendable () -> String = { UUID().uuidString.lowercased() },
+    newID: @escaping @Sendable () -> String,
     definition: @escaping @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
   ) {
     self.catalog = catalog

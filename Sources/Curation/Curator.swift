@@ -6,7 +6,8 @@ import PipelineDefinition
 /// Makes one version of a dataset: raw objects in, Parquet files and counts out.
 ///
 /// Everything runs in one DuckDB child whose tables spill into the scratch directory, so memory is bounded by the limits
-/// whatever the batch; tables in memory are twice as fast as those of a database file. Nothing outside the scratch directory is written, so a curation that is given up leaves nothing behind.
+/// whatever the batch; tables in memory are twice as fast as those of a database file. Nothing outside the scratch
+/// directory is written, so a curation that is given up leaves nothing behind.
 package struct Curator: Sendable {
   let duckdb: DuckDB
   /// Told now and then what is being done and how many raw objects have been read.

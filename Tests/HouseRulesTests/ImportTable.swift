@@ -14,8 +14,8 @@ struct ImportTable {
 
   static let project = ImportTable(rows: [
     "JobModel": row(),
-    "Postgres": row("CLibPQ JobModel", "Logging"),
-    "EmbeddedPostgres": row("CSpawn JobModel Postgres", "Logging Subprocess"),
+    "Postgres": row("CLibPQ JobModel"),
+    "EmbeddedPostgres": row("CSpawn JobModel Postgres", "Logging"),
     "Migrations": row("JobModel Postgres"),
     "JobStore": row("JobModel Migrations Postgres", "Logging"),
     "Catalog": row("JobModel JobStore Postgres"),
@@ -41,7 +41,7 @@ struct ImportTable {
       Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
       Migrations Monitoring ObjectStore PipelineDefinition Postgres Records
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
-    "TestSupport": row("EmbeddedPostgres JobModel JobStore Migrations Postgres", "Logging NIOCore Subprocess"),
+    "TestSupport": row("EmbeddedPostgres JobModel Migrations Postgres", "Logging"),
   ])
 
   /// What comes with the toolchain and the system.

@@ -19,7 +19,7 @@ struct StatementTests {
     #expect(jobStoreStatements.count > 30)
   }
 
-  @Test("a claim reads ready by its key, not the whole of any large table")
+  @Test("a claim can be planned by keys alone: where reading whole tables is dear, none of the large ones is")
   func claimPlan() async throws {
     try await TestDatabase.withDatabase { database in
       let plan = try await QueueFixture.with(database) { queue -> String in

@@ -10,7 +10,8 @@ struct DatasetTypeTests {
     arguments: [
       ("text", "VARCHAR", "varchar", "text"), ("BIGINT", "BIGINT", "bigint", "bigint"),
       ("UTINYINT", "SMALLINT", "smallint", "smallint"), ("ubigint", "DECIMAL(20,0)", "numeric(20,0)", "numeric(20,0)"),
-      ("HUGEINT", "VARCHAR", "varchar", "numeric(39,0)"), ("double", "DOUBLE", "double precision", "double precision"),
+      ("HUGEINT", "DECIMAL(38,0)", "numeric(38,0)", "numeric(38,0)"),
+      ("double", "DOUBLE", "double precision", "double precision"),
       ("decimal(18,4)", "DECIMAL(18,4)", "numeric(18,4)", "numeric(18,4)"),
       ("DECIMAL(9,9)", "DECIMAL(18,9)", "numeric(18,9)", "numeric(9,9)"),
       ("DECIMAL(18,17)", "DECIMAL(38,17)", "numeric(38,17)", "numeric(18,17)"),
@@ -25,7 +26,9 @@ struct DatasetTypeTests {
     #expect(parsed.targetType.description == target)
   }
 
-  @Test("nested values travel as JSON", arguments: ["STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)", "INTEGER[][]", "INTEGER[3]"])
+  @Test(
+    "nested values travel as JSON",
+    arguments: ["STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)", "INTEGER[][]", "INTEGER[3]"])
   func nested(type: String) throws {
     let parsed = try DatasetType(parsing: type, column: "c")
     #expect(parsed.duckType == nil)
@@ -44,7 +47,8 @@ struct DatasetTypeTests {
     arguments: [
       ("bigint", "bigint", true), ("bigint", "integer", false), ("smallint", "bigint", true),
       ("bigint", "numeric", true), ("bigint", "numeric(18,0)", false), ("bigint", "numeric(19,0)", true),
-      ("integer", "numeric(12,2)", true), ("integer", "numeric(11,2)", false), ("numeric(18,4)", "numeric(18,2)", false),
+      ("integer", "numeric(12,2)", true), ("integer", "numeric(11,2)", false),
+      ("numeric(18,4)", "numeric(18,2)", false),
       ("numeric(18,4)", "numeric(20,4)", true), ("numeric(18,4)", "numeric(18,5)", false),
       ("numeric(18,4)", "double precision", false), ("real", "double precision", true),
       ("double precision", "real", false), ("text", "character varying(20)", true), ("text", "character(2)", true),

@@ -88,7 +88,9 @@ struct DeleteTests {
       #expect(loaded.last?.deleted == 0)
       #expect(steps.events == ["deletes_left_out"])
       #expect(
-        try await fixture.rows("select id, name, _sluice_deleted_at from mart.orders order by 1") == ["(1,b,)", "(2,a,)"])
+        try await fixture.rows("select id, name, _sluice_deleted_at from mart.orders order by 1") == [
+          "(1,b,)", "(2,a,)",
+        ])
     }
   }
 

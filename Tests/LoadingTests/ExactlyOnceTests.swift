@@ -65,7 +65,9 @@ struct ExactlyOnceTests {
     }
   }
 
-  @Test("a zombie that hangs inside its final transaction is ended by its successor, whatever job that is", arguments: [1, 2])
+  @Test(
+    "a zombie that hangs inside its final transaction is ended by its successor, whatever job that is",
+    arguments: [1, 2])
   func zombie(job: Int64) async throws {
     try await TargetFixture.with { fixture in
       let snapshot = try await fixture.snapshot(1, "select 1 as id")

@@ -29,7 +29,8 @@ struct LoadHandlerTests {
           let release = try await store.registerRelease(contentHash: "one", files: [], label: nil, engine: "test")
           let session = try await PostgresConnection.connect(database.settings)
           let worker = try await store.registerWorker(
-            JobStore.WorkerBirth(release: release, host: "here", pid: 1, engine: "test", slots: 1), lease: .seconds(600),
+            JobStore.WorkerBirth(release: release, host: "here", pid: 1, engine: "test", slots: 1),
+            lease: .seconds(600),
             on: session)
           let control = Control(
             store: store, catalog: Catalog(database: database.pool),
@@ -47,7 +48,9 @@ struct LoadHandlerTests {
     var pipeline: Pipeline {
       Pipeline(
         name: "shop",
-        curate: [CurateStep(name: "orders", from: [], columns: [ContractColumn(name: "name", type: .text, required: true)])],
+        curate: [
+          CurateStep(name: "orders", from: [], columns: [ContractColumn(name: "name", type: .text, required: true)])
+        ],
         load: [
           LoadTarget(
             name: "warehouse", kind: .postgres(url: ValueTemplate(literal: target.url)),
@@ -87,7 +90,8 @@ struct LoadHandlerTests {
       _ = try await store.enqueue(plan, release: release)
       let claims = try await store.claim(worker: worker, release: release, limit: 1)
       return JobAttempt(
-        claim: try #require(claims.first), store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        claim: try #require(claims.first), store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      )
     }
 
     func handler() async throws -> LoadHandler {
@@ -190,7 +194,8 @@ struct LoadHandlerTests {
       let handler = LoadHandler(
         catalog: control.catalog, objects: control.objects, duckDB: control.target.duckDB, installation: "here",
         environment: "test", scratch: control.target.directory + "/scratch",
-        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), definition: { [pipeline] _ in pipeline })
+        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }),
+        definition: { [pipeline] _ in pipeline })
       await #expect { try await handler.run(attempt) } throws: { ($0 as? StageFailure)?.code == "target_not_a_table" }
       #expect(!attempt.isEnded)
       #expect(try await control.target.rows("select id, name from mart.history") == ["(1,a)"])

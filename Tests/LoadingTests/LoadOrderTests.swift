@@ -27,9 +27,13 @@ struct LoadOrderTests {
       Case(title: "incremental in order", snapshots: "abc", known: "", mode: .merge, superseded: "", pending: "abc"),
       Case(title: "only what is missing", snapshots: "abcd", known: "ac", mode: .merge, superseded: "", pending: "bd"),
       Case(title: "only the newest full", snapshots: "ABC", known: "", mode: .replace, superseded: "AB", pending: "C"),
-      Case(title: "older than a loaded full", snapshots: "ABC", known: "C", mode: .merge, superseded: "AB", pending: ""),
-      Case(title: "what came before and after", snapshots: "abCd", known: "a", mode: .merge, superseded: "b", pending: "Cd"),
-      Case(title: "append keeps every batch", snapshots: "ABC", known: "A", mode: .append, superseded: "", pending: "BC"),
+      Case(
+        title: "older than a loaded full", snapshots: "ABC", known: "C", mode: .merge, superseded: "AB", pending: ""),
+      Case(
+        title: "what came before and after", snapshots: "abCd", known: "a", mode: .merge, superseded: "b", pending: "Cd"
+      ),
+      Case(
+        title: "append keeps every batch", snapshots: "ABC", known: "A", mode: .append, superseded: "", pending: "BC"),
       Case(title: "all known", snapshots: "AbC", known: "AbC", mode: .merge, superseded: "", pending: ""),
     ])
   func order(_ example: Case) {

@@ -32,7 +32,8 @@ struct MergeTests {
   func counts() async throws {
     try await TargetFixture.with { fixture in
       let first = try await fixture.snapshot(
-        1, "select * from (values (1, 'a', '{\"n\": 1}'::json), (2, null, null)) t(id, name, more)", "select 3, '', null::json")
+        1, "select * from (values (1, 'a', '{\"n\": 1}'::json), (2, null, null)) t(id, name, more)",
+        "select 3 as id, '' as name, null::json as more")
       let second = try await fixture.snapshot(
         2, "select * from (values (1, 'a', '{\"n\":1}'::json), (2, '', null), (4, 'd', null)) t(id, name, more)")
       let loaded = try await fixture.load(merge, [first])
@@ -59,7 +60,8 @@ struct MergeTests {
       let older = try await fixture.snapshot(
         2, cursor: "seen",
         "select * from (values (1, 'late', 8), (2, 'same', 9), (3, 'known', 1), (4, 'd', null)) t(id, name, seen)")
-      let unknown = try await fixture.snapshot(3, cursor: "seen", "select 3 as id, 'unknown' as name, null::integer as seen")
+      let unknown = try await fixture.snapshot(
+        3, cursor: "seen", "select 3 as id, 'unknown' as name, null::integer as seen")
       try await fixture.load(merge, [newer, older, unknown])
       #expect(
         try await fixture.rows("select * from mart.orders order by id")
@@ -103,7 +105,8 @@ struct MergeTests {
       let noKey = try await fixture.snapshot(1, key: [], "select 1 as id union all select null")
       #expect(await fixture.failure(merge, [noKey])?.code == "key_null")
       let twice = try await fixture.snapshot(2, key: [], "select 1 as id, 'a' as name", "select 1 as id, 'b' as name")
-      #expect(await fixture.failure(TargetFixture.table(.merge, key: ["id"], name: "twice"), [twice])?.code == "key_repeated")
+      #expect(
+        await fixture.failure(TargetFixture.table(.merge, key: ["id"], name: "twice"), [twice])?.code == "key_repeated")
       let keyless = await fixture.failure(TargetFixture.table(.merge, name: "keyless"), [noKey])
       #expect(keyless?.code == "key_missing")
       #expect(try await fixture.rows("select count(*) from sluice_ledger.ledger") == ["(0)"])

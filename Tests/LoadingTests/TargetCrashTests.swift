@@ -74,8 +74,10 @@ struct TargetCrashTests {
           while !Task.isCancelled { try await session.execute("insert into probe values (1)") }
         }
       }
-      try await eventually("a commit waits") {
-        try await fixture.rows("select pg_cancel_backend(pid) \(waiting) and query like 'insert into probe%'") == ["(t)"]
+      try await eventually(within: .seconds(60), "a commit waits") {
+        try await fixture.rows("select pg_cancel_backend(pid) \(waiting) and query like 'insert into probe%'") == [
+          "(t)"
+        ]
       }
       group.cancelAll()
     }
@@ -83,8 +85,10 @@ struct TargetCrashTests {
 
   /// Ends the load's session once its COMMIT waits, and lets commits go again.
   private func endSessionThatWaits(_ fixture: TargetFixture) async throws {
-    try await eventually("the load's commit waits") {
-      try await fixture.rows("select pg_terminate_backend(pid) \(waiting) and application_name like 'sluice/%'") == ["(t)"]
+    try await eventually(within: .seconds(120), "the load's commit waits") {
+      try await fixture.rows("select pg_terminate_backend(pid) \(waiting) and application_name like 'sluice/%'") == [
+        "(t)"
+      ]
     }
     try await fixture.execute("alter system reset synchronous_standby_names")
     try await fixture.execute("select pg_reload_conf()")

@@ -26,7 +26,7 @@ struct TargetFailureTests {
 
   @Test("a url that cannot be read is not repeated in the message")
   func url() async throws {
-    try await TargetFixture.with(url: "postgresql://loader:s3cret@:::/x") { fixture in
+    try await TargetFixture.with(url: "postgresql://loader:s3cret%zz@host/x") { fixture in
       let snapshot = try await fixture.snapshot(1, "select 1 as id")
       let failure = try #require(await fixture.failure(merge, [snapshot]))
       #expect(failure.code == "target_url")
@@ -39,7 +39,8 @@ struct TargetFailureTests {
     try await TargetFixture.with { owner in
       let role = "loader_" + owner.directory.suffix(6)
       try await owner.execute(
-        "create role \"\(role)\" login; create schema mart; create table mart.orders (id integer primary key, name text)")
+        "create role \"\(role)\" login; create schema mart; create table mart.orders (id integer primary key, name text)"
+      )
       let fixture = TargetFixture(
         url: owner.url.replacing(#/postgresql://[^@]*@/#, with: "postgresql://\(role)@"), directory: owner.directory,
         duckDB: owner.duckDB)
@@ -93,10 +94,12 @@ struct TargetFailureTests {
     "each state of the server has a code, a way out, and whether to try again",
     arguments: [
       ("53100", "target_disk_full", true), ("42501", "target_permission", false), ("25006", "target_read_only", true),
-      ("53300", "target_too_many_connections", true), ("40P01", "target_conflict", true), ("23503", "target_constraint", false),
+      ("53300", "target_too_many_connections", true), ("40P01", "target_conflict", true),
+      ("23503", "target_constraint", false),
     ])
   func states(state: String, code: String, transient: Bool) {
-    let error = PostgresError(.statement, operation: "apply_merge", message: "secret", sqlState: state)
+    let error = PostgresError(
+      .statement, operation: "apply_merge", message: "as it says", sqlState: state, detail: "secret")
     let failure = TargetFailure.translate(error, target: "warehouse", table: "mart.orders") as? StageFailure
     #expect(failure?.code == code)
     #expect(failure?.isTransient == transient)

@@ -61,7 +61,12 @@ struct TargetFixture: Sendable {
     LoadTable(schema: "mart", table: name, from: "orders", mode: mode, key: key, deletes: deletes)
   }
 
-  var target: PostgresTarget { PostgresTarget(name: "warehouse", url: url, duckDB: duckDB, directory: directory) }
+  /// Patient, because hooks do whole loads inside a transaction, and tests run beside each other.
+  var target: PostgresTarget {
+    PostgresTarget(
+      name: "warehouse", url: url, duckDB: duckDB, directory: directory, lockTimeout: .seconds(120),
+      idleTimeout: .seconds(120))
+  }
 
   static func loader(ticket: Int64, job: Int64 = 1) -> Loader {
     Loader(installation: "here", environment: "test", pipeline: "shop", jobID: JobID(job), ticket: ticket)
@@ -113,7 +118,8 @@ struct TargetFixture: Sendable {
   func staged() async throws -> [String] {
     try await rows(
       "select relname from pg_class where relnamespace = 'sluice_ledger'::regnamespace and relname ~ '^stage_' "
-        + "union all select 'chunk ' || chunk from sluice_ledger.staged union all select name from sluice_ledger.staging")
+        + "union all select 'chunk ' || chunk from sluice_ledger.staged union all select name from sluice_ledger.staging"
+    )
   }
 }
 

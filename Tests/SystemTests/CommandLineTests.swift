@@ -73,6 +73,7 @@ struct CommandLineTests {
   func exits() async throws {
     try await TestProject.withProject { project in
       let sluice = Installed(project)
+      #expect(try await sluice("init").status == 0)
       #expect(try await sluice("--help").status == 0)
       #expect(try await sluice("run").status == 2)
       #expect(try await sluice("frobnicate").status == 2)

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import Launchers
 import Subprocess
+import Synchronization
 import SystemPackage
 import TestSupport
 
@@ -9,6 +10,7 @@ import TestSupport
 struct Installed: Sendable {
   let project: TestProject
   let environment: [String: String]
+  private let started = Started()
 
   /// Where the package manager puts the program: beside the tests.
   static let program: String = {
@@ -56,10 +58,21 @@ struct Installed: Sendable {
 
   /// Starts a verb in the background; its output goes to `NAME.log` of the project.
   func start(_ arguments: String..., name: String, adding more: [String: String] = [:]) throws -> Int32 {
-    try DetachedProcess(
+    let pid = try DetachedProcess(
       executable: Self.program, arguments: arguments, environment: environment.merging(more) { _, new in new },
       directory: project.directory, logPath: project.path("\(name).log")
     ).start()
+    started.pids.withLock { $0.append(pid) }
+    return pid
+  }
+
+  /// Ends what a test that failed half-way has left running.
+  func killAll() {
+    for pid in started.pids.withLock({ $0 }) where !DetachedProcess.reap(pid) { kill(pid, SIGKILL) }
+  }
+
+  private final class Started: Sendable {
+    let pids = Mutex<[Int32]>([])
   }
 
   /// Waits for a process that this test started to end.

@@ -32,7 +32,10 @@ struct Replay: ~Copyable {
         var replay = Replay(
           deliveries: deliveries, columns: columns, isSoft: deletes == "soft", sluice: sluice, target: target,
           random: SeededRandom(seed: seed))
-        try await body(&replay)
+        do { try await body(&replay) } catch {
+          sluice.killAll()
+          throw error
+        }
       }
     }
   }
@@ -59,7 +62,7 @@ struct Replay: ~Copyable {
               match: "*.dat"
               read: full
               key: [id]
-              records: {format: csv, header: false, escape: "\\", null: "\\N"}
+              records: {format: csv, header: false, null: '\\N'}
               columns: [\(names.joined(separator: ", "))]
       curate:
         \(name): {from: published.\(name)}
@@ -110,10 +113,10 @@ struct Replay: ~Copyable {
     let reader = #"""
       import csv, json, re, sys
       text = open(sys.argv[1], encoding="utf-8", newline="").read()
-      # An unquoted \N is null; told apart before the reader takes the escape off.
+      # An unquoted \N is null.
       text = re.sub(r"(?m)(^|,)\\N(?=,|\r?$)", r"\1@NULL@", text)
       rows = {}
-      for row in csv.reader(text.splitlines(True), escapechar="\\", doublequote=False):
+      for row in csv.reader(text.splitlines(True)):
           row = [None if field == "@NULL@" else field for field in row]
           rows[row[0]] = row + [None] * (int(sys.argv[2]) - len(row))
       for key in sorted(rows):

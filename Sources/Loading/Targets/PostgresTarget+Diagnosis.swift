@@ -39,7 +39,9 @@ extension PostgresTarget {
   }
 
   private func checkVersion(_ facts: PostgresRow) throws -> TargetDiagnosis.Check {
-    check("version", try facts.int("version_number") >= 140_000, "14 or newer", fix: "upgrade the server to PostgreSQL 14 or newer")
+    check(
+      "version", try facts.int("version_number") >= 140_000, "14 or newer",
+      fix: "upgrade the server to PostgreSQL 14 or newer")
   }
 
   private func checkPrimary(_ facts: PostgresRow) throws -> TargetDiagnosis.Check {
@@ -50,7 +52,7 @@ extension PostgresTarget {
     _ table: LoadTable, role: String, in session: PostgresConnection
   ) async throws -> TargetDiagnosis.Check {
     let name = TableName(table.schema, table.table)
-    let facts = try await session.query(DiagnosisSQL.table, [.text(name.sql), .text(table.schema)])
+    let facts = try await session.query(DiagnosisSQL.table, [.text(name.schema), .text(name.table)])
     let exists = try facts.first?.bool("exists") ?? false
     let ok = try facts.first?.bool(exists ? "may_write" : "may_create") ?? false
     let detail = exists ? "exists" : "will be created"
@@ -94,16 +96,18 @@ enum DiagnosisSQL {
         end as ledger
       """)
 
+  /// By the catalogs alone: `to_regclass` fails where the role may not use the schema, which is what is asked here.
   static let table = SQLStatement(
     name: "target_diagnose_table",
     text: """
       select c.oid is not null as exists,
-        coalesce(has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
+        coalesce(has_schema_privilege(n.oid, 'usage')
+          and has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
           and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'), false) as may_write,
         case when n.oid is null then has_database_privilege(current_database(), 'create')
-             else has_schema_privilege(n.oid, 'create') end as may_create
-      from (values ($1, $2)) as wanted (name, schema)
+             else has_schema_privilege(n.oid, 'usage') and has_schema_privilege(n.oid, 'create') end as may_create
+      from (values ($1, $2)) as wanted (schema, name)
       left join pg_namespace n on n.nspname = wanted.schema
-      left join pg_class c on n.oid is not null and has_schema_privilege(n.oid, 'usage') and c.oid = to_regclass(wanted.name)
+      left join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
       """)
 }

@@ -19,6 +19,8 @@ package struct PostgresTarget: Target {
   let streams: Int
   /// How long a statement waits for another session's lock before the attempt gives up; the job tries again.
   let lockTimeout: Duration
+  /// How long a transaction may stand without a statement before the server ends it: less than a lease.
+  let idleTimeout: Duration
 
   /// More streams than this only move the queue into the target.
   static let maximumStreams = 16
@@ -29,7 +31,7 @@ package struct PostgresTarget: Target {
   package init(
     name: String, url: String, duckDB: DuckDB, directory: String,
     limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 2,
-    lockTimeout: Duration = .seconds(30)
+    lockTimeout: Duration = .seconds(30), idleTimeout: Duration = .seconds(10)
   ) {
     precondition((1...Self.maximumStreams).contains(streams), "a load has 1 to 16 streams")
     self.name = name
@@ -39,6 +41,7 @@ package struct PostgresTarget: Target {
     self.limits = limits
     self.streams = streams
     self.lockTimeout = lockTimeout
+    self.idleTimeout = idleTimeout
   }
 
   package func load(
@@ -46,35 +49,37 @@ package struct PostgresTarget: Target {
   ) async throws -> [LoadedSnapshot] {
     let table = TableName(load.table.schema, load.table.table)
     do {
-      return try await withConnection(loader) { session in
+      let ledger = TargetLedger(loader: loader, table: table.description, target: name)
+      var (entries, pending) = try await withConnection(loader) { session in
         try await TargetLedger.ensure(in: session)
-        let ledger = TargetLedger(loader: loader, table: table.description, target: name)
         try await ledger.takeOver(in: session)
-        return try await bringUp(load, ledger: ledger, session: session, hooks: hooks)
+        return try await order(load, ledger: ledger, in: session)
       }
+      for snapshot in pending {
+        let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)
+        entries[snapshot.uuid] = try await withConnection(loader) { session in try await one.run(in: session) }
+      }
+      return load.snapshots.compactMap { entries[$0.uuid] }
     } catch {
       throw TargetFailure.translate(error, target: name, table: table.description)
     }
   }
 
-  private func bringUp(
-    _ load: TableLoad, ledger: TargetLedger, session: PostgresConnection, hooks: LoadHooks
-  ) async throws -> [LoadedSnapshot] {
+  /// What the ledger has, and what is to be loaded; staging that nothing needs any more is dropped.
+  private func order(
+    _ load: TableLoad, ledger: TargetLedger, in session: PostgresConnection
+  ) async throws -> (entries: [String: LoadedSnapshot], pending: [SnapshotToLoad]) {
     var entries = try await ledger.entries(of: load.snapshots.map(\.uuid), in: session)
     let order = LoadOrder(load.snapshots, known: Set(entries.keys), mode: load.table.mode)
     try await StagingTable.sweep(ledger, keeping: Set(order.pending.map(\.uuid)), in: session)
     for entry in try await ledger.supersede(order.superseded, in: session) { entries[entry.uuid] = entry }
-    for snapshot in order.pending {
-      let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)
-      entries[snapshot.uuid] = try await one.run(in: session)
-    }
-    return load.snapshots.compactMap { entries[$0.uuid] }
+    return (entries, order.pending)
   }
 
   /// Opens a session for the length of `body`.
   ///
-  /// Its name tells the successor of a hung worker which sessions to end. Its timeouts are shorter than the default
-  /// lease of 15 s, so that a worker that lost its lease inside a transaction does not keep its locks.
+  /// Its name tells the successor of a hung worker which sessions to end. Its idle timeout is shorter than the
+  /// default lease of 15 s, so that a worker that lost its lease inside a transaction does not keep its locks.
   func withConnection<T: Sendable>(
     _ loader: Loader?, _ body: (PostgresConnection) async throws -> T
   ) async throws -> T {
@@ -84,7 +89,8 @@ package struct PostgresTarget: Target {
       settings = try PostgresSettings(
         url, applicationName: applicationName, connectTimeout: .seconds(10),
         options: [
-          "idle_in_transaction_session_timeout": "10s", "lock_timeout": "\(lockTimeout.components.seconds)s", "statement_timeout": "0",
+          "idle_in_transaction_session_timeout": "\(idleTimeout.components.seconds)s",
+          "lock_timeout": "\(lockTimeout.components.seconds)s", "statement_timeout": "0",
           "default_transaction_isolation": "read committed",
         ])
     } catch {

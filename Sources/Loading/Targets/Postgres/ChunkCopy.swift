@@ -54,8 +54,15 @@ struct ChunkCopy: Sendable {
         }
         return Int64(try await transaction.copyIn(statement, from: counted))
       }
-    } catch let error as DuckDBError where error.message.contains("NULL-byte") || error.detail.contains("NULL-byte") {
+    } catch let error as DuckDBError where error.detail.contains("NULL-byte") {
       throw try await nullByteFailure(file, in: place)
+    } catch let error as DuckDBError where error.detail.contains(Self.rounded) {
+      throw StageFailure(
+        code: "value_rounded",
+        message: "dataset \(staging.snapshot.dataset) has a 128-bit integer beyond 2^53 in one of the columns "
+          + staging.columns.filter(\.dataset.isDoubleInParquet).map(\.name).joined(separator: ", ")
+          + ", which its Parquet file holds rounded",
+        hint: "cast the column to decimal(38,0) in the dataset's SQL or in its columns", at: file.key)
     }
   }
 
@@ -63,11 +70,15 @@ struct ChunkCopy: Sendable {
   /// temporary one, and a root process would replace the device's link for the whole machine.
   static let output = "/proc/self/fd/1"
 
+  private static let rounded = "sluice: rounded integer"
+
   private func script(_ file: DataFileToLoad) -> String {
     let values = staging.columns.map { column in
       let name = sqlIdentifier(column.name)
       let value = column.dataset.duckType.map { "\(name)::\($0)" } ?? "to_json(\(name))"
-      return "\(value) as \(name)"
+      guard column.dataset.isDoubleInParquet else { return "\(value) as \(name)" }
+      return "case when typeof(\(name)) = 'DOUBLE' and abs(\(name)) > 9007199254740992 then error('\(Self.rounded)') "
+        + "else \(value) end as \(name)"
     }.joined(separator: ", ")
     return """
       copy (select \(values) from read_parquet(\(sqlLiteral(file.localPath)), hive_partitioning = false))
@@ -89,7 +100,8 @@ struct ChunkCopy: Sendable {
     }
     return StageFailure(
       code: "nul_byte",
-      message: "\(found) of dataset \(staging.snapshot.dataset) holds a NUL byte, which PostgreSQL cannot store in text",
+      message:
+        "\(found) of dataset \(staging.snapshot.dataset) holds a NUL byte, which PostgreSQL cannot store in text",
       hint: "take it out in the dataset's SQL: replace(COLUMN, chr(0), '')", at: file.key)
   }
 }

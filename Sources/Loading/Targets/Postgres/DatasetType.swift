@@ -13,12 +13,18 @@ struct DatasetType: Sendable, Equatable {
   var targetType: PostgresType
   /// Whether the staged text must be cast to `targetType` before it is compared or stored.
   var isStagedAsText: Bool
+  /// Parquet has no integer of 128 bits, and DuckDB writes a double instead: past 2^53 it is rounded, so refused.
+  var isDoubleInParquet: Bool
 
-  init(_ duckType: String?, staging: String, target: PostgresType? = nil, isStagedAsText: Bool = false) {
+  init(
+    _ duckType: String?, staging: String, target: PostgresType? = nil, isStagedAsText: Bool = false,
+    isDoubleInParquet: Bool = false
+  ) {
     self.duckType = duckType
     stagingType = staging
     targetType = target ?? PostgresType(staging)
     self.isStagedAsText = isStagedAsText
+    self.isDoubleInParquet = isDoubleInParquet
   }
 
   /// Reads a type of the contract or a DuckDB type name.
@@ -30,7 +36,8 @@ struct DatasetType: Sendable, Equatable {
       let duckType = element.duckType, Self.arrayElements.contains(duckType)
     {
       self.init(
-        duckType + "[]", staging: element.stagingType + "[]", target: PostgresType(element.targetType.description + "[]"))
+        duckType + "[]", staging: element.stagingType + "[]",
+        target: PostgresType(element.targetType.description + "[]"))
     } else if name.hasSuffix("]") || ["STRUCT", "MAP", "UNION"].contains(where: name.hasPrefix) {
       self.init(nil, staging: "json", target: PostgresType("jsonb"))
     } else if name.hasPrefix("DECIMAL") || name.hasPrefix("NUMERIC") {
@@ -39,14 +46,16 @@ struct DatasetType: Sendable, Equatable {
       self = scalar
     } else {
       throw StageFailure(
-        code: "type_unsupported", message: "column \(column) has the type \(text), which PostgreSQL cannot hold unchanged",
+        code: "type_unsupported",
+        message: "column \(column) has the type \(text), which PostgreSQL cannot hold unchanged",
         hint: "cast it in the dataset's SQL or in its columns, such as to timestamp or text")
     }
   }
 
   /// DuckDB writes these as arrays that PostgreSQL reads; the element of a text array is `varchar`, not `text`.
   private static let arrayElements: Set<String> = [
-    "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "UUID",
+    "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "DATE", "TIMESTAMP", "TIMESTAMPTZ",
+    "UUID",
   ]
 
   private static func scalar(_ name: String) -> DatasetType? {
@@ -57,8 +66,7 @@ struct DatasetType: Sendable, Equatable {
     case "UINTEGER", "BIGINT", "INT8", "LONG": DatasetType("BIGINT", staging: "bigint")
     case "UBIGINT": DatasetType("DECIMAL(20,0)", staging: "numeric(20,0)")
     case "HUGEINT", "INT128", "UHUGEINT":
-      // 39 digits: one more than DuckDB's widest decimal.
-      DatasetType("VARCHAR", staging: "varchar", target: PostgresType("numeric(39,0)"), isStagedAsText: true)
+      DatasetType("DECIMAL(38,0)", staging: "numeric(38,0)", isDoubleInParquet: true)
     case "FLOAT", "REAL", "FLOAT4": DatasetType("FLOAT", staging: "real")
     case "DOUBLE", "FLOAT8", "DOUBLE PRECISION": DatasetType("DOUBLE", staging: "double precision")
     case "VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR":
@@ -85,7 +93,8 @@ struct DatasetType: Sendable, Equatable {
     guard let first = numbers.first, let precision = first, precision >= 1, precision <= 38,
       let scale = numbers.count > 1 ? numbers[1] : 0, scale <= precision
     else {
-      throw StageFailure(code: "type_unsupported", message: "column \(column) has the type \(name), which is no decimal")
+      throw StageFailure(
+        code: "type_unsupported", message: "column \(column) has the type \(name), which is no decimal")
     }
     let target = PostgresType("numeric(\(precision),\(scale))")
     // DuckDB's writer pads the fraction to a multiple of four digits in the decimal's own integer and overflows it at

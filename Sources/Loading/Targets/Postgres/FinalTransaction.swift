@@ -65,7 +65,8 @@ struct FinalTransaction: Sendable {
   static func repeatedKey(_ ledger: TargetLedger, key: [String], dataset: String) -> StageFailure {
     StageFailure(
       code: "key_repeated",
-      message: "target \(ledger.target): dataset \(dataset) has several rows of one key (\(key.joined(separator: ", "))), "
+      message:
+        "target \(ledger.target): dataset \(dataset) has several rows of one key (\(key.joined(separator: ", "))), "
         + "so merging into \(ledger.table) could keep any of them",
       hint: "give the stream this key, so that the latest row wins, or make the dataset's SQL return one row a key")
   }

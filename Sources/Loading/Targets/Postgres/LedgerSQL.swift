@@ -12,34 +12,39 @@ enum LedgerSQL {
       where to_regnamespace('sluice_ledger') is not null
       """)
 
-  /// Only one session creates at a time: `create … if not exists` alone fails when two run at once.
-  static let create = """
-    select pg_advisory_xact_lock(hashtextextended('sluice_ledger', 0));
-    create schema if not exists sluice_ledger;
-    create table if not exists sluice_ledger.head (
-      installation text not null, environment text not null, pipeline text not null, table_name text not null,
-      ticket bigint not null,          -- the highest that ever began or finished a load; lower ones are refused
-      job_id bigint not null,          -- of that ticket: whose sessions its successor ends
-      at timestamptz not null default now(),
-      primary key (installation, environment, pipeline, table_name));
-    create table if not exists sluice_ledger.ledger (
-      installation text not null, environment text not null, pipeline text not null, table_name text not null,
-      snapshot uuid not null, chunk integer not null,                     -- chunk -1: the whole snapshot
-      number bigint not null,                                             -- of the snapshot, for people
-      ticket bigint not null, rows bigint not null, inserted bigint not null, updated bigint not null,
-      deleted bigint not null, content_hash text not null,
-      status text not null check (status in ('loaded', 'superseded')),
-      at timestamptz not null default now(),
-      primary key (installation, environment, pipeline, table_name, snapshot, chunk));
-    create table if not exists sluice_ledger.staging (                    -- which staging tables exist, and whose
-      name text primary key, installation text not null, environment text not null, pipeline text not null,
-      table_name text not null, snapshot uuid not null, layout text not null,
-      at timestamptz not null default now());
-    -- Unlogged like the staging tables themselves: a crash of the server empties both, so neither can lie.
-    create unlogged table if not exists sluice_ledger.staged (
-      snapshot uuid not null, table_name text not null, chunk integer not null, rows bigint not null,
-      primary key (snapshot, table_name, chunk))
-    """
+  /// Only one session creates at a time: `create … if not exists` alone fails when two run at once. The schema is asked
+  /// for first, because creating it "if not exists" takes a right on the database even where it exists.
+  static let create = SQLStatement(
+    name: "ledger_create",
+    text: """
+      do $$ begin
+      perform pg_advisory_xact_lock(hashtextextended('sluice_ledger', 0));
+      if to_regnamespace('sluice_ledger') is null then create schema sluice_ledger; end if;
+      create table if not exists sluice_ledger.head (
+        installation text not null, environment text not null, pipeline text not null, table_name text not null,
+        ticket bigint not null,          -- the highest that ever began or finished a load; lower ones are refused
+        job_id bigint not null,          -- of that ticket: whose sessions its successor ends
+        at timestamptz not null default now(),
+        primary key (installation, environment, pipeline, table_name));
+      create table if not exists sluice_ledger.ledger (
+        installation text not null, environment text not null, pipeline text not null, table_name text not null,
+        snapshot uuid not null, chunk integer not null,                   -- chunk -1: the whole snapshot
+        number bigint not null,                                           -- of the snapshot, for people
+        ticket bigint not null, rows bigint not null, inserted bigint not null, updated bigint not null,
+        deleted bigint not null, content_hash text not null,
+        status text not null check (status in ('loaded', 'superseded')),
+        at timestamptz not null default now(),
+        primary key (installation, environment, pipeline, table_name, snapshot, chunk));
+      create table if not exists sluice_ledger.staging (                  -- which staging tables exist, and whose
+        name text primary key, installation text not null, environment text not null, pipeline text not null,
+        table_name text not null, snapshot uuid not null, layout text not null,
+        at timestamptz not null default now());
+      -- Unlogged like the staging tables themselves: a crash of the server empties both, so neither can lie.
+      create unlogged table if not exists sluice_ledger.staged (
+        snapshot uuid not null, table_name text not null, chunk integer not null, rows bigint not null,
+        primary key (snapshot, table_name, chunk));
+      end $$
+      """)
 
   /// Sessions of this role that are to end: of the same job ($1) with a lower ticket ($2), and those of the job that the
   /// head names for this table, which a successor of another run finds hanging. Waits up to five seconds each.

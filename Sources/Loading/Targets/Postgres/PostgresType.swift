@@ -55,7 +55,8 @@ struct PostgresType: Sendable, Hashable, CustomStringConvertible {
     }
     if isEnum { return name == "text" || name == "varchar" }
     switch (name, target.name) {
-    case ("smallint", "integer"), ("smallint", "bigint"), ("integer", "bigint"), ("real", "double precision"): return true
+    case ("smallint", "integer"), ("smallint", "bigint"), ("integer", "bigint"), ("real", "double precision"):
+      return true
     case ("smallint", "numeric"), ("integer", "numeric"), ("bigint", "numeric"):
       guard let room = target.digits else { return true }
       return room.whole >= Self.integerDigits[name]!  // The cases above are the dictionary's keys.

@@ -29,20 +29,35 @@ struct SnapshotLoad: Sendable {
     if comparesForDeletes { try await session.execute("analyze \(staging.sql)") }
     try await hooks.reached(.loadBeforeFinal)
 
-    let entry = try await apply(staging, table, columns, in: session)
+    do {
+      let entry = try await apply(staging, table, columns, in: session)
+      try await finish(staging, in: session)
+      return entry
+    } catch let error as PostgresError where error.kind == .commitUnknown {
+      return try await target.withConnection(ledger.loader) { session in
+        let entry = try await askLedger(else: error, in: session)
+        try await finish(staging, in: session)
+        return entry
+      }
+    }
+  }
+
+  private func finish(_ staging: StagingTable, in session: PostgresConnection) async throws {
     try await hooks.reached(.loadCommitted)
     try await StagingTable.drop(staging.name, snapshot: snapshot.uuid, of: ledger, in: session)
-    return entry
   }
 
   private func checkSnapshot() throws {
     let place = "target \(target.name), table \(name)"
     if load.table.mode == .merge, key.isEmpty {
       throw StageFailure(
-        code: "key_missing", message: "\(place): merge needs a key, and neither the table nor dataset \(snapshot.dataset) has one",
+        code: "key_missing",
+        message: "\(place): merge needs a key, and neither the table nor dataset \(snapshot.dataset) has one",
         hint: "add key: [COLUMN] to the table")
     }
-    if let column = key.first(where: { name in !snapshot.columns.contains { $0.name == name } }), load.table.mode == .merge {
+    if let column = key.first(where: { name in !snapshot.columns.contains { $0.name == name } }),
+      load.table.mode == .merge
+    {
       throw StageFailure(
         code: "key_missing", message: "\(place): the key column \(column) is not in dataset \(snapshot.dataset)",
         hint: "add it to the dataset, or change the table's key")
@@ -50,14 +65,16 @@ struct SnapshotLoad: Sendable {
     if load.table.mode == .replace, !snapshot.isFull {
       throw StageFailure(
         code: "replace_needs_full",
-        message: "\(place): dataset \(snapshot.dataset) is incremental: replacing the table by one of its snapshots would "
+        message:
+          "\(place): dataset \(snapshot.dataset) is incremental: replacing the table by one of its snapshots would "
           + "lose the others",
         hint: "use mode: merge with a key, or mode: append")
     }
     if snapshot.isFull, snapshot.rows == 0, load.table.mode == .replace || load.table.deletes != nil {
       throw StageFailure(
         code: "full_snapshot_empty",
-        message: "\(place): the full snapshot \(snapshot.uuid) of dataset \(snapshot.dataset) has no rows, so every row of "
+        message:
+          "\(place): the full snapshot \(snapshot.uuid) of dataset \(snapshot.dataset) has no rows, so every row of "
           + "the table would go",
         hint: "if the source is really empty, empty the table by hand; otherwise mend the source and run again")
     }
@@ -135,8 +152,6 @@ struct SnapshotLoad: Sendable {
       let entry = try await final.run(in: session)
       if let kept { try await session.execute("drop table \(kept)") }
       return entry
-    } catch let error as PostgresError where error.kind == .commitUnknown {
-      return try await askLedger(else: error)
     } catch let error as StageFailure where error.code == StagingTable.rowsDiffer {
       // What is staged cannot be trusted; the next attempt begins anew.
       try await StagingTable.drop(staging.name, snapshot: snapshot.uuid, of: ledger, in: session)
@@ -144,15 +159,16 @@ struct SnapshotLoad: Sendable {
     }
   }
 
-  /// The reply to COMMIT was lost: only the ledger knows. Its head stays locked until the lost transaction has ended.
-  private func askLedger(else error: PostgresError) async throws -> LoadedSnapshot {
-    try await target.withConnection(ledger.loader) { session in
-      try await session.transaction { transaction in
-        try await ledger.lockHead(in: transaction)
-        guard var entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] else { throw error }
-        entry.isNew = true
-        return entry
+  /// The reply to COMMIT was lost with its session: only the ledger knows. Its head stays locked until the lost
+  /// transaction has ended.
+  private func askLedger(else error: PostgresError, in session: PostgresConnection) async throws -> LoadedSnapshot {
+    try await session.transaction { transaction in
+      try await ledger.lockHead(in: transaction)
+      guard var entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] else {
+        throw error
       }
+      entry.isNew = true
+      return entry
     }
   }
 

@@ -87,7 +87,8 @@ struct StagingTable: Sendable {
     guard staged == wanted, rows == snapshot.rows else {
       throw StageFailure(
         code: Self.rowsDiffer,
-        message: "target \(ledger.target): of snapshot \(snapshot.uuid) \(rows) rows in \(staged.count) chunks are staged "
+        message:
+          "target \(ledger.target): of snapshot \(snapshot.uuid) \(rows) rows in \(staged.count) chunks are staged "
           + "for \(ledger.table), the catalog has \(snapshot.rows) in \(wanted.count)",
         hint: "the next attempt stages it anew; nobody but sluice may write to schema sluice_ledger", isTransient: true)
     }

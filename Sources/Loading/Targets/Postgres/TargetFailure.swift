@@ -4,58 +4,78 @@ import Postgres
 /// Turns an error of the target's database into one that names the target, the table and the way out.
 enum TargetFailure {
   /// - Returns: Errors of this module, of DuckDB and of the hooks as they are; a `PostgresError` translated.
-  static func translate(_ error: any Error, target: String, table: String?, role: String = "the loader's role") -> any Error {
+  static func translate(_ error: any Error, target: String, table: String?) -> any Error {
     guard let error = error as? PostgresError else { return error }
     let place = "target \(target)" + (table.map { ", table \($0)" } ?? "")
-    if let state = error.sqlState, let known = known(state, place: place, table: table, role: role) { return known }
+    if let state = error.sqlState, let known = known[state] {
+      // PostgreSQL's own words name the column, the constraint or the schema, and no value.
+      return StageFailure(
+        code: known.code, message: "\(place): \(known.what) (\(error.message))",
+        hint: known.hint.replacing("TABLE", with: table ?? "TABLE"), isTransient: known.isTransient)
+    }
     return StageFailure(
-      code: error.isTransient ? "target_unreachable" : "target_refused",
-      message: "\(place): \(error.message)",
+      code: error.isTransient ? "target_unreachable" : "target_refused", message: "\(place): \(error.message)",
       hint: error.hint ?? "run \"sluice doctor \(target)\"", isTransient: error.isTransient)
   }
 
-  private static func known(_ state: String, place: String, table: String?, role: String) -> StageFailure? {
-    func failure(_ code: String, _ what: String, _ hint: String, transient: Bool = false) -> StageFailure {
-      StageFailure(code: code, message: "\(place): \(what)", hint: hint, isTransient: transient)
+  private struct Known: Sendable {
+    var code: String
+    var what: String
+    /// `TABLE` stands for the table.
+    var hint: String
+    var isTransient: Bool
+
+    static func again(_ code: String, _ what: String, _ hint: String = "the load is tried again") -> Known {
+      Known(code: code, what: what, hint: hint, isTransient: true)
     }
-    let name = table ?? "TABLE"
-    switch state {
-    case "53100":
-      return failure("target_disk_full", "the server's disk is full", "free space there; the load goes on by itself", transient: true)
-    case "53200": return failure("target_out_of_memory", "the server is out of memory", "the load is tried again", transient: true)
-    case "53300":
-      return failure("target_too_many_connections", "the server has no connection left", "raise max_connections, or lower the number of streams", transient: true)
-    case "42501":
-      return failure(
-        "target_permission", "\(role) lacks a right",
-        "run \"sluice doctor\" for the least grants, such as: grant select, insert, update, delete on \(name) to \(role)")
-    case "25006":
-      return failure("target_read_only", "the server accepts no writes; it may be a standby", "point the url at the primary", transient: true)
-    case "55P03":
-      return failure("target_locked", "another session holds a lock that the load needs", "the load is tried again; see pg_locks", transient: true)
-    case "40001", "40P01":
-      return failure("target_conflict", "another transaction was in the way", "the load is tried again", transient: true)
-    case "25P03", "57014":
-      return failure("target_timeout", "the server ended the statement or the session by its time limit", "the load is tried again", transient: true)
-    case "57P01", "57P02", "57P03", "58030":
-      return failure("target_unreachable", "the server shut down, or ended this session", "the load is tried again", transient: true)
-    case "21000":
-      return failure("key_repeated", "a key occurs more than once in the snapshot", "make the dataset's SQL return one row a key")
-    case "23502":
-      return failure("target_not_null", "a NOT NULL column would get null", "make the column required in the dataset, or drop not null in the table")
-    case "23505":
-      return failure("target_unique", "a unique index would be broken", "compare the table's unique indexes with the dataset's key")
-    case "23503", "23514", "23P01", "23001", "23000":
-      return failure("target_constraint", "a constraint of the table would be broken", "mend the data in the dataset's SQL, or the constraint")
-    case "22001":
-      return failure("target_value_too_long", "a text is longer than its column allows", "widen the column: alter table \(name) alter column COLUMN type text")
-    case "22003", "22008", "22007":
-      return failure("target_value_range", "a value is outside of what its column can hold", "add min and max to the column in the dataset: such rows go to quarantine then")
-    case "22021", "22P05":
-      return failure("target_text", "a text holds a character that the database cannot store, such as \\u0000", "take it out in the dataset's SQL")
-    case "22P02":
-      return failure("target_value", "a text is not a value of its column's type", "add one_of to the column in the dataset: such rows go to quarantine then")
-    default: return nil
+
+    static func never(_ code: String, _ what: String, _ hint: String) -> Known {
+      Known(code: code, what: what, hint: hint, isTransient: false)
     }
   }
+
+  private static let constraint = Known.never(
+    "target_constraint", "a constraint of the table would be broken",
+    "mend the data in the dataset's SQL, or the constraint")
+  private static let range = Known.never(
+    "target_value_range", "a value is outside of what its column can hold",
+    "add min and max to the column in the dataset: such rows go to quarantine then")
+  private static let text = Known.never(
+    "target_text", "a text holds a character that the database cannot store, such as \\u0000",
+    "take it out in the dataset's SQL")
+  private static let ended = Known.again("target_unreachable", "the server shut down, or ended this session")
+  private static let timeout = Known.again(
+    "target_timeout", "the server ended the statement or the session by a time limit")
+  private static let conflict = Known.again("target_conflict", "another transaction was in the way")
+
+  /// By SQLSTATE.
+  private static let known: [String: Known] = [
+    "53100": .again("target_disk_full", "the server's disk is full", "free space there; the load goes on by itself"),
+    "53200": .again("target_out_of_memory", "the server is out of memory"),
+    "53300": .again("target_too_many_connections", "the server has no connection left", "raise its max_connections"),
+    "42501": .never(
+      "target_permission", "the target's role lacks a right",
+      "run \"sluice doctor\" for the least grants, such as: grant select, insert, update, delete on TABLE to ROLE"),
+    "25006": .again(
+      "target_read_only", "the server accepts no writes; it may be a standby", "point the url at the primary"),
+    "55P03": .again(
+      "target_locked", "another session holds a lock that the load needs", "the load is tried again; see pg_locks"),
+    "40001": conflict, "40P01": conflict, "25P03": timeout, "57014": timeout,
+    "57P01": ended, "57P02": ended, "57P03": ended, "58030": ended,
+    "21000": .never(
+      "key_repeated", "a key occurs more than once in the snapshot", "make the dataset's SQL return one row a key"),
+    "23502": .never(
+      "target_not_null", "a NOT NULL column would get null",
+      "make the column required in the dataset, or drop NOT NULL in the table"),
+    "23505": .never(
+      "target_unique", "a unique index would be broken", "compare the table's unique indexes with the dataset's key"),
+    "23000": constraint, "23001": constraint, "23503": constraint, "23514": constraint, "23P01": constraint,
+    "22001": .never(
+      "target_value_too_long", "a text is longer than its column allows",
+      "widen the column: alter table TABLE alter column COLUMN type text"),
+    "22003": range, "22007": range, "22008": range, "22021": text, "22P05": text,
+    "22P02": .never(
+      "target_value", "a text is not a value of its column's type",
+      "add one_of to the column in the dataset: such rows go to quarantine then"),
+  ]
 }

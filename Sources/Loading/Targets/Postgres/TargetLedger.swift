@@ -18,7 +18,7 @@ struct TargetLedger: Sendable {
   static func ensure(in session: PostgresConnection) async throws {
     let present = try await session.query(LedgerSQL.exists, []).first?.bool("present") ?? false
     guard !present else { return }
-    try await session.transaction { transaction in try await transaction.execute(LedgerSQL.create) }
+    try await session.query(LedgerSQL.create, [])
   }
 
   /// Ends what an earlier attempt left hanging, then takes the head for this ticket.
@@ -78,7 +78,8 @@ struct TargetLedger: Sendable {
     _ entry: LoadedSnapshot, of snapshot: SnapshotToLoad, in transaction: PostgresTransaction
   ) async throws {
     // The hashes of the files in chunk order name the content; the database hashes them into one.
-    let content = snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(separator: "\n")
+    let content = snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(
+      separator: "\n")
     try await transaction.query(
       LedgerSQL.insertEntry,
       key + [

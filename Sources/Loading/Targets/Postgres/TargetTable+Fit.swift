@@ -96,7 +96,8 @@ extension TargetTable {
     let list = key.map(quoteIdentifier).joined(separator: ", ")
     throw StageFailure(
       code: "key_index_missing",
-      message: "target \(target): table \(name) has no unique index on (\(key.joined(separator: ", "))), which merging needs",
+      message:
+        "target \(target): table \(name) has no unique index on (\(key.joined(separator: ", "))), which merging needs",
       hint: "create unique index concurrently on \(name.sql) (\(list))")
   }
 

@@ -41,7 +41,8 @@ struct TargetTable: Sendable {
     var columns: [String: Column] = [:]
     for row in try await session.query(TargetTableSQL.columns, [oid]) {
       columns[try row.string("name")] = Column(
-        type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"), isEnum: try row.bool("is_enum"),
+        type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"),
+        isEnum: try row.bool("is_enum"),
         isNotNull: try row.bool("is_not_null"), hasDefault: try row.bool("has_default"),
         isGenerated: try row.bool("is_generated"))
     }
