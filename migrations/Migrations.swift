@@ -13,7 +13,8 @@ package struct Migration: Sendable {
     let text = String(decoding: bytes, as: UTF8.self)
     let first = text.prefix { $0 != "\n" }
     precondition(
-      first == "--! compatible" || first == "--! breaking", "migration \(number) must begin with --! compatible or --! breaking")
+      first == "--! compatible" || first == "--! breaking",
+      "migration \(number) must begin with --! compatible or --! breaking")
     self.number = number
     self.name = name
     self.isBreaking = first == "--! breaking"
@@ -59,7 +60,8 @@ package struct Migrator: Sendable {
   package func verify(_ session: some PostgresSession) async throws {
     let known = migrations.last?.number ?? 0
     let newer = try await session.query(
-      "select number, name from sluice.migration where number > $1 and breaking order by number limit 1", [.int(Int64(known))])
+      "select number, name from sluice.migration where number > $1 and breaking order by number limit 1",
+      [.int(Int64(known))])
     if let row = newer.first {
       throw SchemaError(number: Int(try row.int("number")), name: try row.string("name"), known: known)
     }

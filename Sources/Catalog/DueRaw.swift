@@ -36,7 +36,8 @@ extension Catalog {
   /// order; of a full read the newest, which supersedes the older ones.
   ///
   /// - Source: `due_runs.sql`, `due_objects.sql`.
-  package func dueRaw(pipeline: String, dataset: String, streams: [StreamID], upTo run: RunID) async throws -> [DueRaw] {
+  package func dueRaw(pipeline: String, dataset: String, streams: [StreamID], upTo run: RunID) async throws -> [DueRaw]
+  {
     let rows = try await database.query(
       Statement.dueRuns,
       [.text(pipeline), .text(dataset), .texts(streams.map(\.description)), .int(run.rawValue)])

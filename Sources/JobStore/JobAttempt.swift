@@ -80,7 +80,8 @@ package final class JobAttempt: Sendable {
   /// Says how far the attempt is. Cheap, at any time; shown while it runs and kept when it ends. Counts as a sign of life.
   package func progress(_ progress: JobProgress) {
     state.withLock {
-      if progress.bytes != $0.progress.bytes || progress.rows != $0.progress.rows || progress.units != $0.progress.units {
+      if progress.bytes != $0.progress.bytes || progress.rows != $0.progress.rows || progress.units != $0.progress.units
+      {
         $0.movements += 1
       }
       $0.progress = progress

@@ -155,7 +155,8 @@ extension JobState {
 extension JobRecord {
   init(row: PostgresRow) throws {
     let format = try row.optionalString("mark_format").flatMap { CheckpointFormat($0) }
-    let mark = try row.optionalString("mark_state").flatMap { state in format.map { JobMark(format: $0, state: state) } }
+    let mark = try row.optionalString("mark_state").flatMap { state in format.map { JobMark(format: $0, state: state) }
+    }
     self.init(
       id: JobID(try row.int("job_id")), runID: try row.optionalInt("run_id").map { RunID($0) },
       pipeline: try row.string("pipeline"), stage: try row.string("stage"), kind: try row.string("kind"),

@@ -33,7 +33,9 @@ extension JobStore {
   }
 
   /// A release's files, so that a worker can work by the definition that a run began with.
-  package func releaseFiles(_ release: Int64) async throws -> (contentHash: String, files: [(path: String, bytes: [UInt8])]) {
+  package func releaseFiles(_ release: Int64) async throws -> (
+    contentHash: String, files: [(path: String, bytes: [UInt8])]
+  ) {
     let rows = try await database.query(Statement.releaseFiles, [.int(release)])
     guard let first = rows.first else {
       throw StageFailure(

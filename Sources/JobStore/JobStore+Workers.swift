@@ -45,7 +45,9 @@ extension JobStore {
   /// Renews a worker's lease. Returns false when the worker is revoked: its jobs belong to others.
   ///
   /// - Source: `worker_beat.sql`.
-  package func beat(worker: Int64, lease: Duration, draining: Bool, on session: some PostgresSession) async throws -> Bool {
+  package func beat(worker: Int64, lease: Duration, draining: Bool, on session: some PostgresSession) async throws
+    -> Bool
+  {
     try await session.query(
       Statement.workerBeat, [.int(worker), .double(lease.inSeconds), .bool(draining)]
     ).count == 1

@@ -20,7 +20,8 @@ package struct QueueMaintenance: Service {
   private let clock = ContinuousClock()
 
   package init(
-    store: JobStore, database: PostgresSettings, timing: LeaseTiming, tick: Duration = .milliseconds(250), logger: Logger
+    store: JobStore, database: PostgresSettings, timing: LeaseTiming, tick: Duration = .milliseconds(250),
+    logger: Logger
   ) {
     self.store = store
     self.database = database

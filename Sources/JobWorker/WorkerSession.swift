@@ -39,7 +39,9 @@ actor WorkerSession {
   func beat(draining: Bool) async throws -> Bool {
     let isNew = connection == nil
     let session: PostgresConnection
-    if let connection { session = connection } else {
+    if let connection {
+      session = connection
+    } else {
       session = try await PostgresConnection.connect(database)
       connection = session
     }

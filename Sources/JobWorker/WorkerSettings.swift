@@ -17,7 +17,8 @@ package struct WorkerSettings: Sendable {
   package var stopGrace: Duration
 
   package init(
-    slots: Int, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(), release: Int64 = 0, host: String,
+    slots: Int, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(), release: Int64 = 0,
+    host: String,
     pid: Int32, engine: String, poll: Duration = .milliseconds(200), stopGrace: Duration = .seconds(30)
   ) {
     precondition(slots > 0, "a worker has at least one slot")

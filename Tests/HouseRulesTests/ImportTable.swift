@@ -33,7 +33,8 @@ struct ImportTable {
     "JobWorker": row("JobModel JobStore Postgres", "Logging ServiceLifecycle"),
     "Launchers": row("CSpawn JobModel", "Logging"),
     "Monitoring": row(
-      "JobModel JobStore PipelineDefinition Postgres", "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
+      "JobModel JobStore PipelineDefinition Postgres",
+      "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
       "Catalog JobModel JobStore Launchers Monitoring Postgres", "Hummingbird Logging NIOCore ServiceLifecycle"),
     "sluice": row(

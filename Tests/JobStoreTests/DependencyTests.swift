@@ -33,9 +33,12 @@ struct DependencyTests {
   func concurrentFanIn() async throws {
     try await QueueFixture.with { queue in
       let upstreams = 300
-      let run = try await queue.enqueue(jobs: upstreams + 2, after: [
-        upstreams: Array(0..<upstreams), upstreams + 1: Array(0..<upstreams),
-      ]).runID
+      let run = try await queue.enqueue(
+        jobs: upstreams + 2,
+        after: [
+          upstreams: Array(0..<upstreams), upstreams + 1: Array(0..<upstreams),
+        ]
+      ).runID
       let worker = try await queue.worker()
       var claims: [Claim] = []
       while claims.count < upstreams { claims += try await queue.store.claim(worker: worker, limit: 50) }
@@ -85,7 +88,9 @@ struct DependencyTests {
     }
   }
 
-  @Test("a death fails the run, keeps its dependents waiting, and tells the outbox in the same transaction; a retry goes on")
+  @Test(
+    "a death fails the run, keeps its dependents waiting, and tells the outbox in the same transaction; a retry goes on"
+  )
   func death() async throws {
     try await QueueFixture.with { queue in
       let run = try await queue.enqueue(jobs: 2, after: [1: [0]]).runID

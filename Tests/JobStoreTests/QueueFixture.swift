@@ -60,7 +60,9 @@ struct QueueFixture: Sendable {
   /// What PostgreSQL would do for a statement whose parameters it does not know.
   func plan(of name: String) async throws -> String {
     guard let statement = jobStoreStatements.first(where: { $0.name == name }) else { return "" }
-    try await session.execute("analyze; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; prepare planned as \(statement.text)")
+    try await session.execute(
+      "analyze; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; prepare planned as \(statement.text)"
+    )
     let rows = try await session.query("explain execute planned(1, 0, 10, null)", [])
     return rows.compactMap { $0.optionalString(at: 0) }.joined(separator: "\n")
   }

@@ -87,7 +87,8 @@ struct CommandLineTests {
     }
   }
 
-  @Test("a document that cannot be parsed fails at once, keeps its bytes, tells the notify command; the next run goes on")
+  @Test(
+    "a document that cannot be parsed fails at once, keeps its bytes, tells the notify command; the next run goes on")
   func brokenDocument() async throws {
     try await TestProject.withProject { project in
       try project.write(

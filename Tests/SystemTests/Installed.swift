@@ -45,7 +45,8 @@ struct Installed: Sendable {
     let variables = environment.merging(more) { _, new in new }
     let result = try await run(
       .path(FilePath(Self.program)), arguments: Arguments(arguments),
-      environment: .custom(Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+      environment: .custom(
+        Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
       workingDirectory: FilePath(project.directory), output: .string(limit: 16 << 20), error: .string(limit: 1 << 20))
     let status =
       switch result.terminationStatus {

@@ -21,7 +21,8 @@ struct Replay: ~Copyable {
   static func with(
     _ name: String, columns: Int, deletes: String, _ body: @Sendable (inout Replay) async throws -> Void
   ) async throws {
-    let seed = ProcessInfo.processInfo.environment["SLUICE_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...99_999)
+    let seed =
+      ProcessInfo.processInfo.environment["SLUICE_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...99_999)
     print("replay \(name): seed \(seed)")
     try await TestProject.withProject { project in
       try await TestDatabase.withEmptyDatabase { target in
@@ -131,7 +132,8 @@ struct Replay: ~Copyable {
     let names = (["id"] + (2...columns).map { "f\($0)" }).joined(separator: ", ")
     let alive = isSoft ? "where _sluice_deleted_at is null" : ""
     let rows = try await target.pool.query(
-      SQLStatement(name: "target", text: "select json_build_array(\(names))::text as line from public.\(deliveries.name) \(alive)"),
+      SQLStatement(
+        name: "target", text: "select json_build_array(\(names))::text as line from public.\(deliveries.name) \(alive)"),
       [])
     let actual = Set(try rows.map { try $0.string("line") })
     #expect(rows.count == expected.count)
@@ -173,7 +175,8 @@ struct Replay: ~Copyable {
       #expect(original.count == repeated.count)
       #expect(original.count == keys.count)
       for (one, other) in zip(original, repeated) {
-        let left = files(one, first.project), right = files(other, project)
+        let left = files(one, first.project)
+        let right = files(other, project)
         let sql = """
           with a as (select * exclude (_object) from read_parquet([\(left)])),
             b as (select * exclude (_object) from read_parquet([\(right)]))

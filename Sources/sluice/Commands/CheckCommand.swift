@@ -40,7 +40,8 @@ enum SQLReview {
     let steps = pipelines.flatMap(\.curate).filter { $0.sqlPath != nil }
     guard !steps.isEmpty else { return [] }
     let duckDB = try DuckDB.locate(projectDirectory: project.directory)
-    let scratch = FileManager.default.temporaryDirectory.path(percentEncoded: false) + "sluice-check-\(UUID().uuidString)"
+    let scratch =
+      FileManager.default.temporaryDirectory.path(percentEncoded: false) + "sluice-check-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     let lint = CurationLint(duckdb: duckDB, scratch: scratch)

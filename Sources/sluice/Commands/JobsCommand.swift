@@ -12,7 +12,8 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ProjectOptions
     @Option(help: "Only jobs of this run and its loads.") var run: Int64?
-    @Option(help: "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).") var state: String?
+    @Option(help: "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).") var state:
+      String?
     @Option(help: "At most so many.") var limit = 100
 
     func run() async throws {

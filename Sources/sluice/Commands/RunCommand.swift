@@ -31,7 +31,9 @@ struct RunCommand: AsyncParsableCommand {
       let run = try await installation.store.enqueue(definition.runPlan, release: release.id)
       if isServed, !wait {
         let report = try await RunReport.gather(run.runID, installation)
-        options.json ? Console.data(json: report.json) : Console.data("run \(run.runID) queued; follow it: sluice runs show \(run.runID)")
+        options.json
+          ? Console.data(json: report.json)
+          : Console.data("run \(run.runID) queued; follow it: sluice runs show \(run.runID)")
         return
       }
       let follower = RunFollower(

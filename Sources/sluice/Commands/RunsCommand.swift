@@ -49,10 +49,11 @@ struct RunsCommand: AsyncParsableCommand {
         let events = try await installation.store.events(ofRun: report.batch.id)
         let told = try await installation.store.outbox(ofRun: report.batch.id)
         if options.json {
-          let fields = report.fields + [
-            ("jobs", .list(jobs.map { job in .object(job.fields(attempts.filter { $0.jobID == job.id })) })),
-            ("events", .list(events.map(JSONValue.event))), ("notifications", .list(told.map(\.json))),
-          ]
+          let fields =
+            report.fields + [
+              ("jobs", .list(jobs.map { job in .object(job.fields(attempts.filter { $0.jobID == job.id })) })),
+              ("events", .list(events.map(JSONValue.event))), ("notifications", .list(told.map(\.json))),
+            ]
           Console.data(json: .object(fields))
         } else {
           Console.data(report.text)
@@ -65,7 +66,8 @@ struct RunsCommand: AsyncParsableCommand {
   }
 
   struct Retry: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Take the dead jobs of a run up again, from their checkpoints.")
+    static let configuration = CommandConfiguration(
+      abstract: "Take the dead jobs of a run up again, from their checkpoints.")
 
     @OptionGroup var options: ProjectOptions
     @Argument(help: "The run's number.") var id: Int64

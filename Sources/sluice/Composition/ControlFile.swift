@@ -35,7 +35,9 @@ struct ControlFile: Codable {
   var isAlive: Bool { Self.isSluice(pid) }
 
   static func isSluice(_ pid: Int32) -> Bool {
-    guard kill(pid, 0) == 0, let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
+    guard kill(pid, 0) == 0, let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else {
+      return false
+    }
     let program = String(decoding: data.prefix { $0 != 0 }, as: UTF8.self)
     return program.split(separator: "/").last == "sluice"
   }

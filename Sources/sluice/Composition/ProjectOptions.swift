@@ -5,7 +5,9 @@ import PipelineDefinition
 
 /// What every verb takes.
 struct ProjectOptions: ParsableArguments {
-  @Option(name: [.customShort("C"), .customLong("project")], help: "The project directory (default: this one, or the one above that holds a project).")
+  @Option(
+    name: [.customShort("C"), .customLong("project")],
+    help: "The project directory (default: this one, or the one above that holds a project).")
   var projectDirectory: String?
 
   @Option(name: .customLong("env"), help: "The environment (default: SLUICE_ENV, else local).")

@@ -27,11 +27,12 @@ struct StageHandlers: Sendable {
         storageLocation: installation.storageLocation, client: client, timing: .live))
     let curate = CurateHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
-      scratch: scratch, resolver: resolver, projectDirectory: installation.directory, newID: { UUID().uuidString.lowercased() }
-    ) { attempt in
-      let project = try await definitions.projectOfRun(attempt)
-      return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })
-    }
+      scratch: scratch, resolver: resolver, projectDirectory: installation.directory,
+      newID: { UUID().uuidString.lowercased() },
+      definition: { attempt in
+        let project = try await definitions.projectOfRun(attempt)
+        return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })
+      })
     let load = LoadHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB,
       installation: try await installation.catalog.installation(proposal: installation.project.settings.installation),

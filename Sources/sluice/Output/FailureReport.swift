@@ -20,7 +20,8 @@ struct FailureReport {
     case let template as TemplateError:
       failure = StageFailure(code: "\(template.missing.rawValue)_missing", message: template.description)
     case is CancellationError:
-      failure = StageFailure(code: "interrupted", message: "interrupted; nothing is lost, the work goes on from its checkpoint")
+      failure = StageFailure(
+        code: "interrupted", message: "interrupted; nothing is lost, the work goes on from its checkpoint")
     default: return nil
     }
     code = failure.code

@@ -89,7 +89,8 @@ final class ProgressDisplay: Sendable {
       case .dead: "FAILED"
       }
     let full = Int((share ?? 0) * Double(barWidth))
-    return "[" + String(repeating: "█", count: full) + String(repeating: "·", count: barWidth - full) + "] " + pad(word, 11)
+    return "[" + String(repeating: "█", count: full) + String(repeating: "·", count: barWidth - full) + "] "
+      + pad(word, 11)
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {

@@ -26,7 +26,8 @@ struct RunReport {
   var state: RunState {
     guard batch.state == .succeeded else { return batch.state }
     let states = runs.map(\.state)
-    return states.first { $0 == .failed } ?? states.first { $0 == .cancelled } ?? states.first { !$0.isTerminal } ?? .succeeded
+    return states.first { $0 == .failed } ?? states.first { $0 == .cancelled } ?? states.first { !$0.isTerminal }
+      ?? .succeeded
   }
 
   var error: String? { runs.compactMap(\.error).first }
@@ -70,7 +71,8 @@ struct RunReport {
       (
         "load",
         .object([
-          ("rows", .int(confirmed.map(\.rows).reduce(0, +))), ("inserted", .int(confirmed.map(\.inserted).reduce(0, +))),
+          ("rows", .int(confirmed.map(\.rows).reduce(0, +))),
+          ("inserted", .int(confirmed.map(\.inserted).reduce(0, +))),
           ("updated", .int(confirmed.map(\.updated).reduce(0, +))),
           ("deleted", .int(confirmed.map(\.deleted).reduce(0, +))),
         ])

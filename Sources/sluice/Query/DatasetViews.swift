@@ -44,6 +44,7 @@ enum DatasetViews {
     let key = last.key.map(sqlIdentifier).joined(separator: ", ")
     let hasCursor = last.cursorField.map { field in last.columns.contains { $0.name == field } } ?? false
     let cursor = hasCursor ? sqlIdentifier(last.cursorField ?? "") + " desc nulls last, " : ""
-    return "select \(columns) from (\(rows)) qualify row_number() over (partition by \(key) order by \(cursor)_snapshot desc) = 1"
+    return
+      "select \(columns) from (\(rows)) qualify row_number() over (partition by \(key) order by \(cursor)_snapshot desc) = 1"
   }
 }

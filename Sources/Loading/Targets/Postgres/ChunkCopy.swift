@@ -34,7 +34,7 @@ struct ChunkCopy: Sendable {
         throw StageFailure(
           code: "data_file_differs",
           message: "data file \(file.key) has \(rows) rows, the catalog says \(file.rows)",
-          hint: "the file was changed after it was written; run \"sluice replay\" for the run that made it")
+          hint: "the file was changed after it was written: put the original back, or run the pipeline again")
       }
     }
     hooks.progress(LoadProgress(rows: file.rows, chunks: 1, note: "staging \(staging.ledger.table)"))
