@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Tests at once: each starts databases, children and whole systems; more of them only wait for the two cores they share.
+TEST_WIDTH ?= 3
 SWIFT_SOURCES := Sources Tests migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
@@ -20,7 +22,7 @@ build: setup ## the release binary, .build/release/sluice
 
 test: setup ## the whole test suite
 	@swift build --build-tests
-	@swift test --skip-build
+	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
 
 lint: ## swift format, strict
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -31,10 +33,10 @@ fmt: ## format every Swift file in place
 demo: build ## the main job end to end, with a killed worker (DEMO_ORDERS, DEMO_INVOICES, DEMO_SEED, DEMO_KILL=0)
 	@python3 demo/run.py
 
-ci: ## what continuous integration runs: test, lint, a small demo
-	@$(MAKE) --no-print-directory test
+ci: ## what continuous integration runs: lint, a small demo, test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
+	@$(MAKE) --no-print-directory test
 
 clean: ## remove what build and demo made; .tools/ stays
 	@[ ! -d .demo ] || python3 demo/run.py --remove

@@ -29,8 +29,12 @@ package struct RunPlan: Sendable, Equatable {
   /// One run of its own for each target; `after` counts in ``jobs``.
   package var loads: [Job]
 
-  package init(pipeline: String, jobs: [Job], loads: [Job]) {
+  /// Of its lanes: lower is more urgent.
+  package var urgencyClass: Int
+
+  package init(pipeline: String, urgencyClass: Int = 0, jobs: [Job], loads: [Job]) {
     self.pipeline = pipeline
+    self.urgencyClass = urgencyClass
     self.jobs = jobs
     self.loads = loads
   }

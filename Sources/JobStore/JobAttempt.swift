@@ -72,6 +72,7 @@ package final class JobAttempt: Sendable {
     try await store.database.transaction { transaction in
       let ended = try await store.complete([holder], detail: progress, in: transaction)
       guard ended.contains(holder.jobID) else { throw LeaseLost(holder) }
+      try await store.writeProgress([(holder, progress)], in: transaction)
       try await also(transaction)
     }
     state.withLock { $0.isEnded = true }

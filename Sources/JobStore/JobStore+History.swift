@@ -122,6 +122,26 @@ extension JobStore {
     }
   }
 
+  /// A line that a job wrote.
+  package struct LogLine: Sendable, Equatable {
+    package var id: Int64
+    package var jobID: JobID
+    package var at: String
+    package var level: String
+    package var message: String
+  }
+
+  /// What a job wrote, oldest first.
+  package func logLines(ofJob job: JobID, after line: Int64 = 0, limit: Int = 1000) async throws -> [LogLine] {
+    try await database.query(
+      Statement.jobLogList, [.int(job.rawValue), .null, .int(line), .int(Int64(limit))]
+    ).map { row in
+      LogLine(
+        id: try row.int("log_id"), jobID: JobID(try row.int("job_id")), at: try row.string("at"),
+        level: try row.string("level"), message: try row.string("message"))
+    }
+  }
+
   /// Events of a run and its loads, oldest first, with their kind and message.
   package func events(ofRun run: RunID) async throws -> [(kind: String, job: Int64?, message: String, at: String)] {
     try await database.query(Statement.eventList, [.int(run.rawValue)]).map {

@@ -27,7 +27,7 @@ extension JobStore {
       }
       let jobs = plan.jobs + plan.loads
       let runs = plan.jobs.map { _ in batch } + loads
-      try await insert(jobs, of: runs, pipeline: plan.pipeline, in: transaction, now: now)
+      try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
       return EnqueuedRun(runID: batch, loads: loads)
     }
   }
@@ -46,11 +46,12 @@ extension JobStore {
   }
 
   private func insert(
-    _ jobs: [RunPlan.Job], of runs: [RunID], pipeline: String, in session: PostgresTransaction, now: String?
+    _ jobs: [RunPlan.Job], of runs: [RunID], plan: RunPlan, in session: PostgresTransaction, now: String?
   ) async throws {
-    let pipelines = jobs.map { _ in pipeline }
+    let pipelines = jobs.map { _ in plan.pipeline }
+    let urgencyClass = PostgresValue.int(Int64(plan.urgencyClass))
     let stages = jobs.map(\.stage)
-    try await session.query(Statement.laneEnsure, [.texts(pipelines), .texts(stages)])
+    try await session.query(Statement.laneEnsure, [.texts(pipelines), .texts(stages), urgencyClass])
     let reserved = try await session.query(Statement.jobReserve, [.int(Int64(jobs.count))])
     let ids = try reserved.map { try $0.int("job_id") }
     var upstream: [Int64] = []
@@ -69,7 +70,7 @@ extension JobStore {
       [
         .ints(ids), .ints(runs.map(\.rawValue)), .texts(pipelines), .texts(stages), .texts(jobs.map(\.kind)),
         .texts(jobs.map(\.label)), .texts(jobs.map(\.payload)), .ints(jobs.map { Int64($0.maximumAttempts) }),
-        .ints(jobs.map { Int64($0.after.count) }), .optional(now),
+        .ints(jobs.map { Int64($0.after.count) }), .optional(now), urgencyClass,
       ])
     let count = try written.only.int("jobs")
     precondition(count == Int64(jobs.count), "every job of the plan must find its lane")

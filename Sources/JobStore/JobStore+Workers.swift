@@ -1,4 +1,5 @@
 import JobModel
+import Migrations
 import Postgres
 
 extension JobStore {
@@ -53,15 +54,22 @@ extension JobStore {
     ).count == 1
   }
 
+  /// Refuses a schema that a newer engine has changed in a way this one cannot live with.
+  ///
+  /// - Throws: ``SchemaError``.
+  package func verifySchema(on session: some PostgresSession) async throws { try await Migrator().verify(session) }
+
   /// Says goodbye.
   package func workerLeaves(_ worker: Int64) async throws {
     try await database.query(Statement.workerLeave, [.int(worker)])
   }
 
   /// Writes how far running attempts are. Harmless when lost.
-  package func writeProgress(_ states: [(holder: LeaseHolder, json: String)]) async throws {
+  package func writeProgress(
+    _ states: [(holder: LeaseHolder, json: String)], in session: (any PostgresSession)? = nil
+  ) async throws {
     guard !states.isEmpty else { return }
-    try await database.query(
+    try await (session ?? database).query(
       Statement.progressWrite,
       [
         .ints(states.map(\.holder.jobID.rawValue)), .ints(states.map(\.holder.epoch)), .texts(states.map(\.json)),

@@ -20,13 +20,10 @@ final class RunningAttempts: Sendable {
 
   private let state = Mutex(State())
   private let slots: Int
-  private let changes: AsyncStream<Void>
-  private let changed: AsyncStream<Void>.Continuation
+  /// Set when a slot was freed or a drain began.
+  let changed = WakeUp()
 
-  init(slots: Int) {
-    self.slots = slots
-    (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-  }
+  init(slots: Int) { self.slots = slots }
 
   var freeSlots: Int { state.withLock { slots - $0.entries.count } }
   var isDraining: Bool { state.withLock { $0.isDraining } }
@@ -42,7 +39,7 @@ final class RunningAttempts: Sendable {
 
   func end(_ attempt: JobAttempt) {
     state.withLock { $0.entries[attempt.jobID] = nil }
-    changed.yield()
+    changed.set()
   }
 
   /// Asks every attempt to stop at its next checkpoint, and takes no more.
@@ -52,7 +49,7 @@ final class RunningAttempts: Sendable {
       return $0.entries.values.map(\.attempt)
     }
     for attempt in attempts { attempt.requestYield() }
-    changed.yield()
+    changed.set()
   }
 
   /// Cancels every attempt: the leases are lost, or the patience with a drain is.
@@ -88,7 +85,4 @@ final class RunningAttempts: Sendable {
     for cancel in stalled { cancel() }
     return changes
   }
-
-  /// Fires when a slot was freed or a drain began.
-  var signals: AsyncStream<Void> { changes }
 }

@@ -94,7 +94,7 @@ package struct Worker: Service {
   private func pause(_ time: Duration) async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { try? await clock.sleep(for: time) }
-      group.addTask { for await _ in running.signals { return } }
+      group.addTask { await running.changed.wait() }
       await group.next()
       group.cancelAll()
     }
@@ -108,6 +108,7 @@ package struct Worker: Service {
       do {
         let accepted = try await session.beat(draining: running.isDraining)
         keeper.answered(sentAt: sent, accepted: accepted)
+        try await session.verifySchema()
       } catch let error as PostgresError where error.isTransient {
         logger.warning("a beat was not accepted; trying another connection", metadata: ["error": "\(error)"])
         await session.discardConnection()

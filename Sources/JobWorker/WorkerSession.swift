@@ -51,6 +51,11 @@ actor WorkerSession {
     return accepted
   }
 
+  /// - Throws: ``SchemaError`` when a newer engine has changed the schema in a way that this one cannot live with.
+  func verifySchema() async throws {
+    if let connection { try await store.verifySchema(on: connection) }
+  }
+
   func discardConnection() async {
     let broken = connection
     connection = nil

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JobModel
 import PipelineDefinition
 import Testing
 

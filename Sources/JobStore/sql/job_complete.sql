@@ -1,4 +1,5 @@
 -- Ends leases as done: $1 job ids, $2 epochs, $3 detail. A pair that no longer matches is left out: the lease is lost.
+-- A run that succeeds after one that failed tells the outbox.
 -- The delete of the lease is the one decision; all else follows from its rows.
 -- Locks: lease rows, then blocked rows in order of their number, then run rows. Index: primary keys, edge (upstream_id).
 with asked as (
@@ -30,5 +31,16 @@ with asked as (
   from (select j.run_id, count(*)::integer as jobs from ended e join sluice.job j on j.job_id = e.job_id
         where j.run_id is not null group by j.run_id) d
   where r.run_id = d.run_id
+  returning r.run_id, r.pipeline, r.kind, r.target, r.state
+), recovered as (
+  insert into sluice.outbox (kind, pipeline, run_id, body, created_at, next_at)
+  select 'recovered', a.pipeline, a.run_id,
+    jsonb_build_object('event', 'recovered', 'pipeline', a.pipeline, 'run', a.run_id, 'kind', a.kind),
+    coalesce($4::timestamptz, clock_timestamp()), coalesce($4::timestamptz, clock_timestamp())
+  from advanced a
+  where a.state = 'succeeded' and 'failed' = (
+    select p.state from sluice.run p
+    where p.pipeline = a.pipeline and p.kind = a.kind and p.target is not distinct from a.target and p.run_id < a.run_id
+    order by p.run_id desc limit 1)
 )
 select job_id from ended

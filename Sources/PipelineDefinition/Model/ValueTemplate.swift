@@ -1,3 +1,5 @@
+import JobModel
+
 /// A text of the definition that may name an environment variable, a secret or a placeholder:
 /// `${VAR}`, `secret:NAME` (the whole value), `{cursor}`, `{env}`, `{run}`, `{STREAM.FIELD}`.
 ///
@@ -88,7 +90,7 @@ package struct ValueResolver: Sendable {
 }
 
 /// A part of a template that this process cannot fill in.
-package struct TemplateError: Error, CustomStringConvertible, Equatable {
+package struct TemplateError: Failure, Equatable {
   package enum Kind: String, Sendable { case environment, secret, placeholder }
   package var missing: Kind
   package var name: String
@@ -100,13 +102,23 @@ package struct TemplateError: Error, CustomStringConvertible, Equatable {
     self.place = place
   }
 
-  package var description: String {
+  package var code: String { "\(missing.rawValue)_missing" }
+  package var at: String? { place.description }
+  package var isTransient: Bool { false }
+
+  package var message: String {
     switch missing {
-    case .environment:
-      "\(place): the environment variable \(name) is not set in this process; set it, or write the value"
-    case .secret:
-      "\(place): the secret \"\(name)\" is not known to this process; set \(SecretStore.variable(for: name)) or write the file secrets/\(name)"
-    case .placeholder: "\(place): {\(name)} has no value here; known are {cursor}, {env} and {run}"
+    case .environment: "\(place): the environment variable \(name) is not set in this process"
+    case .secret: "\(place): the secret \"\(name)\" is not known to this process"
+    case .placeholder: "\(place): {\(name)} has no value here"
+    }
+  }
+
+  package var hint: String? {
+    switch missing {
+    case .environment: "set it, or write the value"
+    case .secret: "set \(SecretStore.variable(for: name)), or write the file secrets/\(name)"
+    case .placeholder: "known are {cursor}, {env} and {run}"
     }
   }
 }

@@ -124,7 +124,7 @@ extension PipelineSchema {
     .key(
       "columns", .written([.names, .map(names: .field, .text(.columnType))]), "Names that are fixed, or types by name",
       example: "{id: bigint}"),
-    .key("was", .text(.text), "The name it had before; its cursor moves along"),
+    .later("was", .text(.text), "The name it had before; its cursor moves along", instead: "keep the name for now"),
   ]
 
   static let cursor = ObjectShape([

@@ -4,7 +4,9 @@
 package enum PipelineSchema {
   static let pipeline = ObjectShape([
     .required("pipeline", .text(.pipelineName), "The pipeline's name; the file is named like it", example: "orders"),
-    .key("was", .text(.pipelineName), "The name it had before; its cursors and ledgers move along"),
+    .later(
+      "was", .text(.pipelineName), "The name it had before; its cursors and ledgers move along",
+      instead: "keep the name for now"),
     .key("owner", .text(.text), "Whom to ask", example: "data@acme.example"),
     .later(
       "schedule", schedule, "When runs start by themselves",

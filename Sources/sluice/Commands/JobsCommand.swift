@@ -44,12 +44,14 @@ struct JobsCommand: AsyncParsableCommand {
       try await Installation.with(options) { installation in
         guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Self.unknown(id) }
         let attempts = try await installation.store.attempts(of: [job.id])
+        let lines = try await installation.store.logLines(ofJob: job.id)
         if options.json {
-          Console.data(json: .object(job.fields(attempts)))
+          Console.data(json: .object(job.fields(attempts) + [("log", .list(lines.map(\.json)))]))
         } else {
           Console.data(JobsCommand.table([job]))
           if let mark = job.mark { Console.data("  checkpoint \(mark.format) at \(job.markAt ?? ""): \(mark.state)") }
           for attempt in attempts { Console.data("  " + attempt.text) }
+          for line in lines { Console.data("  \(line.at) \(line.level): \(line.message)") }
         }
       }
     }
@@ -112,6 +114,12 @@ extension JobRecord {
     return .object([
       ("format", .text("\(mark.format)")), ("state", .raw(mark.state)), ("at", .optional(markAt)),
     ])
+  }
+}
+
+extension JobStore.LogLine {
+  var json: JSONValue {
+    .object([("at", .text(at)), ("level", .text(level)), ("message", .text(message))])
   }
 }
 

@@ -17,8 +17,6 @@ struct FailureReport {
     let failure: any Failure
     switch error {
     case let known as any Failure: failure = known
-    case let template as TemplateError:
-      failure = StageFailure(code: "\(template.missing.rawValue)_missing", message: template.description)
     case is CancellationError:
       failure = StageFailure(
         code: "interrupted", message: "interrupted; nothing is lost, the work goes on from its checkpoint")
@@ -39,7 +37,7 @@ struct FailureReport {
 
   private static func status(of failure: any Failure) -> ExitStatus {
     switch failure {
-    case is DefinitionError: .usage
+    case is DefinitionError, is TemplateError: .usage
     case is SchemaError: .refused
     case is EmbeddedPostgresError: .unreachable
     case let error as PostgresError:

@@ -13,13 +13,14 @@ enum LedgerSQL {
       """)
 
   /// Only one session creates at a time: `create … if not exists` alone fails when two run at once. The schema is asked
-  /// for first, because creating it "if not exists" takes a right on the database even where it exists.
+  /// for first, because creating it "if not exists" takes a right on the database even where it exists; in the catalog,
+  /// because `to_regnamespace` answers from a cache that waiting for an advisory lock does not refresh.
   static let create = SQLStatement(
     name: "ledger_create",
     text: """
       do $$ begin
       perform pg_advisory_xact_lock(hashtextextended('sluice_ledger', 0));
-      if to_regnamespace('sluice_ledger') is null then create schema sluice_ledger; end if;
+      if not exists (select from pg_namespace where nspname = 'sluice_ledger') then create schema sluice_ledger; end if;
       create table if not exists sluice_ledger.head (
         installation text not null, environment text not null, pipeline text not null, table_name text not null,
         ticket bigint not null,          -- the highest that ever began or finished a load; lower ones are refused
