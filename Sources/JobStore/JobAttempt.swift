@@ -104,6 +104,11 @@ package final class JobAttempt: Sendable {
     }
   }
 
+  /// Makes every later claim draw a ticket above this one; does nothing once the lease is lost.
+  package func raiseTickets(above ticket: Int64) async throws {
+    try await store.raiseTickets(above: ticket, for: claim.holder)
+  }
+
   /// Tries to take an exclusive permit that ends with this attempt.
   package func acquirePermit(_ key: String) async throws -> Bool {
     try await store.acquirePermit(key, for: claim.holder)

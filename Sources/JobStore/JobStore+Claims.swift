@@ -87,6 +87,17 @@ extension JobStore {
     if rows.isEmpty { throw LeaseLost(holder) }
   }
 
+  /// Makes every later claim draw a ticket above this one, while the holder has its lease.
+  ///
+  /// - Source: `ticket_raise.sql`.
+  package func raiseTickets(above ticket: Int64, for holder: LeaseHolder) async throws {
+    _ = try await database.transaction { transaction in
+      try await transaction.query(Statement.claimLockExclusive, [])
+      try await transaction.query(
+        Statement.ticketRaise, [.int(holder.jobID.rawValue), .int(holder.epoch), .int(ticket)])
+    }
+  }
+
   /// Tries to take an exclusive permit, which ends with the lease whatever ends that.
   ///
   /// - Source: `permit_acquire.sql`.

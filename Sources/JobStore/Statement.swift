@@ -6,6 +6,8 @@ enum Statement {
   static let beatRevoke = SQLStatement("beat_revoke", PackageResources.beat_revoke_sql)
   static let beatSuspects = SQLStatement("beat_suspects", PackageResources.beat_suspects_sql)
   static let claimLock = SQLStatement("claim_lock", PackageResources.claim_lock_sql)
+  static let claimLockExclusive = SQLStatement(
+    "claim_lock_exclusive", PackageResources.claim_lock_exclusive_sql)
   static let edgeInsert = SQLStatement("edge_insert", PackageResources.edge_insert_sql)
   static let eventInsert = SQLStatement("event_insert", PackageResources.event_insert_sql)
   static let eventList = SQLStatement("event_list", PackageResources.event_list_sql)
@@ -38,6 +40,7 @@ enum Statement {
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
+  static let ticketRaise = SQLStatement("ticket_raise", PackageResources.ticket_raise_sql)
   static let workerBeat = SQLStatement("worker_beat", PackageResources.worker_beat_sql)
   static let workerLeave = SQLStatement("worker_leave", PackageResources.worker_leave_sql)
   static let workerList = SQLStatement("worker_list", PackageResources.worker_list_sql)
@@ -45,11 +48,12 @@ enum Statement {
   static let workerSessionLock = SQLStatement("worker_session_lock", PackageResources.worker_session_lock_sql)
 
   static let all = [
-    beatExpire, beatRevoke, beatSuspects, claimLock, edgeInsert, eventInsert, eventList, jobCheckpoint, jobClaim,
+    beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
+    jobCheckpoint, jobClaim,
     jobComplete, jobEndAttempt, jobInsert, jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry,
     jobUnblock, laneEnsure, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread, outboxTake, outcomeList,
     permitAcquire, progressWrite, releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList,
-    stageList, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
+    stageList, ticketRaise, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
   ]
 }
 

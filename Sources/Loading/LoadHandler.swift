@@ -93,6 +93,10 @@ package struct LoadHandler: JobHandler {
         let old = loaded.filter { !$0.isNew }.suffix(Self.maximumRetold)
         let new = loaded.filter(\.isNew)
         records += (old + new).map { Self.record($0, target: definition.name, table: table) }
+      } catch let error as Fenced {
+        // Where this attempt still has its lease, no later one exists: the control database is behind its targets.
+        if let head = error.head { try await attempt.raiseTickets(above: head) }
+        throw error
       } catch let error as StageFailure where Self.concernsOneTable(error) {
         if failure == nil || error.isTransient { failure = error }
       }
@@ -103,7 +107,7 @@ package struct LoadHandler: JobHandler {
 
   /// Whether the other tables of the target can still be loaded.
   private static func concernsOneTable(_ error: StageFailure) -> Bool {
-    !["fenced", "target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
+    !["target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
   }
 
   private func connect(_ definition: LoadTarget, directory: String) throws -> any Target {

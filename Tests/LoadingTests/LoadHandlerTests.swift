@@ -163,10 +163,36 @@ struct LoadHandlerTests {
         try await handler.run(zombie)
       } throws: { error in
         // Its permit is gone, or its ticket is refused, or its lease: it stops at the first it meets.
-        error is JobSnooze || error is LeaseLost || (error as? StageFailure)?.code == "fenced"
+        error is JobSnooze || error is LeaseLost || error is Fenced
       }
       #expect(!zombie.isEnded)
       #expect(try await control.target.rows("select * from mart.orders") == ["(1,a)"])
+    }
+  }
+
+  @Test("a control database that is behind its target's ledger catches up and loads at the next attempt")
+  func restored() async throws {
+    try await Control.with { control in
+      let first = try await control.attempt()
+      let run = try #require(first.runID)
+      try await control.commit(1, "select 1 as id, 'a' as name", run: run)
+      let handler = try await control.handler()
+      try await handler.run(first)
+      // As after a restore from a backup: the ledger has seen tickets that this database has not drawn yet.
+      try await control.target.withSession { try await $0.execute("update sluice_ledger.head set ticket = 5000") }
+
+      let behind = try await control.attempt()
+      try await control.commit(2, "select 2 as id, 'b' as name", run: run)
+      #expect(behind.ticket < 5000)
+      await #expect(throws: Fenced.self) { try await handler.run(behind) }
+      #expect(try await control.target.rows("select id from mart.orders") == ["(1)"])
+      _ = try await control.store.endAttempt(behind.claim.holder, as: .yielded)
+
+      let claims = try await control.store.claim(worker: control.worker, release: control.release, limit: 1)
+      let next = JobAttempt(claim: try #require(claims.first), store: control.store, logger: first.logger)
+      #expect(next.ticket > 5000)
+      try await handler.run(next)
+      #expect(try await control.target.rows("select id from mart.orders order by id") == ["(1)", "(2)"])
     }
   }
 

@@ -25,7 +25,7 @@ struct TargetLedger: Sendable {
   ///
   /// In this order, because a worker that hangs inside its final transaction holds the head's row.
   ///
-  /// - Throws: ``StageFailure`` `fenced`.
+  /// - Throws: ``Fenced``.
   func takeOver(in session: PostgresConnection) async throws {
     try await session.query(LedgerSQL.endOlderSessions, claim)
     guard try await !session.query(LedgerSQL.claimHead, claim).isEmpty else {
@@ -33,13 +33,13 @@ struct TargetLedger: Sendable {
     }
   }
 
-  /// Throws `fenced` when a later claim has taken the head over. Takes no lock.
+  /// Throws ``Fenced`` when a later claim has taken the head over. Takes no lock.
   func checkHead(in session: some PostgresSession) async throws {
     let ticket = try await session.query(LedgerSQL.readHead, key).first?.int("ticket")
     if let ticket, ticket > loader.ticket { throw fenced(by: ticket) }
   }
 
-  /// Locks the head until the transaction ends, and throws `fenced` when its ticket is higher.
+  /// Locks the head until the transaction ends, and throws ``Fenced`` when its ticket is higher.
   func lockHead(in transaction: PostgresTransaction) async throws {
     guard let ticket = try await transaction.query(LedgerSQL.lockHead, key).first?.int("ticket") else {
       throw StageFailure(
@@ -49,14 +49,8 @@ struct TargetLedger: Sendable {
     guard ticket <= loader.ticket else { throw fenced(by: ticket) }
   }
 
-  /// Like a lost lease: another attempt has the table. A later attempt of this job has a higher ticket.
-  private func fenced(by ticket: Int64?) -> StageFailure {
-    StageFailure(
-      code: "fenced",
-      message: "target \(target): ticket \(loader.ticket) may no longer write to \(table): "
-        + "the ledger has seen ticket \(ticket.map(String.init) ?? "a higher one")",
-      hint: "a later attempt has the table; if the control database was restored from a backup, raise its sequence "
-        + "sluice.ticket above the ledger's", isTransient: true)
+  private func fenced(by head: Int64?) -> Fenced {
+    Fenced(target: target, table: table, ticket: loader.ticket, head: head)
   }
 
   /// What the ledger says of these snapshots, by UUID.

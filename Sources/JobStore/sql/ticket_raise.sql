@@ -1,0 +1,5 @@
+-- Raises the tickets above $3 while (job $1, epoch $2) holds its lease: a target has seen a higher ticket than this
+-- database has drawn, so this database was restored from a backup or made anew. Never lowers them.
+-- Runs under the claims' lock taken exclusively, so that no claim draws a ticket meanwhile.
+select setval('sluice.ticket', greatest($3::bigint, (select last_value from sluice.ticket))) as ticket
+from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
