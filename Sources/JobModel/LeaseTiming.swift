@@ -15,14 +15,23 @@ package struct LeaseTiming: Sendable, Equatable {
     self.stall = stall
   }
 
-  /// The default, or what `SLUICE_LEASE` (a number of seconds, at least 0.3) says: the beat is a third of it.
+  /// The defaults, or what `SLUICE_LEASE` (seconds, at least 0.3; the beat is a third of it) and `SLUICE_STALL` (seconds,
+  /// at least 1) say.
   package static func configured(_ environment: [String: String]) throws -> LeaseTiming {
-    guard let text = environment["SLUICE_LEASE"] else { return LeaseTiming() }
-    guard let seconds = Double(text), seconds >= 0.3, seconds <= 3600 else {
+    let lease = try seconds("SLUICE_LEASE", in: 0.3...3600, default: 15, environment)
+    let stall = try seconds("SLUICE_STALL", in: 1...86400, default: 600, environment)
+    return LeaseTiming(beat: .seconds(lease / 3), lease: .seconds(lease), stall: .seconds(stall))
+  }
+
+  private static func seconds(
+    _ name: String, in range: ClosedRange<Double>, default standard: Double, _ environment: [String: String]
+  ) throws -> Double {
+    guard let text = environment[name] else { return standard }
+    guard let seconds = Double(text), range.contains(seconds) else {
       throw StageFailure(
-        code: "usage", message: "SLUICE_LEASE must be a number of seconds from 0.3 to 3600",
-        hint: "leave it unset for 15 seconds")
+        code: "usage", message: "\(name) must be a number of seconds from \(range.lowerBound) to \(range.upperBound)",
+        hint: "leave it unset for \(standard) seconds")
     }
-    return LeaseTiming(beat: .seconds(seconds / 3), lease: .seconds(seconds))
+    return seconds
   }
 }

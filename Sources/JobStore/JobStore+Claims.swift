@@ -87,6 +87,13 @@ extension JobStore {
     if rows.isEmpty { throw LeaseLost(holder) }
   }
 
+  /// Which of these still hold their lease.
+  package func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
+    let rows = try await database.query(
+      Statement.leaseHeld, [.ints(holders.map(\.jobID.rawValue)), .ints(holders.map(\.epoch))])
+    return Set(try rows.map { LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch")) })
+  }
+
   /// Makes every later claim draw a ticket above this one, while the holder has its lease.
   ///
   /// - Source: `ticket_raise.sql`.

@@ -24,6 +24,7 @@ enum Statement {
   static let jobRetry = SQLStatement("job_retry", PackageResources.job_retry_sql)
   static let jobUnblock = SQLStatement("job_unblock", PackageResources.job_unblock_sql)
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
+  static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
   static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql)
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
   static let outboxList = SQLStatement("outbox_list", PackageResources.outbox_list_sql)
@@ -51,7 +52,8 @@ enum Statement {
     beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
     jobCheckpoint, jobClaim,
     jobComplete, jobEndAttempt, jobInsert, jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry,
-    jobUnblock, laneEnsure, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread, outboxTake, outcomeList,
+    jobUnblock, laneEnsure, leaseHeld, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread, outboxTake,
+    outcomeList,
     permitAcquire, progressWrite, releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList,
     stageList, ticketRaise, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
   ]

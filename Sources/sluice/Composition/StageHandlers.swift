@@ -17,6 +17,7 @@ struct StageHandlers: Sendable {
     let duckDB = try installation.duckDB()
     let scratch = installation.stateDirectory + "/scratch"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
+    try await ScratchSweep(folder: scratch, store: installation.store).run()
     let pipeline: @Sendable (JobAttempt) async throws -> Pipeline = { try await definitions.pipeline(for: $0) }
     let resolver = installation.secrets.resolver(placeholders: ["env": installation.environment])
     client = HTTPClient.forSources()

@@ -1,0 +1,27 @@
+import FoundationEssentials
+import JobModel
+import JobStore
+
+/// Removes what attempts that were killed left in the scratch folder: each works in `STAGE-JOB-EPOCH`.
+struct ScratchSweep {
+  let folder: String
+  let store: JobStore
+
+  /// Removes the folders of attempts that no longer hold their lease. What cannot be removed now is left to the next call.
+  func run() async throws {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let attempts = names.compactMap { name in Self.holder(of: name).map { (name: name, holder: $0) } }
+    guard !attempts.isEmpty else { return }
+    let held = try await store.held(attempts.map(\.holder))
+    for attempt in attempts where !held.contains(attempt.holder) {
+      try? FileManager.default.removeItem(atPath: folder + "/" + attempt.name)
+    }
+  }
+
+  /// `curate-12-3`: job 12, epoch 3.
+  private static func holder(of name: String) -> LeaseHolder? {
+    let parts = name.split(separator: "-")
+    guard parts.count == 3, let job = Int64(parts[1]), let epoch = Int64(parts[2]) else { return nil }
+    return LeaseHolder(jobID: JobID(job), epoch: epoch)
+  }
+}
