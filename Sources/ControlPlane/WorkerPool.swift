@@ -39,6 +39,9 @@ package struct WorkerPool: Service {
       while !Task.isCancelled {
         do {
           try await keep(&starting, &failures)
+        } catch is CancellationError {
+          // The shutdown came in the middle of a look at the database.
+          break
         } catch let error as any Failure where error.isTransient {
           logger.warning("the worker pool could not be looked after", metadata: ["error": "\(error)"])
         }
@@ -84,10 +87,18 @@ package struct WorkerPool: Service {
   }
 
   private func drainAll(starting: [LaunchedWorker]) async throws {
-    // The group is shutting down, so the waiting here must not be cut off by that.
-    let workers = Set(try await store.workers().filter { $0.host == host }.map { LaunchedWorker(pid: Int32($0.pid)) })
-      .union(starting)
-    for worker in workers { try launcher.drain(worker) }
+    var workers = Set(starting)
+    // In a task of its own: the group is shutting down, and that must not cut the look at the database off.
+    let store = self.store
+    let listing = Task { try await store.workers() }
+    do {
+      workers.formUnion(try await listing.value.filter { $0.host == host }.map { LaunchedWorker(pid: Int32($0.pid)) })
+    } catch {
+      logger.warning(
+        "the workers could not be listed; only those just launched are stopped", metadata: ["error": "\(error)"])
+    }
+    workers.formUnion(launcher.launched)
+    for worker in workers where launcher.isAlive(worker) { try launcher.drain(worker) }
     let deadline = clock.now + .seconds(60)
     while workers.contains(where: launcher.isAlive), clock.now < deadline {
       try await clock.sleep(for: .milliseconds(50))

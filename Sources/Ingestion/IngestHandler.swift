@@ -41,6 +41,8 @@ package struct IngestHandler: JobHandler {
     }
     let id = StreamID(pipeline: attempt.pipeline, source: payload.source, stream: payload.stream)
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt.
+    guard try await attempt.acquirePermit("ingest/\(id.pipeline)/\(id)") else { throw JobSnooze(.seconds(2)) }
     let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
     let context = PullContext(
       label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),

@@ -21,6 +21,8 @@ package func jsonString(_ text: String) -> String {
     case "\n": result += "\\n"
     case "\r": result += "\\r"
     case "\t": result += "\\t"
+    // PostgreSQL's jsonb cannot hold a NUL.
+    case "\0": result += "\u{FFFD}"
     case let control where control.value < 0x20:
       let hex = String(control.value, radix: 16)
       result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex

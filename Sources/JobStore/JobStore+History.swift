@@ -70,6 +70,7 @@ package struct WorkerRecord: Sendable, Equatable {
   package var startedAt: String
   package var beatAt: String
   package var draining: Bool
+  package var servesOneRun: Bool
 }
 
 extension JobStore {
@@ -205,7 +206,8 @@ extension WorkerRecord {
       id: try row.int("worker_id"), host: try row.string("host"), pid: Int(try row.int("pid")),
       engine: try row.string("engine"), slots: Int(try row.int("slots")), busy: Int(try row.int("busy")),
       release: try row.optionalString("release"), startedAt: try row.string("started_at"),
-      beatAt: try row.string("beat_at"), draining: try row.bool("draining"))
+      beatAt: try row.string("beat_at"), draining: try row.bool("draining"),
+      servesOneRun: try row.bool("serves_one_run"))
   }
 }
 

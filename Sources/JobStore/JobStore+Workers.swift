@@ -10,8 +10,13 @@ extension JobStore {
     package var pid: Int32
     package var engine: String
     package var slots: Int
+    /// Whether it leaves with the run that it was started for, so that other runs must not count on it.
+    package var servesOneRun: Bool
 
-    package init(release: Int64, host: String, pid: Int32, engine: String, slots: Int) {
+    package init(
+      release: Int64, host: String, pid: Int32, engine: String, slots: Int, servesOneRun: Bool = false
+    ) {
+      self.servesOneRun = servesOneRun
       self.release = release
       self.host = host
       self.pid = pid
@@ -31,26 +36,27 @@ extension JobStore {
       Statement.workerRegister,
       [
         .int(birth.release), .text(birth.host), .int(Int64(birth.pid)), .text(birth.engine), .int(Int64(birth.slots)),
-        .double(lease.inSeconds), .bool(true),
+        .double(lease.inSeconds), .bool(true), .bool(birth.servesOneRun),
       ])
     let worker = try rows.only.int("worker_id")
-    try await takeSessionLock(worker: worker, on: session)
+    _ = try await takeSessionLock(worker: worker, on: session)
     return worker
   }
 
-  /// Takes a worker's session lock, again after its session was lost.
-  package func takeSessionLock(worker: Int64, on session: some PostgresSession) async throws {
-    try await session.query(Statement.workerSessionLock, [.int(worker)])
+  /// Tries to take a worker's session lock. After its session was lost the server may hold the old one's for a while.
+  package func takeSessionLock(worker: Int64, on session: some PostgresSession) async throws -> Bool {
+    try await session.query(Statement.workerSessionLock, [.int(worker)]).only.bool("taken")
   }
 
   /// Renews a worker's lease. Returns false when the worker is revoked: its jobs belong to others.
   ///
   /// - Source: `worker_beat.sql`.
-  package func beat(worker: Int64, lease: Duration, draining: Bool, on session: some PostgresSession) async throws
-    -> Bool
-  {
+  package func beat(
+    worker: Int64, lease: Duration, draining: Bool, hasSessionLock: Bool = true, on session: some PostgresSession
+  ) async throws -> Bool {
     try await session.query(
-      Statement.workerBeat, [.int(worker), .double(lease.inSeconds), .bool(draining)]
+      Statement.workerBeat.within(lease),
+      [.int(worker), .double(lease.inSeconds), .bool(draining), .bool(hasSessionLock)]
     ).count == 1
   }
 
@@ -58,6 +64,14 @@ extension JobStore {
   ///
   /// - Throws: ``SchemaError``.
   package func verifySchema(on session: some PostgresSession) async throws { try await Migrator().verify(session) }
+
+  /// The leases that the database says a worker holds.
+  package func leases(ofWorker worker: Int64, on session: some PostgresSession) async throws -> Set<LeaseHolder> {
+    Set(
+      try await session.query(Statement.leaseOfWorker, [.int(worker)]).map {
+        LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch"))
+      })
+  }
 
   /// Says goodbye.
   package func workerLeaves(_ worker: Int64) async throws {

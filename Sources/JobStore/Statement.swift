@@ -25,6 +25,7 @@ enum Statement {
   static let jobUnblock = SQLStatement("job_unblock", PackageResources.job_unblock_sql)
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
   static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
+  static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql)
   static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql)
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
   static let outboxList = SQLStatement("outbox_list", PackageResources.outbox_list_sql)
@@ -52,7 +53,8 @@ enum Statement {
     beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
     jobCheckpoint, jobClaim,
     jobComplete, jobEndAttempt, jobInsert, jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry,
-    jobUnblock, laneEnsure, leaseHeld, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread, outboxTake,
+    jobUnblock, laneEnsure, leaseHeld, leaseOfWorker, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread,
+    outboxTake,
     outcomeList,
     permitAcquire, progressWrite, releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList,
     stageList, ticketRaise, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,

@@ -51,7 +51,7 @@ struct AttemptExecutor: Sendable {
     return .retried(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: failure.json)
   }
 
-  /// Writes the end, again and again while the database does not answer: the reaper settles it where this cannot.
+  /// Writes the end. Where the database does not answer, the worker's next beats find the lease and give it back.
   private func settle(_ attempt: JobAttempt, _ end: JobStore.AttemptEnd?) async {
     guard let end else {
       attempt.logger.info(attempt.isEnded ? "attempt done" : "attempt abandoned: its lease is lost")
@@ -68,9 +68,12 @@ struct AttemptExecutor: Sendable {
     case .yielded: attempt.logger.info("attempt gave its job back at a checkpoint")
     case .snoozed(let delay): attempt.logger.info("attempt put its job off", metadata: ["after": "\(delay)"])
     }
-    do { try await store.endAttempt(attempt.claim.holder, as: end) } catch {
+    // Written also when this task was cancelled, as it is when the worker ends in disorder.
+    let store = self.store
+    let writing = Task { try await store.endAttempt(attempt.claim.holder, as: end) }
+    do { _ = try await writing.value } catch {
       attempt.logger.warning(
-        "the end of an attempt was not written; the reaper takes the job back", metadata: ["error": "\(error)"])
+        "the end of an attempt was not written; a later beat gives the job back", metadata: ["error": "\(error)"])
     }
   }
 }

@@ -15,6 +15,8 @@ final class RunningAttempts: Sendable {
   }
   private struct State {
     var entries: [JobID: Entry] = [:]
+    /// Claimed, whether or not the attempt has begun.
+    var reserved: Set<LeaseHolder> = []
     var isDraining = false
   }
 
@@ -25,8 +27,16 @@ final class RunningAttempts: Sendable {
 
   init(slots: Int) { self.slots = slots }
 
-  var freeSlots: Int { state.withLock { slots - $0.entries.count } }
+  var freeSlots: Int { state.withLock { slots - $0.reserved.count } }
   var isDraining: Bool { state.withLock { $0.isDraining } }
+
+  /// Takes a slot for a job that was claimed.
+  func reserve(_ holder: LeaseHolder) { state.withLock { _ = $0.reserved.insert(holder) } }
+
+  /// Which of these leases nobody here has in hand.
+  func unknown(among leases: Set<LeaseHolder>) -> Set<LeaseHolder> {
+    state.withLock { leases.subtracting($0.reserved) }
+  }
 
   func begin(_ attempt: JobAttempt, now: ContinuousClock.Instant, cancel: @escaping @Sendable () -> Void) {
     let yieldsAtOnce = state.withLock {
@@ -38,7 +48,10 @@ final class RunningAttempts: Sendable {
   }
 
   func end(_ attempt: JobAttempt) {
-    state.withLock { $0.entries[attempt.jobID] = nil }
+    state.withLock {
+      $0.entries[attempt.jobID] = nil
+      $0.reserved.remove(attempt.claim.holder)
+    }
     changed.set()
   }
 

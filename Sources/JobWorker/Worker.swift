@@ -44,23 +44,37 @@ package struct Worker: Service {
     let executor = AttemptExecutor(
       store: store, handlers: handlers, retry: settings.retry, running: running, logger: logger)
 
-    try await withGracefulShutdownHandler {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await keepLease(session, registeredAt: sent) }
-        group.addTask { try await reportProgress() }
-        group.addTask { [logger] in
-          try await claimUntilDrained(session.worker, executor, logger: logger)
+    let lease = LeaseGuard(
+      session, running: running, timing: settings.timing, registeredAt: sent, logger: logger)
+
+    let outcome: Result<Void, any Error>
+    do {
+      try await withGracefulShutdownHandler {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await lease.beat() }
+          group.addTask { try await lease.watch() }
+          group.addTask { try await reportProgress() }
+          group.addTask { [logger] in
+            try await claimUntilDrained(session.worker, executor, logger: logger)
+          }
+          // The claim loop returns when the drain is done; the others only fail, and then no attempt may go on.
+          do { try await group.waitUntilClaimLoopEnds() } catch {
+            running.drain()
+            running.cancelAll()
+            throw error
+          }
+          group.cancelAll()
         }
-        // The claim loop returns when the drain is done; the other two only fail.
-        try await group.waitUntilClaimLoopEnds()
-        group.cancelAll()
+      } onGracefulShutdown: {
+        running.drain()
       }
-    } onGracefulShutdown: {
-      running.drain()
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
     }
-    try await store.workerLeaves(session.worker)
-    await session.close()
+    await session.leave(logger: logger)
     logger.info("worker stopped")
+    try outcome.get()
   }
 
   /// Claims while there are free slots and no drain; returns once every attempt has ended.
@@ -73,7 +87,10 @@ package struct Worker: Service {
           do {
             let claims = try await store.claim(worker: worker, release: settings.release, limit: free)
             claimed = claims.count
-            for claim in claims { attempts.addTask { await executor.perform(claim) } }
+            for claim in claims {
+              running.reserve(claim.holder)
+              attempts.addTask { await executor.perform(claim) }
+            }
           } catch let error as PostgresError where error.isTransient {
             logger.warning("the queue did not answer a claim; trying again", metadata: ["error": "\(error)"])
           }
@@ -85,7 +102,8 @@ package struct Worker: Service {
         running.cancelAll()
       }
       defer { grace.cancel() }
-      while running.freeSlots < settings.slots { await pause(settings.poll) }
+      // A cancelled task cannot wait; the group then waits for the attempts, which were cancelled as well.
+      while running.freeSlots < settings.slots, !Task.isCancelled { await pause(settings.poll) }
     }
     throw ClaimLoopEnded()
   }
@@ -97,28 +115,6 @@ package struct Worker: Service {
       group.addTask { await running.changed.wait() }
       await group.next()
       group.cancelAll()
-    }
-  }
-
-  /// Beats; on a lost session beats at once on another. Throws when the worker is revoked.
-  private func keepLease(_ session: WorkerSession, registeredAt: ContinuousClock.Instant) async throws {
-    var keeper = LeaseKeeper(lease: settings.timing.lease, registeredAt: registeredAt)
-    while true {
-      let sent = clock.now
-      do {
-        let accepted = try await session.beat(draining: running.isDraining)
-        keeper.answered(sentAt: sent, accepted: accepted)
-        try await session.verifySchema()
-      } catch let error as PostgresError where error.isTransient {
-        logger.warning("a beat was not accepted; trying another connection", metadata: ["error": "\(error)"])
-        await session.discardConnection()
-      }
-      guard keeper.holds(at: clock.now) else {
-        running.drain()
-        running.cancelAll()
-        throw WorkerRevoked()
-      }
-      try await clock.sleep(for: session.isConnected ? settings.timing.beat : .milliseconds(200))
     }
   }
 

@@ -10,6 +10,7 @@ actor WorkerSession {
   private let database: PostgresSettings
   private let store: JobStore
   private var connection: PostgresConnection?
+  private var hasLock = true
 
   private init(
     worker: Int64, settings: WorkerSettings, database: PostgresSettings, store: JobStore,
@@ -27,17 +28,23 @@ actor WorkerSession {
   ) async throws -> WorkerSession {
     let connection = try await PostgresConnection.connect(database)
     let birth = JobStore.WorkerBirth(
-      release: settings.release, host: settings.host, pid: settings.pid, engine: settings.engine, slots: settings.slots)
+      release: settings.release, host: settings.host, pid: settings.pid, engine: settings.engine, slots: settings.slots,
+      servesOneRun: settings.servesOneRun)
     let worker = try await store.registerWorker(birth, lease: settings.timing.lease, on: connection)
     return WorkerSession(
       worker: worker, settings: settings, database: database, store: store, connection: connection)
   }
 
-  var isConnected: Bool { connection != nil }
+  /// Whether the session is there and its server has not hung up.
+  var isAlive: Bool {
+    get async {
+      guard let connection else { return false }
+      return await connection.isIdle
+    }
+  }
 
   /// One beat, on a new session when the old one is gone. The beat goes first: it is what keeps the jobs.
   func beat(draining: Bool) async throws -> Bool {
-    let isNew = connection == nil
     let session: PostgresConnection
     if let connection {
       session = connection
@@ -46,9 +53,20 @@ actor WorkerSession {
       connection = session
     }
     let accepted = try await store.beat(
-      worker: worker, lease: settings.timing.lease, draining: draining, on: session)
-    if accepted, isNew { try await store.takeSessionLock(worker: worker, on: session) }
+      worker: worker, lease: settings.timing.lease, draining: draining, hasSessionLock: hasLock, on: session)
+    if accepted, !hasLock { hasLock = try await store.takeSessionLock(worker: worker, on: session) }
     return accepted
+  }
+
+  /// Gives back leases that this process does not know: of a claim whose answer was lost, or of an attempt whose end could
+  /// not be written. Only what was unknown at the last beat already, because a claim may be on its way.
+  ///
+  /// - Returns: What is unknown now.
+  func giveBackUnknown(_ running: RunningAttempts, suspected: Set<LeaseHolder>) async throws -> Set<LeaseHolder> {
+    guard let connection else { return suspected }
+    let unknown = running.unknown(among: try await store.leases(ofWorker: worker, on: connection))
+    for holder in unknown.intersection(suspected) { try await store.endAttempt(holder, as: .yielded) }
+    return unknown.subtracting(suspected)
   }
 
   /// - Throws: ``SchemaError`` when a newer engine has changed the schema in a way that this one cannot live with.
@@ -59,8 +77,18 @@ actor WorkerSession {
   func discardConnection() async {
     let broken = connection
     connection = nil
+    hasLock = false
     await broken?.close()
   }
 
-  func close() async { await discardConnection() }
+  /// Says goodbye, also in a task that was cancelled: without it the reaper has to find out.
+  func leave(logger: Logger) async {
+    let store = self.store
+    let worker = self.worker
+    let farewell = Task { try await store.workerLeaves(worker) }
+    do { try await farewell.value } catch {
+      logger.warning("the worker could not say goodbye; the reaper finds out", metadata: ["error": "\(error)"])
+    }
+    await discardConnection()
+  }
 }

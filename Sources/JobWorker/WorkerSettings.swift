@@ -4,6 +4,8 @@ import JobModel
 package struct WorkerSettings: Sendable {
   /// Jobs at once.
   package var slots: Int
+  /// Whether it leaves with the run that it was started for.
+  package var servesOneRun: Bool
   package var timing: LeaseTiming
   package var retry: RetryPolicy
   /// The release whose pinned jobs it takes; 0: only jobs that any release may do.
@@ -17,12 +19,14 @@ package struct WorkerSettings: Sendable {
   package var stopGrace: Duration
 
   package init(
-    slots: Int, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(), release: Int64 = 0,
+    slots: Int, servesOneRun: Bool = false, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(),
+    release: Int64 = 0,
     host: String,
     pid: Int32, engine: String, poll: Duration = .milliseconds(200), stopGrace: Duration = .seconds(30)
   ) {
     precondition(slots > 0, "a worker has at least one slot")
     self.slots = slots
+    self.servesOneRun = servesOneRun
     self.timing = timing
     self.retry = retry
     self.release = release

@@ -6,7 +6,10 @@ package protocol Launcher: Sendable {
   /// Asks a worker to finish its chunks and go.
   func drain(_ worker: LaunchedWorker) throws
 
-  /// Whether the worker's process still exists.
+  /// The workers that this launcher started and that it has not seen end.
+  var launched: Set<LaunchedWorker> { get }
+
+  /// Whether the worker's process still exists and is one.
   func isAlive(_ worker: LaunchedWorker) -> Bool
 }
 

@@ -16,6 +16,8 @@ package final class LocalProcessLauncher: Launcher {
     return LaunchedWorker(pid: pid)
   }
 
+  package var launched: Set<LaunchedWorker> { Set(children.withLock { $0 }.map { LaunchedWorker(pid: $0) }) }
+
   package func drain(_ worker: LaunchedWorker) throws {
     guard isAlive(worker) else { return }
     guard kill(worker.pid, SIGTERM) == 0 || errno == ESRCH else {
@@ -31,6 +33,16 @@ package final class LocalProcessLauncher: Launcher {
       children.withLock { _ = $0.remove(worker.pid) }
       return false
     }
-    return kill(worker.pid, 0) == 0
+    return kill(worker.pid, 0) == 0 && isOurProgram(worker.pid)
+  }
+
+  /// A process's number can be another's by now: its program must have the name of ours.
+  private func isOurProgram(_ pid: Int32) -> Bool {
+    var path = [CChar](repeating: 0, count: 4096)
+    guard readlink("/proc/\(pid)/exe", &path, path.count - 1) > 0 else { return false }
+    let program = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // A running program whose file was replaced is shown with a remark behind its path.
+    return program.split(separator: "/").last?.split(separator: " ").first
+      == command.executable.split(separator: "/").last
   }
 }

@@ -44,7 +44,8 @@ package struct PostgresNotifications: AsyncSequence, Sendable {
     let connection: PostgresConnection
 
     package mutating func next() async throws -> PostgresNotification? {
-      try await connection.nextNotification()
+      // A task that was cancelled while it waited for its turn ends as quietly as one that was cancelled while it listened.
+      do { return try await connection.nextNotification() } catch is CancellationError { return nil }
     }
   }
 

@@ -88,6 +88,47 @@ struct DependencyTests {
     }
   }
 
+  @Test("a run with two dead jobs stays failed until the second is taken up as well")
+  func partialRetry() async throws {
+    try await QueueFixture.with { queue in
+      let run = try await queue.enqueue(jobs: 2).runID
+      let worker = try await queue.worker()
+      let claims = try await queue.store.claim(worker: worker, limit: 2)
+      for claim in claims { try await queue.store.endAttempt(claim.holder, as: .dead(failure: "{}")) }
+      #expect(try await queue.store.retry(job: claims[0].jobID))
+      #expect(try await queue.store.run(run).first?.state == .failed)
+      #expect(try await queue.complete(try #require(try await queue.claimOne(worker)).holder))
+      #expect(try await queue.store.run(run).first?.state == .failed)
+      #expect(try await queue.store.retry(run: run) == 1)
+      #expect(try await queue.store.run(run).first?.state == .running)
+      #expect(try await queue.complete(try #require(try await queue.claimOne(worker)).holder))
+      #expect(try await queue.store.run(run).first?.state == .succeeded)
+    }
+  }
+
+  @Test("claims that begin many runs at once from many sessions never deadlock")
+  func concurrentBeginnings() async throws {
+    try await QueueFixture.with { queue in
+      for _ in 0..<40 { try await queue.enqueue(jobs: 5) }
+      let workers = [try await queue.worker(), try await queue.worker(), try await queue.worker()]
+      let claimed = await withTaskGroup(of: Int.self) { group in
+        for worker in workers + workers {
+          group.addTask {
+            var count = 0
+            do {
+              while case let claims = try await queue.store.claim(worker: worker, limit: 7), !claims.isEmpty {
+                count += claims.count
+              }
+            } catch { Issue.record(error) }
+            return count
+          }
+        }
+        return await group.reduce(0, +)
+      }
+      #expect(claimed == 200)
+    }
+  }
+
   @Test(
     "a death fails the run, keeps its dependents waiting, and tells the outbox in the same transaction; a retry goes on"
   )

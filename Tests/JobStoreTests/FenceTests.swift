@@ -108,7 +108,19 @@ struct FenceTests {
       #expect(try await queue.store.acquirePermit("k", for: first.holder))
       #expect(try await queue.store.acquirePermit("k", for: second.holder) == false)
       try await queue.store.endAttempt(first.holder, as: .yielded)
+      await #expect(throws: LeaseLost.self) { try await queue.store.acquirePermit("k", for: first.holder) }
       #expect(try await queue.store.acquirePermit("k", for: second.holder))
+    }
+  }
+
+  @Test("a failure whose text holds a NUL is written all the same")
+  func nul() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 1)
+      let claim = try #require(try await queue.claimOne(try await queue.worker()))
+      let failure = StageFailure(code: "x", message: "a\0b")
+      #expect(try await queue.store.endAttempt(claim.holder, as: .dead(failure: failure.json)))
+      #expect(try await queue.state(claim.jobID) == .dead)
     }
   }
 }

@@ -56,6 +56,7 @@ create table sluice.worker (
   pid        integer not null,
   engine     text not null,
   slots      integer not null,
+  serves_one_run boolean not null,                      -- it leaves with the run that it was started for
   started_at timestamptz not null default now()
 );
 

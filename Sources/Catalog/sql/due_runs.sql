@@ -7,4 +7,9 @@ where s.pipeline = $1 and s.source || '.' || s.stream = any ($3::text[]) and s.r
     select from sluice.consumed c
     where c.pipeline = s.pipeline and c.dataset = $2 and c.source = s.source and c.stream = s.stream
       and c.run_id = s.run_id)
+  -- A full read that came late is behind the newer one that the dataset has already.
+  and not (s.read = 'full' and exists (
+    select from sluice.consumed c
+    where c.pipeline = s.pipeline and c.dataset = $2 and c.source = s.source and c.stream = s.stream
+      and c.run_id > s.run_id and c.snapshot_id is not null))
 order by s.run_id, s.source, s.stream

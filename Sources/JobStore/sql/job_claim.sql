@@ -22,9 +22,14 @@ with alive as materialized (
   from picked p join sluice.job j on j.job_id = p.job_id
   order by p.ready_id
   returning job_id, epoch, ticket, attempt
+), beginning as materialized (
+  select r.run_id from sluice.run r
+  where r.state = 'queued' and r.run_id in (select j.run_id from held h join sluice.job j on j.job_id = h.job_id)
+  order by r.run_id
+  for update
 ), begun as (
   update sluice.run r set state = 'running', started_at = coalesce(r.started_at, $4::timestamptz, now())
-  where r.state = 'queued' and r.run_id in (select j.run_id from held h join sluice.job j on j.job_id = h.job_id)
+  from beginning b where r.run_id = b.run_id
 )
 select h.job_id, h.epoch, h.ticket, h.attempt, j.max_attempts, j.kind, j.label, j.payload, j.run_id,
   l.pipeline, l.stage, r.release_id, r.run_at, m.format as mark_format, m.state as mark_state

@@ -52,7 +52,8 @@ struct RunCommand: AsyncParsableCommand {
     let stages = try await StageHandlers(installation, definitions: definitions)
     let timing = try Installation.leaseTiming()
     let notifier = installation.notifier(definitions)
-    let worker = installation.worker(slots: nil, handlers: stages.handlers, timing: timing)
+    let worker = installation.worker(
+      slots: nil, handlers: stages.handlers, timing: timing, servesOneRun: true)
     do {
       try await Installation.serve(
         [worker, installation.maintenance(timing: timing), notifier], ending: [follower], logger: installation.logger)
@@ -69,6 +70,9 @@ struct RunCommand: AsyncParsableCommand {
 extension Installation {
   /// Whether workers other than this process live: on this host their process must exist, elsewhere their beat counts.
   func hasLiveWorkers() async throws -> Bool {
-    try await store.workers().contains { $0.host != Self.host || kill(Int32($0.pid), 0) == 0 }
+    try await store.workers().contains { worker in
+      !worker.draining && !worker.servesOneRun
+        && (worker.host != Self.host || ControlFile.isSluice(Int32(worker.pid)))
+    }
   }
 }

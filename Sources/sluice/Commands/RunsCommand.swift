@@ -98,6 +98,12 @@ struct RunsCommand: AsyncParsableCommand {
     func run() async throws {
       try await Installation.with(options) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
+        guard report.batch.state == .failed else {
+          throw StageFailure(
+            code: "not_failed",
+            message: "run \(id) is \(report.batch.state.rawValue); only a failed run's raw is given up",
+            hint: "look at it: sluice runs show \(id)")
+        }
         let streams = try await installation.database.transaction { transaction in
           let streams = try await installation.catalog.skip(run: report.batch.id, in: transaction)
           try await installation.store.note(

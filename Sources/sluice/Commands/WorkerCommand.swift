@@ -18,9 +18,11 @@ struct WorkerCommand: AsyncParsableCommand {
       let definitions = ReleaseDefinitions(
         store: installation.store, directory: installation.directory, environment: installation.environment)
       let stages = try await StageHandlers(installation, definitions: definitions)
-      let worker = installation.worker(
-        slots: slots, handlers: stages.handlers, timing: try Installation.leaseTiming())
-      do { try await Installation.serve([], ending: [worker], logger: installation.logger) } catch {
+      let timing = try Installation.leaseTiming()
+      let worker = installation.worker(slots: slots, handlers: stages.handlers, timing: timing)
+      // Retries and crashes are looked after also where no control process runs; one of all acts.
+      let maintenance = installation.maintenance(timing: timing)
+      do { try await Installation.serve([maintenance], ending: [worker], logger: installation.logger) } catch {
         try? await stages.shutDown()
         throw error
       }

@@ -65,7 +65,10 @@ struct Installation: Sendable {
     let storage = try storageLocation(project, resolver)
     let (url, embedded) = try await databaseURL(project, resolver, logger)
     do {
-      let settings = try PostgresSettings(url, applicationName: "sluice")
+      let settings = try PostgresSettings(
+        url, applicationName: "sluice",
+        // A process that hangs inside a transaction must not keep the reaper from its lease: shorter than a lease.
+        options: ["idle_in_transaction_session_timeout": "10s"])
       let pool = PostgresPool(settings, maximum: 8)
       return Installation(
         project: project, settings: settings, databaseURL: url, database: pool, store: JobStore(database: pool),

@@ -11,10 +11,13 @@ import UnixSignals
 
 extension Installation {
   /// A worker of this process.
-  func worker(slots: Int?, handlers: [String: any JobHandler], timing: LeaseTiming) -> Worker {
+  func worker(
+    slots: Int?, handlers: [String: any JobHandler], timing: LeaseTiming, servesOneRun: Bool = false
+  ) -> Worker {
     Worker(
       settings: WorkerSettings(
-        slots: slots ?? project.settings.limits.slots, timing: timing, host: Self.host, pid: getpid(),
+        slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing, host: Self.host,
+        pid: getpid(),
         engine: Engine.version),
       database: settings, store: store, handlers: handlers, logger: logger)
   }
@@ -51,7 +54,11 @@ extension Installation {
     let group = ServiceGroup(
       configuration: .init(
         services: services.map { .init(service: $0) }
-          + ending.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+          + ending.map {
+            .init(
+              service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+              failureTerminationBehavior: .gracefullyShutdownGroup)
+          },
         gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
     try await group.run()
   }

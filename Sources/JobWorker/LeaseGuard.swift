@@ -1,0 +1,71 @@
+import JobModel
+import JobStore
+import Logging
+import Postgres
+import Synchronization
+
+/// Keeps a worker's lease: beats, watches its own clock, and gives back leases that nobody here has in hand.
+struct LeaseGuard: Sendable {
+  /// How often the session and the clock are looked at between beats.
+  private static let look = Duration.milliseconds(200)
+
+  private let session: WorkerSession
+  private let running: RunningAttempts
+  private let timing: LeaseTiming
+  private let logger: Logger
+  private let keeper: SharedKeeper
+  private let clock = ContinuousClock()
+
+  init(
+    _ session: WorkerSession, running: RunningAttempts, timing: LeaseTiming,
+    registeredAt: ContinuousClock.Instant, logger: Logger
+  ) {
+    self.session = session
+    self.running = running
+    self.timing = timing
+    self.logger = logger
+    keeper = SharedKeeper(LeaseKeeper(lease: timing.lease, registeredAt: registeredAt))
+  }
+
+  /// Beats until cancelled; a session that is lost is noticed at once and replaced.
+  func beat() async throws {
+    var unknown: Set<LeaseHolder> = []
+    while true {
+      let sent = clock.now
+      do {
+        let accepted = try await session.beat(draining: running.isDraining)
+        keeper.answered(sentAt: sent, accepted: accepted)
+        try await session.verifySchema()
+        unknown = try await session.giveBackUnknown(running, suspected: unknown)
+      } catch let error as PostgresError where error.isTransient {
+        logger.warning("a beat was not accepted; trying another connection", metadata: ["error": "\(error)"])
+        await session.discardConnection()
+      }
+      var isAlive = await session.isAlive
+      while isAlive, sent.duration(to: clock.now) < timing.beat {
+        try await clock.sleep(for: min(Self.look, timing.beat))
+        isAlive = await session.isAlive
+      }
+      if !isAlive { try await clock.sleep(for: min(Self.look, timing.beat)) }
+    }
+  }
+
+  /// Ends with ``WorkerRevoked`` as soon as the lease can no longer be believed in, whatever a beat waits for.
+  func watch() async throws {
+    while keeper.holds(at: clock.now) { try await clock.sleep(for: min(Self.look, timing.beat)) }
+    throw WorkerRevoked()
+  }
+
+  /// The keeper, shared by the one who beats and the one who watches.
+  private final class SharedKeeper: Sendable {
+    private let state: Mutex<LeaseKeeper<ContinuousClock.Instant>>
+
+    init(_ keeper: LeaseKeeper<ContinuousClock.Instant>) { state = Mutex(keeper) }
+
+    func answered(sentAt: ContinuousClock.Instant, accepted: Bool) {
+      state.withLock { $0.answered(sentAt: sentAt, accepted: accepted) }
+    }
+
+    func holds(at now: ContinuousClock.Instant) -> Bool { state.withLock { $0.holds(at: now) } }
+  }
+}
