@@ -42,6 +42,8 @@ struct AttemptExecutor: Sendable {
       case is JobYield: return .yielded
       case let snooze as JobSnooze: return .snoozed(snooze.delay)
       case is CancellationError where !isStalled: return .yielded
+      // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
+      case let error as PostgresError where error.isTransient && !isStalled: return .snoozed(.seconds(1))
       case _ where isStalled: failure = Stalled(label: claim.label)
       case let known as any Failure: failure = known
       default: failure = UnexpectedError(error)

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import Postgres
 import Testing
 
 @testable import JobWorker
@@ -35,6 +36,7 @@ struct AttemptEndTests {
     #expect(name(CancellationError()) == "yielded")
     #expect(name(CancellationError(), isStalled: true) == "retried")
     #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
+    #expect(name(PostgresError(.connectionLost, operation: "checkpoint", message: "m")) == "snoozed")
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true)) == "retried")
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true), attempt: 3) == "dead")
     #expect(name(StageFailure(code: "x", message: "m")) == "dead")

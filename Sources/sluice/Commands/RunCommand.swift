@@ -36,8 +36,9 @@ struct RunCommand: AsyncParsableCommand {
           : Console.data("run \(run.runID) queued; follow it: sluice runs show \(run.runID)")
         return
       }
-      let follower = RunFollower(
+      var follower = RunFollower(
         run: run.runID, store: installation.store, display: ProgressDisplay(), timeout: timeout.map { .seconds($0) })
+      if isServed { follower.hasWorkers = { try await installation.hasLiveWorkers() } }
       if isServed { try await follower.follow() } else { try await work(installation, follower) }
       let report = try await RunReport.gather(run.runID, installation)
       options.json ? Console.data(json: report.json) : Console.data(report.text)

@@ -9,6 +9,11 @@ struct RunFollower: Service {
   let store: JobStore
   let display: ProgressDisplay
   let timeout: Duration?
+  /// Whether someone is there to do the work; nil where this process does it itself.
+  var hasWorkers: (@Sendable () async throws -> Bool)?
+
+  /// How often the workers are looked for.
+  private static let workerLook = Duration.seconds(3)
 
   private var clock: ContinuousClock { ContinuousClock() }
 
@@ -21,6 +26,7 @@ struct RunFollower: Service {
   /// - Throws: ``ExitStatus/timedOut`` after ``timeout``.
   func follow() async throws {
     let start = clock.now
+    var lookedAt = start
     while !Task.isCancelled {
       do {
         let runs = try await store.run(run)
@@ -29,6 +35,12 @@ struct RunFollower: Service {
         if Self.hasEnded(runs, Array(jobs)) {
           display.finish()
           return
+        }
+        if let hasWorkers, lookedAt.duration(to: clock.now) > Self.workerLook {
+          lookedAt = clock.now
+          if try await !hasWorkers() {
+            display.say("no worker is left; the run waits for one: sluice up, or sluice worker")
+          }
         }
       } catch let error as PostgresError where error.isTransient {
         display.say("the database does not answer; the run goes on (\(error.message))")
