@@ -109,7 +109,7 @@ let package = Package(
     tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
     tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
-    tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres"]),
+    tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
     tests("DuckDBTests", ["JobModel", "DuckDB", subprocess, systemPackage, logging]),

@@ -37,22 +37,46 @@ package struct Migrator: Sendable {
 
   package init(migrations: [Migration] = Migration.all) { self.migrations = migrations }
 
-  /// Applies what is missing, each in a transaction of its own, while holding a session advisory lock, so that any
-  /// number of processes may call this at once.
+  /// Applies what is missing, each in a transaction of its own under an advisory lock, so that any number of processes may
+  /// call this at once.
   ///
   /// - Returns: The migrations that this call applied.
   /// - Throws: ``SchemaError`` when the database's schema is newer than this binary can work with.
   package func migrate(_ connection: PostgresConnection) async throws -> [Migration] {
     if try await isCurrent(connection) { return [] }
-    _ = try await connection.query("select pg_advisory_lock($1)", [.int(Self.lockKey)])
-    do {
-      let applied = try await applyMissing(connection)
-      _ = try await connection.query("select pg_advisory_unlock($1)", [.int(Self.lockKey)])
-      return applied
-    } catch {
-      // The lock goes with the session in the worst case; the first error is the one to tell.
-      _ = try? await connection.query("select pg_advisory_unlock($1)", [.int(Self.lockKey)])
-      throw error
+    try await alone(connection) { transaction in
+      try await transaction.execute(
+        """
+        create schema if not exists sluice;
+        create table if not exists sluice.migration (
+          number integer primary key, name text not null, breaking boolean not null, applied_at timestamptz not null);
+        """)
+      try await verify(transaction)
+    }
+    var applied: [Migration] = []
+    for migration in migrations {
+      let isNew = try await alone(connection) { transaction in
+        let present = try await transaction.query(
+          "select from sluice.migration where number = $1", [.int(Int64(migration.number))])
+        guard present.isEmpty else { return false }
+        try await transaction.execute(migration.sql)
+        try await transaction.query(
+          "insert into sluice.migration values ($1, $2, $3, now())",
+          [.int(Int64(migration.number)), .text(migration.name), .bool(migration.isBreaking)])
+        return true
+      }
+      if isNew { applied.append(migration) }
+    }
+    return applied
+  }
+
+  /// In a transaction that no other migrator's runs beside; behind a transaction pooler as well.
+  private func alone<T: Sendable>(
+    _ connection: PostgresConnection, _ body: @Sendable (PostgresTransaction) async throws -> T
+  ) async throws -> T {
+    try await connection.transaction { transaction in
+      try await transaction.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)])
+      return try await body(transaction)
     }
   }
 
@@ -74,28 +98,5 @@ package struct Migrator: Sendable {
     let newest = try await connection.query("select coalesce(max(number), 0) as number from sluice.migration", [])
     let known = Int64(migrations.last?.number ?? 0)
     return try newest.first.map { try $0.int("number") >= known } ?? false
-  }
-
-  private func applyMissing(_ connection: PostgresConnection) async throws -> [Migration] {
-    try await connection.execute(
-      """
-      create schema if not exists sluice;
-      create table if not exists sluice.migration (
-        number integer primary key, name text not null, breaking boolean not null, applied_at timestamptz not null);
-      """)
-    try await verify(connection)
-    let rows = try await connection.query("select number from sluice.migration", [])
-    let present = Set(try rows.map { Int(try $0.int("number")) })
-    var applied: [Migration] = []
-    for migration in migrations where !present.contains(migration.number) {
-      try await connection.transaction { transaction in
-        try await transaction.execute(migration.sql)
-        _ = try await transaction.query(
-          "insert into sluice.migration values ($1, $2, $3, now())",
-          [.int(Int64(migration.number)), .text(migration.name), .bool(migration.isBreaking)])
-      }
-      applied.append(migration)
-    }
-    return applied
   }
 }

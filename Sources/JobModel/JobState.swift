@@ -6,8 +6,9 @@ package enum JobState: String, Sendable, CaseIterable, Codable {
   case blocked = "BLOCKED"
   case done = "DONE"
   case dead = "DEAD"
+  case cancelled = "CANCELLED"
 
-  package var isTerminal: Bool { self == .done || self == .dead }
+  package var isTerminal: Bool { self == .done || self == .dead || self == .cancelled }
 }
 
 /// How one attempt of a job ended.

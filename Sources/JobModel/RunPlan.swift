@@ -31,10 +31,13 @@ package struct RunPlan: Sendable, Equatable {
 
   /// Of its lanes: lower is more urgent.
   package var urgencyClass: Int
+  /// How its pipeline's share of the workers compares with another's.
+  package var weight: Double
 
-  package init(pipeline: String, urgencyClass: Int = 0, jobs: [Job], loads: [Job]) {
+  package init(pipeline: String, urgencyClass: Int = 0, weight: Double = 1, jobs: [Job], loads: [Job]) {
     self.pipeline = pipeline
     self.urgencyClass = urgencyClass
+    self.weight = weight
     self.jobs = jobs
     self.loads = loads
   }

@@ -13,25 +13,37 @@ import Synchronization
 package final class JobAttempt: Sendable {
   package let claim: Claim
   package let store: JobStore
-  package let logger: Logger
+  private let baseLogger: Logger
+  private let acknowledger: (any Acknowledging)?
 
   private struct State {
     var progress = JobProgress()
     var movements = 0
     var yieldRequested = false
+    var isCancelled = false
     var isEnded = false
   }
   private let state = Mutex(State())
 
-  package init(claim: Claim, store: JobStore, logger: Logger) {
+  /// - Parameter acknowledger: Ends jobs that have nothing more to write, many in one exchange; nil: each by itself.
+  package init(claim: Claim, store: JobStore, logger: Logger, acknowledger: (any Acknowledging)? = nil) {
     self.claim = claim
     self.store = store
-    var logger = logger
+    self.acknowledger = acknowledger
+    baseLogger = logger
+  }
+
+  /// With the job's number in every line.
+  package var logger: Logger {
+    var logger = baseLogger
     logger[metadataKey: "job_id"] = "\(claim.jobID)"
     logger[metadataKey: "epoch"] = "\(claim.epoch)"
     logger[metadataKey: "kind"] = "\(claim.kind)"
-    self.logger = logger
+    return logger
   }
+
+  /// Whether a line of this level would be written; asked where jobs are many and lines few.
+  package func logs(_ level: Logger.Level) -> Bool { baseLogger.logLevel <= level }
 
   package var jobID: JobID { claim.jobID }
   package var runID: RunID? { claim.runID }
@@ -46,7 +58,11 @@ package final class JobAttempt: Sendable {
   package var shouldYield: Bool { state.withLock { $0.yieldRequested } }
   package func requestYield() { state.withLock { $0.yieldRequested = true } }
 
-  /// Whether the job was completed by ``complete(_:)``.
+  /// Whether someone cancelled the job: its task is cancelled as well.
+  package var isCancelled: Bool { state.withLock { $0.isCancelled } }
+  package func markCancelled() { state.withLock { $0.isCancelled = true } }
+
+  /// Whether the job was ended by ``complete()`` or ``complete(_:)``.
   package var isEnded: Bool { state.withLock { $0.isEnded } }
 
   /// Commits results together with the checkpoint that describes them, in one transaction fenced by (job, epoch).
@@ -63,19 +79,36 @@ package final class JobAttempt: Sendable {
     moved()
   }
 
+  /// Ends the job as done, with nothing more to write.
+  ///
+  /// - Throws: ``LeaseLost``.
+  package func complete() async throws {
+    guard claim.runID == nil else { return try await complete { _ in } }
+    let progress = currentProgress
+    let finished = FinishedJob(claim.holder, detail: progress == JobProgress() ? nil : progress.json)
+    if let acknowledger {
+      try await acknowledger.acknowledge(finished)
+    } else if try await !store.finish([finished], in: store.database).isEmpty {
+      throw LeaseLost(claim.holder)
+    }
+    state.withLock { $0.isEnded = true }
+  }
+
   /// Commits the last results and ends the job as done, in one transaction fenced by (job, epoch).
   ///
   /// - Throws: ``LeaseLost``, or what `also` throws; the job goes on as before then.
-  package func complete(_ also: @Sendable (PostgresTransaction) async throws -> Void = { _ in }) async throws {
+  package func complete(_ also: @Sendable (PostgresTransaction) async throws -> Void) async throws {
     let holder = claim.holder
     let progress = progressJSON
-    try await store.database.transaction { transaction in
-      let ended = try await store.complete([holder], detail: progress, in: transaction)
-      guard ended.contains(holder.jobID) else { throw LeaseLost(holder) }
+    let unblocked = try await store.database.transaction { transaction in
+      let completion = try await store.complete([holder], detail: progress, in: transaction)
+      guard completion.ended.contains(holder.jobID) else { throw LeaseLost(holder) }
       try await store.writeProgress([(holder, progress)], in: transaction)
       try await also(transaction)
+      return completion.unblockedLanes
     }
     state.withLock { $0.isEnded = true }
+    store.bell?.ring(unblocked)
   }
 
   /// Says how far the attempt is. Cheap, at any time; shown while it runs and kept when it ends. Counts as a sign of life.
@@ -116,6 +149,14 @@ package final class JobAttempt: Sendable {
 
   /// Ends the process with SIGKILL here when a test armed this point.
   package func killPoint(_ point: KillPoint) { ArmedKillPoint.shared?.pass(point) }
+}
+
+/// Ends jobs that are done and have nothing more to write.
+package protocol Acknowledging: Sendable {
+  /// Returns once the end is committed.
+  ///
+  /// - Throws: ``LeaseLost``.
+  func acknowledge(_ finished: FinishedJob) async throws
 }
 
 /// The handler stops at a checkpoint because the worker drains; not charged.

@@ -2,132 +2,136 @@ import JobModel
 import Postgres
 
 extension JobStore {
-  /// The numbers of jobs that one claim may ask for: each is a plan of its own, so that the limit stays exact.
-  package static let longestClaim = 200
+  /// A session for the statements that run all the time, which are planned once: by keys only, because a plan that is made
+  /// while a table is nearly empty must still be good when it is full.
+  package func queueSession(_ settings: PostgresSettings) async throws -> PostgresConnection {
+    let connection = try await PostgresConnection.connect(settings)
+    if !settings.isPooled {
+      try await connection.execute(
+        "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
+          + " set plan_cache_mode = force_generic_plan; set jit = off")
+    }
+    return connection
+  }
 
-  /// Claims up to `limit` ready jobs for this worker, most urgent first.
+  /// The lanes with ready work of a release and some stages (nil: of any).
   ///
-  /// Skips rows that other workers hold instead of waiting for them, so the result may be shorter than `limit` while
-  /// work remains. One round trip: the lock shared with promote and retire, then the claim, each its own statement.
+  /// - Source: `lane_survey.sql`.
+  package func survey(
+    release: Int64 = 0, stages: [String]? = nil, on session: (any PostgresSession)? = nil
+  ) async throws -> [ReadyLane] {
+    try await (session ?? database).query(
+      Statement.laneSurvey, [.int(release), stages.map { .texts($0) } ?? .null]
+    ).map(ReadyLane.init(row:))
+  }
+
+  /// Claims ready jobs of the lanes that the request names, for this worker.
   ///
-  /// - Parameters:
-  ///   - limit: 1...``longestClaim``.
-  ///   - release: The worker's release; 0 for a worker that serves only jobs that any release may do.
-  /// - Returns: Leases in claim order; empty when nothing is ready, or when the worker is revoked or drains.
+  /// Skips rows that other workers hold instead of waiting for them, so the result may be shorter than asked while work
+  /// remains. One round trip: the lock shared with promote and retire, then the claim, each its own statement.
+  ///
+  /// - Parameter release: The worker's release; 0 for a worker that serves only jobs that any release may do.
+  /// - Returns: Leases; none when nothing is ready, or when the worker is revoked or drains.
   /// - Source: `claim_lock.sql`, `job_claim.sql`.
-  package func claim(worker: Int64, release: Int64 = 0, limit: Int, now: String? = nil) async throws -> [Claim] {
-    precondition((1...Self.longestClaim).contains(limit), "a claim asks for 1 to \(Self.longestClaim) jobs")
-    let results = try await database.withConnection { connection in
-      try await connection.pipeline([
-        ("begin", []), (Statement.claimLock, []),
-        (Statement.jobClaim, [.int(worker), .int(release), .int(Int64(limit)), .optional(now)]),
-        ("commit", []),
-      ])
-    }
-    return try results[2].map(Claim.init(row:))
+  package func claim(
+    _ request: ClaimRequest, worker: Int64, release: Int64 = 0, on session: (any PostgresSession)? = nil,
+    now: String? = nil
+  ) async throws -> [Claim] {
+    let turn = QueueTurn(finished: [], request: request)
+    return try await take(turn, worker: worker, release: release, on: session, now: now).claims
   }
 
-  /// Ends leases as done. Only the pairs that still hold are ended; the others' leases are lost.
+  /// Surveys, then claims up to `limit` jobs, most urgent lane and oldest first. For those who claim once, such as tests; a
+  /// worker plans its claims.
+  package func claim(
+    worker: Int64, release: Int64 = 0, stages: [String]? = nil, limit: Int, now: String? = nil
+  ) async throws -> [Claim] {
+    precondition(limit > 0, "a claim asks for at least one job")
+    var lanes = try await survey(release: release, stages: stages)
+      .sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
+    var claims: [Claim] = []
+    while claims.count < limit, let lane = lanes.first {
+      let batch = ClaimBatch.largest(within: limit - claims.count)
+      let request = ClaimRequest(lanes: [(lane, claims.last?.laneID == lane.id ? 0 : lane.lowest)], each: batch)
+      let found = try await claim(request, worker: worker, release: release, now: now)
+      claims += found.sorted { $0.jobID < $1.jobID }
+      if found.count < batch.rawValue { lanes.removeFirst() }
+    }
+    return claims
+  }
+
+  /// One exchange of a worker with the queue: what is done is acknowledged, and new jobs are claimed, in one transaction
+  /// and one round trip.
   ///
-  /// - Parameter session: The transaction that the results are written in, so that both commit or neither.
-  /// - Returns: The jobs that were ended.
-  /// - Source: `job_complete.sql`, `job_unblock.sql`.
-  package func complete(
-    _ holders: [LeaseHolder], detail: String? = nil, in session: some PostgresSession, now: String? = nil
+  /// - Source: `claim_lock.sql`, `job_finish.sql`, `job_claim.sql`.
+  package func take(
+    _ turn: QueueTurn, worker: Int64, release: Int64, on session: (any PostgresSession)? = nil, now: String? = nil
+  ) async throws -> QueueTurn.Outcome {
+    var steps: [(SQLStatement, [PostgresValue])] = [("begin", [])]
+    if !turn.finished.isEmpty { steps.append((Statement.jobFinish, Self.parameters(turn.finished, now: now))) }
+    if let request = turn.request {
+      precondition(!request.lanes.isEmpty, "a claim names its lanes")
+      steps.append((Statement.claimLock, []))
+      steps.append(
+        (
+          Statement.jobClaim(request.each),
+          [
+            .int(worker), .int(release), .ints(request.lanes.map(\.lane.id)), .ints(request.lanes.map(\.from)),
+            .optional(now),
+          ]
+        ))
+    }
+    steps.append(("commit", []))
+    let results = try await (session ?? database).pipeline(steps)
+    var outcome = QueueTurn.Outcome()
+    if !turn.finished.isEmpty { outcome.unmatched = Set(try results[1].map { JobID(try $0.int(at: 0)) }) }
+    if let request = turn.request {
+      let lanes = Dictionary(request.lanes.map { ($0.lane.id, $0.lane) }) { first, _ in first }
+      let rows = results[results.count - 2]
+      outcome.claims = try rows.map { try Claim(row: $0, lanes: lanes) }
+    }
+    return outcome
+  }
+
+  static func parameters(_ finished: [FinishedJob], now: String?) -> [PostgresValue] {
+    [
+      .ints(finished.map(\.holder.jobID.rawValue)), .ints(finished.map(\.holder.epoch)),
+      .optionalTexts(finished.map(\.detail)), .optional(now),
+    ]
+  }
+
+  /// Ends leases of jobs without a run as done.
+  ///
+  /// - Returns: The jobs whose leases are lost.
+  /// - Source: `job_finish.sql`.
+  package func finish(
+    _ finished: [FinishedJob], in session: some PostgresSession, now: String? = nil
   ) async throws -> Set<JobID> {
-    let jobs = holders.map(\.jobID.rawValue)
-    let results = try await session.pipeline([
-      (Statement.jobComplete, [.ints(jobs), .ints(holders.map(\.epoch)), .optionalJSON(detail), .optional(now)]),
-      (Statement.jobUnblock, [.ints(jobs), .optional(now)]),
-    ])
-    return Set(try results[0].map { JobID(try $0.int("job_id")) })
+    let rows = try await session.query(Statement.jobFinish, Self.parameters(finished, now: now))
+    return Set(try rows.map { JobID(try $0.int(at: 0)) })
   }
 
-  /// How an attempt that is not done ends.
-  package enum AttemptEnd: Sendable {
-    /// Back to ready at once, not charged.
-    case yielded
-    /// Back after a while, not charged.
-    case snoozed(Duration)
-    /// Tried again after a while; the failure as JSON.
-    case retried(after: Duration, failure: String)
-    /// Never again; fails the run. The failure as JSON.
-    case dead(failure: String)
-  }
-
-  /// Ends one attempt. Returns false when the lease was lost already.
-  ///
-  /// - Source: `job_end_attempt.sql`.
-  @discardableResult
-  package func endAttempt(_ holder: LeaseHolder, as end: AttemptEnd, now: String? = nil) async throws -> Bool {
-    let (status, delay, failure): (AttemptStatus, Duration, String?) =
-      switch end {
-      case .yielded: (.yielded, .zero, nil)
-      case .snoozed(let delay): (.snoozed, delay, nil)
-      case .retried(let delay, let failure): (.retried, delay, failure)
-      case .dead(let failure): (.dead, .zero, failure)
-      }
+  /// Which of these pairs ended as done: for those whose acknowledgement's answer was lost.
+  package func areDone(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
     let rows = try await database.query(
-      Statement.jobEndAttempt,
-      [
-        .int(holder.jobID.rawValue), .int(holder.epoch), .text(status.rawValue), .double(delay.inSeconds),
-        .optionalJSON(failure), .optional(now),
-      ])
-    return rows.count == 1
-  }
-
-  /// Writes a checkpoint in the caller's transaction, which holds the lease until it commits.
-  ///
-  /// - Throws: ``LeaseLost``.
-  /// - Source: `job_checkpoint.sql`.
-  package func checkpoint(_ holder: LeaseHolder, _ mark: JobMark, in session: some PostgresSession) async throws {
-    let rows = try await session.query(
-      Statement.jobCheckpoint,
-      [.int(holder.jobID.rawValue), .int(holder.epoch), .text(mark.format.description), .json(mark.state), .null])
-    if rows.isEmpty { throw LeaseLost(holder) }
-  }
-
-  /// Which of these still hold their lease.
-  package func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
-    let rows = try await database.query(
-      Statement.leaseHeld, [.ints(holders.map(\.jobID.rawValue)), .ints(holders.map(\.epoch))])
+      Statement.outcomeDone, [.ints(holders.map(\.jobID.rawValue)), .ints(holders.map(\.epoch))])
     return Set(try rows.map { LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch")) })
-  }
-
-  /// Makes every later claim draw a ticket above this one, while the holder has its lease.
-  ///
-  /// - Source: `ticket_raise.sql`.
-  package func raiseTickets(above ticket: Int64, for holder: LeaseHolder) async throws {
-    _ = try await database.transaction { transaction in
-      try await transaction.query(Statement.claimLockExclusive, [])
-      try await transaction.query(
-        Statement.ticketRaise, [.int(holder.jobID.rawValue), .int(holder.epoch), .int(ticket)])
-    }
-  }
-
-  /// Tries to take an exclusive permit, which ends with the lease whatever ends that.
-  ///
-  /// - Throws: ``LeaseLost``.
-  /// - Source: `permit_acquire.sql`.
-  package func acquirePermit(_ key: String, for holder: LeaseHolder) async throws -> Bool {
-    let given = try await database.query(
-      Statement.permitAcquire, [.text(key), .int(holder.jobID.rawValue), .int(holder.epoch)])
-    if given.isEmpty, try await held([holder]).isEmpty { throw LeaseLost(holder) }
-    return given.count == 1
   }
 }
 
 extension Claim {
-  init(row: PostgresRow) throws {
-    let format = try row.optionalString("mark_format").flatMap { CheckpointFormat($0) }
-    let state = try row.optionalString("mark_state")
+  /// By position, in the order of `job_claim.sql`: this is read for every job.
+  fileprivate init(row: PostgresRow, lanes: [Int64: ReadyLane]) throws {
+    guard let lane = lanes[try row.int(at: 0)] else { preconditionFailure("a claim returns jobs of its own lanes") }
+    let format = row.optionalString(at: 13).flatMap { CheckpointFormat($0) }
+    let state = row.optionalString(at: 14)
     self.init(
-      jobID: JobID(try row.int("job_id")), runID: try row.optionalInt("run_id").map { RunID($0) },
-      releaseID: try row.optionalInt("release_id"), epoch: try row.int("epoch"), ticket: try row.int("ticket"),
-      attempt: Int(try row.int("attempt")), maximumAttempts: Int(try row.int("max_attempts")),
-      kind: try row.string("kind"), label: try row.string("label"), pipeline: try row.string("pipeline"),
-      stage: try row.string("stage"), payload: try row.string("payload"), runAt: try row.optionalString("run_at"),
-      mark: zip(format, state).map { JobMark(format: $0, state: $1) })
+      jobID: JobID(try row.int(at: 1)), runID: try row.optionalInt(at: 9).map { RunID($0) },
+      releaseID: try row.optionalInt(at: 11), epoch: try row.int(at: 2), ticket: try row.int(at: 3),
+      attempt: Int(try row.int(at: 4)), maximumAttempts: Int(try row.int(at: 5)), kind: row.string(at: 6),
+      label: row.string(at: 7), laneID: lane.id, pipeline: lane.pipeline, stage: lane.stage, payload: row.string(at: 8),
+      timeLimit: row.optionalString(at: 10).flatMap { Double($0) }.map { .seconds($0) },
+      runAt: row.optionalString(at: 12), mark: zip(format, state).map { JobMark(format: $0, state: $1) })
   }
 }
 
@@ -135,14 +139,4 @@ extension Claim {
 private func zip<A, B>(_ first: A?, _ second: B?) -> (A, B)? {
   guard let first, let second else { return nil }
   return (first, second)
-}
-
-extension Duration {
-  package var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
-  }
-}
-
-extension PostgresValue {
-  package static func optionalJSON(_ text: String?) -> PostgresValue { text.map { .json($0) } ?? .null }
 }

@@ -13,8 +13,20 @@ extension JobStore {
   /// - Parameter now: The run's own time; nil in production: the database's clock.
   /// - Source: `run_insert.sql`, `job_insert.sql`, `edge_insert.sql`.
   package func enqueue(_ plan: RunPlan, release: Int64, now: String? = nil) async throws -> EnqueuedRun {
+    let (run, lanes) = try await database.transaction {
+      try await enqueue(plan, release: release, in: $0, now: now)
+    }
+    bell?.ring(lanes)
+    return run
+  }
+
+  /// As ``enqueue(_:release:now:)``, in the caller's transaction; the lanes are to be told to the ``LaneBell`` after the
+  /// commit.
+  package func enqueue(
+    _ plan: RunPlan, release: Int64, in transaction: PostgresTransaction, now: String? = nil
+  ) async throws -> (run: EnqueuedRun, lanes: Set<Int64>) {
     precondition(!plan.jobs.isEmpty, "a run has at least one job")
-    return try await database.transaction { transaction in
+    do {
       let batch = try await insertRun(
         in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, release: release,
         pending: plan.jobs.count, now: now)
@@ -27,8 +39,8 @@ extension JobStore {
       }
       let jobs = plan.jobs + plan.loads
       let runs = plan.jobs.map { _ in batch } + loads
-      try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
-      return EnqueuedRun(runID: batch, loads: loads)
+      let lanes = try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
+      return (EnqueuedRun(runID: batch, loads: loads), lanes)
     }
   }
 
@@ -47,11 +59,12 @@ extension JobStore {
 
   private func insert(
     _ jobs: [RunPlan.Job], of runs: [RunID], plan: RunPlan, in session: PostgresTransaction, now: String?
-  ) async throws {
+  ) async throws -> Set<Int64> {
     let pipelines = jobs.map { _ in plan.pipeline }
     let urgencyClass = PostgresValue.int(Int64(plan.urgencyClass))
     let stages = jobs.map(\.stage)
-    try await session.query(Statement.laneEnsure, [.texts(pipelines), .texts(stages), urgencyClass])
+    try await session.query(
+      Statement.laneEnsure, [.texts(pipelines), .texts(stages), urgencyClass, .double(plan.weight)])
     let reserved = try await session.query(Statement.jobReserve, [.int(Int64(jobs.count))])
     let ids = try reserved.map { try $0.int("job_id") }
     var upstream: [Int64] = []
@@ -72,18 +85,55 @@ extension JobStore {
         .texts(jobs.map(\.label)), .texts(jobs.map(\.payload)), .ints(jobs.map { Int64($0.maximumAttempts) }),
         .ints(jobs.map { Int64($0.after.count) }), .optional(now), urgencyClass,
       ])
-    let count = try written.only.int("jobs")
-    precondition(count == Int64(jobs.count), "every job of the plan must find its lane")
+    precondition(written.count == jobs.count, "every job of the plan must find its lane")
+    return Set(try written.filter { try $0.int("waits") == 0 }.map { try $0.int("lane_id") })
   }
 
-  /// Takes up the dead jobs of a run again. Returns how many there were.
-  package func retry(run: RunID) async throws -> Int {
-    try await database.query(Statement.jobRetry, [.int(run.rawValue), .null]).count
+  /// Takes up the dead and cancelled jobs of a run again. Returns how many there were.
+  ///
+  /// - Source: `job_retry.sql`.
+  package func retry(run: RunID, now: String? = nil) async throws -> Int {
+    let risen = try await database.query(Statement.jobRetry, [.int(run.rawValue), .null, .optional(now)])
+    bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
+    return risen.count
   }
 
-  /// Takes up one dead job again. Returns whether it was dead.
-  package func retry(job: JobID) async throws -> Bool {
-    try await database.query(Statement.jobRetry, [.null, .int(job.rawValue)]).count == 1
+  /// Takes up one dead or cancelled job again. Returns whether it was one, and its unique key free.
+  package func retry(job: JobID, now: String? = nil) async throws -> Bool {
+    let risen = try await database.query(Statement.jobRetry, [.null, .int(job.rawValue), .optional(now)])
+    bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
+    return risen.count == 1
+  }
+
+  /// What a cancellation met.
+  package struct Cancellation: Sendable, Equatable {
+    /// Jobs that ended at once.
+    package var ended: Set<JobID> = []
+    /// Jobs that run, and are asked to stop: within a second, where their worker lives.
+    package var stopping: Set<JobID> = []
+  }
+
+  /// Cancels what is not done of a run and its loads. Nothing of it where all has ended.
+  package func cancel(run: RunID) async throws -> Cancellation { try await cancel(run: run, job: nil) }
+
+  /// Cancels one job that has no run.
+  package func cancel(job: JobID) async throws -> Cancellation { try await cancel(run: nil, job: job) }
+
+  /// - Source: `claim_lock_exclusive.sql`, `job_cancel.sql`.
+  private func cancel(run: RunID?, job: JobID?) async throws -> Cancellation {
+    try await database.transaction { transaction in
+      var cancellation = Cancellation()
+      try await transaction.query(Statement.claimLockExclusive, [])
+      while true {
+        let met = try await transaction.query(
+          Statement.jobCancel, [.optional(run?.rawValue), .optional(job?.rawValue), .null])
+        for row in met {
+          let job = JobID(try row.int("job_id"))
+          if try row.bool("is_running") { cancellation.stopping.insert(job) } else { cancellation.ended.insert(job) }
+        }
+        if met.isEmpty { return cancellation }
+      }
+    }
   }
 }
 

@@ -27,19 +27,21 @@ extension JobStore {
 
   /// Registers one process start and returns its identity, with a first beat.
   ///
-  /// - Parameter session: The worker's own session; its advisory lock tells the reaper of a crash at once.
+  /// - Parameters:
+  ///   - keepsSession: Whether the session stays this worker's; not so behind a transaction pooler.
+  ///   - session: The worker's own; its advisory lock tells the reaper of a crash at once.
   /// - Source: `worker_register.sql`, `worker_session_lock.sql`.
   package func registerWorker(
-    _ birth: WorkerBirth, lease: Duration, on session: some PostgresSession
+    _ birth: WorkerBirth, lease: Duration, keepsSession: Bool = true, on session: some PostgresSession
   ) async throws -> Int64 {
     let rows = try await session.query(
       Statement.workerRegister,
       [
         .int(birth.release), .text(birth.host), .int(Int64(birth.pid)), .text(birth.engine), .int(Int64(birth.slots)),
-        .double(lease.inSeconds), .bool(true), .bool(birth.servesOneRun),
+        .double(lease.inSeconds), .bool(keepsSession), .bool(birth.servesOneRun),
       ])
     let worker = try rows.only.int("worker_id")
-    _ = try await takeSessionLock(worker: worker, on: session)
+    if keepsSession { _ = try await takeSessionLock(worker: worker, on: session) }
     return worker
   }
 
@@ -120,17 +122,30 @@ extension JobStore {
     try await session.query(Statement.beatExpire, [.optional(now)]).map { try $0.int("worker_id") }
   }
 
-  /// Takes back up to `limit` leases of revoked workers. Returns the jobs, and whether each ended dead.
+  /// Takes back up to `limit` leases of revoked workers. Returns the jobs with their lanes, and whether each ended dead.
   package func reapLeases(
     limit: Int = 1000, on session: some PostgresSession, now: String? = nil
-  ) async throws -> [(job: JobID, isDead: Bool)] {
+  ) async throws -> [(job: JobID, lane: Int64, isDead: Bool)] {
     try await session.query(Statement.leaseReap, [.int(Int64(limit)), .optional(now)]).map {
-      (JobID(try $0.int("job_id")), try $0.bool("is_dead"))
+      (JobID(try $0.int("job_id")), try $0.int("lane_id"), try $0.bool("is_dead"))
     }
   }
 
-  /// Moves up to `limit` jobs whose time has come to ready. Returns how many.
-  package func promoteDue(limit: Int = 1000, on session: some PostgresSession, now: String? = nil) async throws -> Int {
-    try await session.query(Statement.jobPromoteDue, [.int(Int64(limit)), .optional(now)]).affectedRows
+  /// Moves up to `limit` jobs whose time has come to ready. Returns how many in which lanes, to be told to the ``LaneBell``.
+  package func promoteDue(
+    limit: Int = 1000, on session: some PostgresSession, now: String? = nil
+  ) async throws -> [Int64: Int] {
+    let rows = try await session.query(Statement.jobPromoteDue, [.int(Int64(limit)), .optional(now)])
+    return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.int("lane_id"), Int(try $0.int("jobs"))) })
   }
+
+  /// Tells other processes that lanes have ready work.
+  ///
+  /// - Source: `bell_notify.sql`.
+  package func notify(lanes: [Int64], on session: some PostgresSession) async throws {
+    try await session.query(Statement.bellNotify, [.text(lanes.map { String($0) }.joined(separator: ","))])
+  }
+
+  /// Sends a text to whoever listens for lanes; one that hears its own knows that its connection works.
+  package func probe(_ text: String) async throws { try await database.query(Statement.bellNotify, [.text(text)]) }
 }

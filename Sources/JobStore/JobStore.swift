@@ -7,8 +7,13 @@ import Postgres
 /// or changes a leased job says `(job, epoch)` and does nothing when the pair no longer holds.
 package struct JobStore: Sendable {
   package let database: PostgresPool
+  /// Told of lanes where jobs became ready; nil where nobody is to be woken before its next look.
+  package let bell: LaneBell?
 
-  package init(database: PostgresPool) { self.database = database }
+  package init(database: PostgresPool, bell: LaneBell? = nil) {
+    self.database = database
+    self.bell = bell
+  }
 }
 
 /// A job of which this process holds the lease.
@@ -25,16 +30,20 @@ package struct Claim: Sendable {
   package var maximumAttempts: Int
   package var kind: String
   package var label: String
+  package var laneID: Int64
   package var pipeline: String
   package var stage: String
   package var payload: String
+  /// How long the attempt may take.
+  package var timeLimit: Duration?
   /// The run's own time, in ISO 8601; what the SQL sees as `_run_at`.
   package var runAt: String?
   package var mark: JobMark?
 
   package init(
     jobID: JobID, runID: RunID?, releaseID: Int64?, epoch: Int64, ticket: Int64, attempt: Int, maximumAttempts: Int,
-    kind: String, label: String, pipeline: String, stage: String, payload: String, runAt: String?, mark: JobMark?
+    kind: String, label: String, laneID: Int64, pipeline: String, stage: String, payload: String,
+    timeLimit: Duration? = nil, runAt: String?, mark: JobMark?
   ) {
     self.jobID = jobID
     self.runID = runID
@@ -45,9 +54,11 @@ package struct Claim: Sendable {
     self.maximumAttempts = maximumAttempts
     self.kind = kind
     self.label = label
+    self.laneID = laneID
     self.pipeline = pipeline
     self.stage = stage
     self.payload = payload
+    self.timeLimit = timeLimit
     self.runAt = runAt
     self.mark = mark
   }

@@ -2,37 +2,51 @@ import Postgres
 
 /// The statements under `sql/`, each by its file's name.
 enum Statement {
-  static let beatExpire = SQLStatement("beat_expire", PackageResources.beat_expire_sql)
+  static let beatExpire = SQLStatement("beat_expire", PackageResources.beat_expire_sql).prepared
   static let beatRevoke = SQLStatement("beat_revoke", PackageResources.beat_revoke_sql)
-  static let beatSuspects = SQLStatement("beat_suspects", PackageResources.beat_suspects_sql)
-  static let claimLock = SQLStatement("claim_lock", PackageResources.claim_lock_sql)
-  static let claimLockExclusive = SQLStatement(
-    "claim_lock_exclusive", PackageResources.claim_lock_exclusive_sql)
+  static let beatSuspects = SQLStatement("beat_suspects", PackageResources.beat_suspects_sql).prepared
+  static let bellNotify = SQLStatement("bell_notify", PackageResources.bell_notify_sql).prepared
+  static let claimLock = SQLStatement("claim_lock", PackageResources.claim_lock_sql).prepared
+  static let claimLockExclusive = SQLStatement("claim_lock_exclusive", PackageResources.claim_lock_exclusive_sql)
+  static let deadExpired = SQLStatement("dead_expired", PackageResources.dead_expired_sql)
+  static let deadForget = SQLStatement("dead_forget", PackageResources.dead_forget_sql)
   static let edgeInsert = SQLStatement("edge_insert", PackageResources.edge_insert_sql)
   static let eventInsert = SQLStatement("event_insert", PackageResources.event_insert_sql)
   static let eventList = SQLStatement("event_list", PackageResources.event_list_sql)
+  static let jobCancel = SQLStatement("job_cancel", PackageResources.job_cancel_sql)
   static let jobCheckpoint = SQLStatement("job_checkpoint", PackageResources.job_checkpoint_sql)
-  static let jobClaim = SQLStatement("job_claim", PackageResources.job_claim_sql)
   static let jobComplete = SQLStatement("job_complete", PackageResources.job_complete_sql)
   static let jobEndAttempt = SQLStatement("job_end_attempt", PackageResources.job_end_attempt_sql)
+  static let jobEnqueue = SQLStatement("job_enqueue", PackageResources.job_enqueue_sql).prepared
+  static let jobEnqueueUnique = SQLStatement("job_enqueue_unique", PackageResources.job_enqueue_unique_sql)
+  static let jobExpire = SQLStatement("job_expire", PackageResources.job_expire_sql)
+  static let jobFinish = SQLStatement("job_finish", PackageResources.job_finish_sql).prepared
   static let jobInsert = SQLStatement("job_insert", PackageResources.job_insert_sql)
   static let jobList = SQLStatement("job_list", PackageResources.job_list_sql)
   static let jobLogList = SQLStatement("job_log_list", PackageResources.job_log_list_sql)
   static let jobLogWrite = SQLStatement("job_log_write", PackageResources.job_log_write_sql)
-  static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql)
+  static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql).prepared
   static let jobReserve = SQLStatement("job_reserve", PackageResources.job_reserve_sql)
   static let jobRetry = SQLStatement("job_retry", PackageResources.job_retry_sql)
   static let jobUnblock = SQLStatement("job_unblock", PackageResources.job_unblock_sql)
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
+  static let laneFind = SQLStatement("lane_find", PackageResources.lane_find_sql).prepared
+  static let laneSurvey = SQLStatement("lane_survey", PackageResources.lane_survey_sql).prepared
+  static let leaseCancelled = SQLStatement("lease_cancelled", PackageResources.lease_cancelled_sql)
   static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
-  static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql)
-  static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql)
+  static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql).prepared
+  static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql).prepared
+  static let liveKeyList = SQLStatement("live_key_list", PackageResources.live_key_list_sql)
+  static let maintenanceLead = SQLStatement("maintenance_lead", PackageResources.maintenance_lead_sql).prepared
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
   static let outboxList = SQLStatement("outbox_list", PackageResources.outbox_list_sql)
   static let outboxSettle = SQLStatement("outbox_settle", PackageResources.outbox_settle_sql)
   static let outboxSpread = SQLStatement("outbox_spread", PackageResources.outbox_spread_sql)
   static let outboxTake = SQLStatement("outbox_take", PackageResources.outbox_take_sql)
+  static let outcomeDays = SQLStatement("outcome_days", PackageResources.outcome_days_sql)
+  static let outcomeDone = SQLStatement("outcome_done", PackageResources.outcome_done_sql)
   static let outcomeList = SQLStatement("outcome_list", PackageResources.outcome_list_sql)
+  static let outcomePartitions = SQLStatement("outcome_partitions", PackageResources.outcome_partitions_sql)
   static let permitAcquire = SQLStatement("permit_acquire", PackageResources.permit_acquire_sql)
   static let progressWrite = SQLStatement("progress_write", PackageResources.progress_write_sql)
   static let releaseFileInsert = SQLStatement("release_file_insert", PackageResources.release_file_insert_sql)
@@ -41,24 +55,40 @@ enum Statement {
   static let releaseRegister = SQLStatement("release_register", PackageResources.release_register_sql)
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
+  static let snapshotOld = SQLStatement("snapshot_old", PackageResources.snapshot_old_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
   static let ticketRaise = SQLStatement("ticket_raise", PackageResources.ticket_raise_sql)
-  static let workerBeat = SQLStatement("worker_beat", PackageResources.worker_beat_sql)
+  static let workerBeat = SQLStatement("worker_beat", PackageResources.worker_beat_sql).prepared
   static let workerLeave = SQLStatement("worker_leave", PackageResources.worker_leave_sql)
   static let workerList = SQLStatement("worker_list", PackageResources.worker_list_sql)
   static let workerRegister = SQLStatement("worker_register", PackageResources.worker_register_sql)
   static let workerSessionLock = SQLStatement("worker_session_lock", PackageResources.worker_session_lock_sql)
 
-  static let all = [
-    beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
-    jobCheckpoint, jobClaim,
-    jobComplete, jobEndAttempt, jobInsert, jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry,
-    jobUnblock, laneEnsure, leaseHeld, leaseOfWorker, leaseReap, outboxInsert, outboxList, outboxSettle, outboxSpread,
-    outboxTake,
-    outcomeList,
-    permitAcquire, progressWrite, releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList,
-    stageList, ticketRaise, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
-  ]
+  /// The claim of so many jobs of each lane; the limit is a literal, and each a statement of its own.
+  static func jobClaim(_ batch: ClaimBatch) -> SQLStatement { jobClaims[batch] ?? jobClaimOfOne }
+
+  private static let jobClaimOfOne = SQLStatement("job_claim", PackageResources.job_claim_sql).prepared
+  private static let jobClaims = Dictionary(
+    uniqueKeysWithValues: ClaimBatch.allCases.map { batch in
+      let one = jobClaimOfOne.text
+      guard let limit = one.firstRange(of: "limit 1 --! literal") else {
+        preconditionFailure("job_claim.sql marks its limit")
+      }
+      let text = one[..<limit.lowerBound] + "limit \(batch.rawValue)" + one[limit.upperBound...]
+      return (batch, SQLStatement(name: "job_claim", text: String(text)).prepared)
+    })
+
+  static let all =
+    [
+      snapshotOld, outcomePartitions, outcomeDays, maintenanceLead, jobExpire, deadForget, deadExpired, bellNotify,
+      beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
+      jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
+      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
+      laneSurvey, leaseCancelled, leaseHeld, leaseOfWorker, leaseReap, liveKeyList, outboxInsert, outboxList,
+      outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitAcquire, progressWrite,
+      releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, stageList, ticketRaise,
+      workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
+    ] + ClaimBatch.allCases.map(jobClaim)
 }
 
 /// Every statement of the store, for the test that prepares each against the migrated schema.

@@ -11,18 +11,21 @@ struct AttemptExecutor: Sendable {
   let running: RunningAttempts
   let logger: Logger
 
-  func perform(_ claim: Claim) async {
-    let attempt = JobAttempt(claim: claim, store: store, logger: logger)
+  func perform(_ attempt: JobAttempt) async {
+    let claim = attempt.claim
     attempt.killPoint(.jobClaimed)
-    attempt.logger.info("attempt began", metadata: ["attempt": "\(claim.attempt)", "step": "\(claim.label)"])
-    let work = Task {
+    if attempt.logs(claim.level) {
+      attempt.logger.log(
+        level: claim.level, "attempt began", metadata: ["attempt": "\(claim.attempt)", "step": "\(claim.label)"])
+    }
+    let result: Result<Void, any Error>
+    do {
       guard let handler = handlers[claim.kind] else { throw UnknownKind(kind: claim.kind) }
       try await handler.run(attempt)
-    }
-    running.begin(attempt, now: .now, cancel: { work.cancel() })
-    let result = await work.result
+      result = .success(())
+    } catch { result = .failure(error) }
     let end = Self.end(
-      of: result, claim: claim, isEnded: attempt.isEnded, isStalled: running.wasStalled(attempt), retry: retry,
+      of: result, claim: claim, isEnded: attempt.isEnded, stop: running.stop(of: attempt), retry: retry,
       jitter: .random(in: 0...1))
     await settle(attempt, end)
     running.end(attempt)
@@ -30,7 +33,8 @@ struct AttemptExecutor: Sendable {
 
   /// How an attempt ended; nil where nothing is left to write: it is done, or the lease is lost.
   static func end(
-    of result: Result<Void, any Error>, claim: Claim, isEnded: Bool, isStalled: Bool, retry: RetryPolicy, jitter: Double
+    of result: Result<Void, any Error>, claim: Claim, isEnded: Bool, stop: RunningAttempts.Stop?, retry: RetryPolicy,
+    jitter: Double
   ) -> JobStore.AttemptEnd? {
     if isEnded { return nil }
     let failure: any Failure
@@ -40,11 +44,15 @@ struct AttemptExecutor: Sendable {
       switch error {
       case is LeaseLost: return nil
       case is JobYield: return .yielded
+      case _ where stop == .cancelled: return .cancelled
+      case _ where stop == .stalled: failure = Stalled(label: claim.label)
+      case _ where stop == .timeLimit: failure = TimeLimitPassed(label: claim.label)
       case let snooze as JobSnooze: return .snoozed(snooze.delay)
-      case is CancellationError where !isStalled: return .yielded
+      case is CancellationError: return .yielded
+      // Another worker may know the kind; and this one, after the next deploy.
+      case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
-      case let error as PostgresError where error.isTransient && !isStalled: return .snoozed(.seconds(1))
-      case _ where isStalled: failure = Stalled(label: claim.label)
+      case let error as PostgresError where error.isTransient: return .snoozed(.seconds(1))
       case let known as any Failure: failure = known
       default: failure = UnexpectedError(error)
       }
@@ -56,7 +64,11 @@ struct AttemptExecutor: Sendable {
   /// Writes the end. Where the database does not answer, the worker's next beats find the lease and give it back.
   private func settle(_ attempt: JobAttempt, _ end: JobStore.AttemptEnd?) async {
     guard let end else {
-      attempt.logger.info(attempt.isEnded ? "attempt done" : "attempt abandoned: its lease is lost")
+      if !attempt.isEnded {
+        attempt.logger.info("attempt abandoned: its lease is lost")
+      } else if attempt.logs(attempt.claim.level) {
+        attempt.logger.log(level: attempt.claim.level, "attempt done")
+      }
       return
     }
     switch end {
@@ -68,6 +80,7 @@ struct AttemptExecutor: Sendable {
         "attempt failed; it will be tried again", metadata: ["failure": "\(failure)", "after": "\(delay)"])
       await attempt.log(.warning, failure)
     case .yielded: attempt.logger.info("attempt gave its job back at a checkpoint")
+    case .cancelled: attempt.logger.info("attempt stopped: its job was cancelled")
     case .snoozed(let delay): attempt.logger.info("attempt put its job off", metadata: ["after": "\(delay)"])
     }
     // Written also when this task was cancelled, as it is when the worker ends in disorder.
@@ -78,6 +91,11 @@ struct AttemptExecutor: Sendable {
         "the end of an attempt was not written; a later beat gives the job back", metadata: ["error": "\(error)"])
     }
   }
+}
+
+extension Claim {
+  /// Of the lines about an attempt's beginning and end: jobs of a run are what an operator asks about, others are many.
+  fileprivate var level: Logger.Level { runID == nil ? .debug : .info }
 }
 
 /// A job of a kind that this worker has no handler for.
@@ -96,6 +114,15 @@ struct NotCompleted: Failure {
   var message: String { "the handler of \"\(kind)\" returned without completing its job" }
   var hint: String? { "report this as a defect of the handler" }
   var isTransient: Bool { false }
+}
+
+/// An attempt that ran longer than its job allows.
+struct TimeLimitPassed: Failure {
+  var label: String
+  var code: String { "time_limit" }
+  var message: String { "\(label) ran longer than its job's time limit" }
+  var hint: String? { "give the job more time, or less to do" }
+  var isTransient: Bool { true }
 }
 
 /// An attempt that moved neither bytes nor a checkpoint for too long.

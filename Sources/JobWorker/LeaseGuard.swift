@@ -15,11 +15,14 @@ struct LeaseGuard: Sendable {
   private let logger: Logger
   private let keeper: SharedKeeper
   private let clock = ContinuousClock()
+  private let thread: BeatThread
 
+  /// - Parameter thread: Which ``beat()`` and ``watch()`` run on.
   init(
     _ session: WorkerSession, running: RunningAttempts, timing: LeaseTiming,
-    registeredAt: ContinuousClock.Instant, logger: Logger
+    registeredAt: ContinuousClock.Instant, thread: BeatThread, logger: Logger
   ) {
+    self.thread = thread
     self.session = session
     self.running = running
     self.timing = timing
@@ -43,16 +46,19 @@ struct LeaseGuard: Sendable {
       }
       var isAlive = await session.isAlive
       while isAlive, sent.duration(to: clock.now) < timing.beat {
-        try await clock.sleep(for: min(Self.look, timing.beat))
+        try await thread.pause(for: min(Self.look, timing.beat))
         isAlive = await session.isAlive
       }
-      if !isAlive { try await clock.sleep(for: min(Self.look, timing.beat)) }
+      if !isAlive { try await thread.pause(for: min(Self.look, timing.beat)) }
     }
   }
 
   /// Ends with ``WorkerRevoked`` as soon as the lease can no longer be believed in, whatever a beat waits for.
   func watch() async throws {
-    while keeper.holds(at: clock.now) { try await clock.sleep(for: min(Self.look, timing.beat)) }
+    while keeper.holds(at: clock.now) { try await thread.pause(for: min(Self.look, timing.beat)) }
+    // From this thread: whoever waits for the error may be behind a handler that blocks the others.
+    running.drain()
+    running.cancelAll()
     throw WorkerRevoked()
   }
 

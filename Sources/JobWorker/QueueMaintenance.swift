@@ -4,35 +4,52 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Keeps the queue moving: jobs whose time has come become ready, and what dead workers held is taken back.
+/// Keeps the queue moving: jobs whose time has come become ready, what dead workers held is taken back, other processes
+/// hear of ready jobs, and history goes with its time. One in a process; any number of processes.
 ///
-/// Any number may run; one acts, by an advisory lock of its session. It revokes only while that session is older than
+/// One at a time acts, by an advisory lock of each round's transaction. It revokes only while its own session is older than
 /// one lease: a restart or a failover of the database ends every session at once and must not revoke the fleet.
 package struct QueueMaintenance: Service {
-  /// One constant for every version of the engine.
-  private static let lockKey: Int64 = 7_351_904_229
+  /// How long the history of ended jobs is kept, where nothing else is said.
+  package static let standardRetention = Duration.seconds(30 * 86_400)
+  private static let retentionEvery = Duration.seconds(60)
 
   private let store: JobStore
   private let database: PostgresSettings
   private let timing: LeaseTiming
   private let tick: Duration
+  private let retention: Duration
   private let logger: Logger
   private let clock = ContinuousClock()
 
   package init(
     store: JobStore, database: PostgresSettings, timing: LeaseTiming, tick: Duration = .milliseconds(250),
-    logger: Logger
+    retention: Duration = standardRetention, logger: Logger
   ) {
     self.store = store
     self.database = database
     self.timing = timing
     self.tick = tick
+    self.retention = retention
     self.logger = logger
   }
 
   package func run() async throws {
     // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
-    do { try await cancelWhenGracefulShutdown { try await keepServing() } } catch is CancellationError {}
+    do {
+      try await cancelWhenGracefulShutdown {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await keepServing() }
+          if let bell = store.bell, !database.isPooled {
+            group.addTask {
+              try await LaneNotifier(bell, store: store, database: database, logger: logger).run()
+            }
+          }
+          // The notifier alone is not worth an end.
+          while try await group.next() != nil {}
+        }
+      }
+    } catch is CancellationError {}
   }
 
   private func keepServing() async throws {
@@ -46,22 +63,17 @@ package struct QueueMaintenance: Service {
 
   /// Serves until its session ends.
   private func serve() async throws {
-    let session = try await PostgresConnection.connect(database)
-    let connectedAt = clock.now
+    let session = try await store.queueSession(database)
     do {
-      var suspects: [Int64: (suspect: JobStore.Suspect, seen: ContinuousClock.Instant)] = [:]
+      var judge = Judge(lease: timing.lease)
+      var retainedAt: ContinuousClock.Instant?
       while true {
         try await clock.sleep(for: tick)
-        let leads = try await session.query("select pg_try_advisory_lock($1) as leads", [.int(Self.lockKey)])
-        guard try leads.only.bool("leads") else { continue }
-        let moved = try await store.promoteDue(on: session)
-        if moved > 0 { logger.debug("jobs became ready", metadata: ["jobs": "\(moved)"]) }
-        if connectedAt.duration(to: clock.now) > timing.lease {
-          try await revoke(&suspects, on: session)
-          try await reap(on: session)
+        guard try await round(&judge, on: session) else { continue }
+        if retainedAt.map({ $0.duration(to: clock.now) >= Self.retentionEvery }) ?? true {
+          retainedAt = clock.now
+          try await QueueRetention(store: store, keep: retention, logger: logger).run(on: session)
         }
-        // The lock is counted; give back what this tick took beyond the first.
-        _ = try await session.query("select pg_advisory_unlock($1)", [.int(Self.lockKey)])
       }
     } catch {
       await session.close()
@@ -69,36 +81,64 @@ package struct QueueMaintenance: Service {
     }
   }
 
-  /// Revokes workers whose lease ran out, and those whose session is gone and that sent no beat for a second since.
-  private func revoke(
-    _ suspects: inout [Int64: (suspect: JobStore.Suspect, seen: ContinuousClock.Instant)],
-    on session: PostgresConnection
-  ) async throws {
-    for worker in try await store.expireBeats(on: session) {
-      logger.warning("worker revoked: its lease ran out", metadata: ["worker_id": "\(worker)"])
-    }
-    let missing = try await store.suspects(on: session)
-    let now = clock.now
-    for suspect in missing where suspects[suspect.worker] == nil { suspects[suspect.worker] = (suspect, now) }
-    let missingNow = Set(missing.map(\.worker))
-    for (worker, entry) in suspects {
-      guard missingNow.contains(worker) else {
-        suspects[worker] = nil
-        continue
-      }
-      guard entry.seen.duration(to: now) >= .seconds(1) else { continue }
-      suspects[worker] = nil
-      if try await store.revoke(entry.suspect, on: session) {
-        logger.warning("worker revoked: its session ended and no beat followed", metadata: ["worker_id": "\(worker)"])
-      }
-    }
+  /// Who is missing, as far as this session has seen.
+  private struct Judge: Sendable {
+    var rule: RevocationRule<ContinuousClock.Instant>
+    /// As each was seen first, with the database's time of it.
+    var suspects: [Int64: JobStore.Suspect] = [:]
+
+    init(lease: Duration) { rule = RevocationRule(lease: lease) }
   }
 
-  private func reap(on session: PostgresConnection) async throws {
-    for (job, isDead) in try await store.reapLeases(on: session) {
-      logger.warning(
-        isDead ? "job ended dead: its worker was lost too often" : "job taken back from a lost worker",
-        metadata: ["job_id": "\(job)"])
+  /// One round, in one transaction. Returns whether it led.
+  private func round(_ judge: inout Judge, on session: PostgresConnection) async throws -> Bool {
+    let before = judge
+    let (after, lanes, leads) = try await session.transaction { transaction in
+      var judge = before
+      var lanes: Set<Int64> = []
+      let lead = try await store.leadMaintenance(in: transaction)
+      guard lead.leads else {
+        // Who does not lead watches the clocks, so as to be ready when the one who leads is gone.
+        _ = judge.rule.looked(at: clock.now, databaseTime: lead.databaseTime, missing: [])
+        return (judge, lanes, false)
+      }
+      if try await revoke(lead, &judge, in: transaction) {
+        for (job, lane, isDead) in try await store.reapLeases(on: transaction) {
+          lanes.insert(lane)
+          logger.warning(
+            isDead ? "job ended dead: its worker was lost too often" : "job taken back from a lost worker",
+            metadata: ["job_id": "\(job)"])
+        }
+      }
+      let due = try await store.promoteDue(on: transaction)
+      if !due.isEmpty { logger.debug("jobs became ready", metadata: ["jobs": "\(due.values.reduce(0, +))"]) }
+      return (judge, lanes.union(due.keys), true)
     }
+    judge = after
+    store.bell?.ring(lanes)
+    return leads
+  }
+
+  /// Revokes whom the rule allows. Returns whether leases may be taken back at all.
+  private func revoke(
+    _ lead: JobStore.MaintenanceLead, _ judge: inout Judge, in transaction: PostgresTransaction
+  ) async throws -> Bool {
+    let missing = try await store.suspects(on: transaction)
+    judge.suspects = Dictionary(
+      uniqueKeysWithValues: missing.map { ($0.worker, judge.suspects[$0.worker] ?? $0) })
+    let decision = judge.rule.looked(
+      at: clock.now, databaseTime: lead.databaseTime, missing: missing.map(\.worker))
+    guard decision.mayRevoke, lead.sessionAge > timing.lease else { return false }
+    for worker in try await store.expireBeats(on: transaction) {
+      logger.warning("worker revoked: its lease ran out", metadata: ["worker_id": "\(worker)"])
+    }
+    for worker in decision.overdue {
+      guard let suspect = judge.suspects.removeValue(forKey: worker) else { continue }
+      judge.rule.settled(worker)
+      guard try await store.revoke(suspect, on: transaction) else { continue }
+      logger.warning(
+        "worker revoked: its session ended and no beat followed", metadata: ["worker_id": "\(worker)"])
+    }
+    return true
   }
 }

@@ -4,54 +4,74 @@ import Synchronization
 
 /// The attempts that a worker has in hand, and the slots that are free.
 final class RunningAttempts: Sendable {
+  /// Why an attempt is stopped from here, before its handler is done.
+  enum Stop: Sendable, Equatable {
+    /// It moved neither bytes nor a checkpoint for too long.
+    case stalled
+    /// It ran longer than its job allows.
+    case timeLimit
+    /// Someone cancelled its job.
+    case cancelled
+  }
+
   private struct Entry {
-    var attempt: JobAttempt
-    var cancel: @Sendable () -> Void
+    let attempt: JobAttempt
+    let startedAt: ContinuousClock.Instant
+    var task: Task<Void, Never>?
     /// Where ``JobAttempt/movements`` stood when it last changed, and when that was seen.
-    var movements: Int
+    var movements = 0
     var movedAt: ContinuousClock.Instant
-    var written: String
-    var isStalled = false
+    var written = ""
+    var stop: Stop?
+    var isCancelled = false
   }
   private struct State {
-    var entries: [JobID: Entry] = [:]
-    /// Claimed, whether or not the attempt has begun.
-    var reserved: Set<LeaseHolder> = []
+    var entries: [LeaseHolder: Entry] = [:]
     var isDraining = false
+    /// What begins now is cancelled as it begins: its claim's answer came too late.
+    var isAborted = false
   }
 
   private let state = Mutex(State())
   private let slots: Int
   /// Set when a slot was freed or a drain began.
-  let changed = WakeUp()
+  let changed: WakeUp
 
-  init(slots: Int) { self.slots = slots }
+  init(slots: Int, changed: WakeUp = WakeUp()) {
+    self.slots = slots
+    self.changed = changed
+  }
 
-  var freeSlots: Int { state.withLock { slots - $0.reserved.count } }
+  var freeSlots: Int { state.withLock { slots - $0.entries.count } }
+  var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
   var isDraining: Bool { state.withLock { $0.isDraining } }
-
-  /// Takes a slot for a job that was claimed.
-  func reserve(_ holder: LeaseHolder) { state.withLock { _ = $0.reserved.insert(holder) } }
 
   /// Which of these leases nobody here has in hand.
   func unknown(among leases: Set<LeaseHolder>) -> Set<LeaseHolder> {
-    state.withLock { leases.subtracting($0.reserved) }
+    state.withLock { state in leases.filter { state.entries[$0] == nil } }
   }
 
-  func begin(_ attempt: JobAttempt, now: ContinuousClock.Instant, cancel: @escaping @Sendable () -> Void) {
+  /// Takes a slot for an attempt and starts it.
+  func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {
+    let holder = attempt.claim.holder
     let yieldsAtOnce = state.withLock {
-      $0.entries[attempt.jobID] = Entry(
-        attempt: attempt, cancel: cancel, movements: 0, movedAt: now, written: "")
+      var entry = Entry(attempt: attempt, startedAt: now, movedAt: now)
+      entry.isCancelled = $0.isAborted
+      $0.entries[holder] = entry
       return $0.isDraining
     }
     if yieldsAtOnce { attempt.requestYield() }
+    let task = Task(operation: work)
+    let isCancelled = state.withLock { state in
+      // Over already, or cancelled before the task was known.
+      state.entries[holder]?.task = task
+      return state.entries[holder]?.isCancelled ?? false
+    }
+    if isCancelled { task.cancel() }
   }
 
   func end(_ attempt: JobAttempt) {
-    state.withLock {
-      $0.entries[attempt.jobID] = nil
-      $0.reserved.remove(attempt.claim.holder)
-    }
+    state.withLock { $0.entries[attempt.claim.holder] = nil }
     changed.set()
   }
 
@@ -65,37 +85,60 @@ final class RunningAttempts: Sendable {
     changed.set()
   }
 
-  /// Cancels every attempt: the leases are lost, or the patience with a drain is.
+  /// Cancels every attempt, also those to come: the leases are lost, or the patience with a drain is.
   func cancelAll() {
-    for cancel in state.withLock({ $0.entries.values.map(\.cancel) }) { cancel() }
+    let holders = state.withLock {
+      $0.isAborted = true
+      return Array($0.entries.keys)
+    }
+    cancel(holders, because: nil)
   }
 
-  func wasStalled(_ attempt: JobAttempt) -> Bool { state.withLock { $0.entries[attempt.jobID]?.isStalled ?? false } }
+  /// Cancels those whose jobs were cancelled.
+  func cancelJobs(_ holders: Set<LeaseHolder>) { cancel(Array(holders), because: .cancelled) }
 
-  /// Progress that changed since the last call; and cancels attempts that have not moved for `stall`.
+  private func cancel(_ holders: [LeaseHolder], because stop: Stop?) {
+    let tasks = state.withLock { state in
+      holders.compactMap { holder -> Task<Void, Never>? in
+        state.entries[holder]?.isCancelled = true
+        if let stop, state.entries[holder]?.stop == nil { state.entries[holder]?.stop = stop }
+        return state.entries[holder]?.task
+      }
+    }
+    for task in tasks { task.cancel() }
+  }
+
+  func stop(of attempt: JobAttempt) -> Stop? { state.withLock { $0.entries[attempt.claim.holder]?.stop } }
+
+  /// Progress that changed since the last call; and stops attempts that have not moved for `stall`, or ran out of time.
   func review(now: ContinuousClock.Instant, stall: Duration) -> [(holder: LeaseHolder, json: String)] {
-    var stalled: [@Sendable () -> Void] = []
+    var stopped: [(LeaseHolder, Stop)] = []
     let changes = state.withLock { state in
       var changes: [(holder: LeaseHolder, json: String)] = []
-      for (job, var entry) in state.entries {
+      for (holder, var entry) in state.entries {
         let movements = entry.attempt.movements
         if movements != entry.movements {
           entry.movements = movements
           entry.movedAt = now
-        } else if !entry.isStalled, entry.movedAt.duration(to: now) >= stall {
-          entry.isStalled = true
-          stalled.append(entry.cancel)
+        } else if entry.stop == nil, entry.movedAt.duration(to: now) >= stall {
+          stopped.append((holder, .stalled))
         }
-        let json = entry.attempt.progressJSON
-        if json != entry.written {
-          entry.written = json
-          changes.append((entry.attempt.claim.holder, json))
+        if let limit = entry.attempt.claim.timeLimit, entry.startedAt.duration(to: now) >= limit {
+          stopped.append((holder, .timeLimit))
         }
-        state.entries[job] = entry
+        let progress = entry.attempt.currentProgress
+        if progress != JobProgress() {
+          let json = progress.json
+          if json != entry.written {
+            entry.written = json
+            changes.append((holder, json))
+          }
+        }
+        state.entries[holder] = entry
       }
       return changes
     }
-    for cancel in stalled { cancel() }
+    for (holder, stop) in stopped { cancel([holder], because: stop) }
     return changes
   }
 }

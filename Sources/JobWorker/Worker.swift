@@ -19,11 +19,13 @@ package struct Worker: Service {
 
   /// - Parameters:
   ///   - database: For the worker's own session, whose advisory lock tells the reaper of a crash.
-  ///   - handlers: By job kind. A job of another kind ends dead with a failure that says so.
+  ///   - handlers: By job kind. A job of another kind in a lane of the worker's stages is put off, uncharged.
   package init(
     settings: WorkerSettings, database: PostgresSettings, store: JobStore, handlers: [String: any JobHandler],
     logger: Logger
   ) {
+    var settings = settings
+    settings.stages = settings.stages ?? handlers.keys.sorted()
     self.settings = settings
     self.database = database
     self.store = store
@@ -41,24 +43,27 @@ package struct Worker: Service {
     var logger = logger
     logger[metadataKey: "worker_id"] = "\(session.worker)"
     logger.info("worker started", metadata: ["slots": "\(settings.slots)", "pid": "\(settings.pid)"])
-    let executor = AttemptExecutor(
-      store: store, handlers: handlers, retry: settings.retry, running: running, logger: logger)
-
+    let thread = BeatThread()
+    defer { thread.stop() }
     let lease = LeaseGuard(
-      session, running: running, timing: settings.timing, registeredAt: sent, logger: logger)
+      session, running: running, timing: settings.timing, registeredAt: sent, thread: thread, logger: logger)
+    let loop = QueueLoop(
+      worker: session.worker, settings: settings, store: store, database: database, running: running, logger: logger)
 
     let outcome: Result<Void, any Error>
     do {
       try await withGracefulShutdownHandler {
         try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { try await lease.beat() }
-          group.addTask { try await lease.watch() }
-          group.addTask { try await reportProgress() }
+          group.addTask(executorPreference: thread) { try await lease.beat() }
+          group.addTask(executorPreference: thread) { try await lease.watch() }
+          group.addTask { try await lookAfterAttempts(of: session.worker) }
+          group.addTask { try await listen(for: loop) }
           group.addTask { [logger] in
-            try await claimUntilDrained(session.worker, executor, logger: logger)
+            try await serve(loop, logger: logger)
+            throw LoopEnded()
           }
-          // The claim loop returns when the drain is done; the others only fail, and then no attempt may go on.
-          do { try await group.waitUntilClaimLoopEnds() } catch {
+          // The loop ends when the drain is done; the others only fail, and then no attempt may go on.
+          do { try await group.waitUntilLoopEnds() } catch {
             running.drain()
             running.cancelAll()
             throw error
@@ -77,53 +82,44 @@ package struct Worker: Service {
     try outcome.get()
   }
 
-  /// Claims while there are free slots and no drain; returns once every attempt has ended.
-  private func claimUntilDrained(_ worker: Int64, _ executor: AttemptExecutor, logger: Logger) async throws {
-    try await withThrowingDiscardingTaskGroup { attempts in
-      while !running.isDraining {
-        let free = min(running.freeSlots, JobStore.longestClaim)
-        var claimed = 0
-        if free > 0 {
-          do {
-            let claims = try await store.claim(worker: worker, release: settings.release, limit: free)
-            claimed = claims.count
-            for claim in claims {
-              running.reserve(claim.holder)
-              attempts.addTask { await executor.perform(claim) }
-            }
-          } catch let error as PostgresError where error.isTransient {
-            logger.warning("the queue did not answer a claim; trying again", metadata: ["error": "\(error)"])
-          }
-        }
-        if claimed == 0 || running.freeSlots == 0 { await pause(settings.poll * Double.random(in: 0.75...1)) }
+  /// Claims and acknowledges until the worker has drained.
+  private func serve(_ loop: QueueLoop, logger: Logger) async throws {
+    let executor = AttemptExecutor(
+      store: store, handlers: handlers, retry: settings.retry, running: running, logger: logger)
+    try await loop.run { claim in
+      let attempt = JobAttempt(claim: claim, store: store, logger: logger, acknowledger: loop.acknowledger)
+      running.start(attempt, now: clock.now) {
+        await executor.perform(attempt)
+        loop.ended(claim)
       }
-      let grace = Task {
-        try await clock.sleep(for: settings.stopGrace)
-        running.cancelAll()
-      }
-      defer { grace.cancel() }
-      // A cancelled task cannot wait; the group then waits for the attempts, which were cancelled as well.
-      while running.freeSlots < settings.slots, !Task.isCancelled { await pause(settings.poll) }
-    }
-    throw ClaimLoopEnded()
-  }
-
-  /// Waits for a slot to become free, a drain, or the time to pass.
-  private func pause(_ time: Duration) async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { try? await clock.sleep(for: time) }
-      group.addTask { await running.changed.wait() }
-      await group.next()
-      group.cancelAll()
     }
   }
 
-  private func reportProgress() async throws {
+  /// Hears of ready jobs: from this process, and from others where sessions stay.
+  private func listen(for loop: QueueLoop) async throws {
+    let number = store.bell?.listen { loop.rung($0) }
+    defer { if let number { store.bell?.remove(number) } }
+    if database.isPooled {
+      while true { try await clock.sleep(for: .seconds(3600)) }
+    }
+    try await LaneListener(store: store, settings: database, logger: logger).run {
+      loop.rung($0)
+    } began: {
+      loop.lookAnew()
+    }
+  }
+
+  /// Writes progress, stops attempts that hang or ran out of time, and those whose jobs were cancelled.
+  private func lookAfterAttempts(of worker: Int64) async throws {
     while true {
       try await clock.sleep(for: .milliseconds(500))
       let changes = running.review(now: clock.now, stall: settings.timing.stall)
-      do { try await store.writeProgress(changes) } catch let error as PostgresError where error.isTransient {
-        logger.debug("progress was not written", metadata: ["error": "\(error)"])
+      guard !running.isEmpty else { continue }
+      do {
+        try await store.writeProgress(changes)
+        running.cancelJobs(try await store.cancelledLeases(ofWorker: worker))
+      } catch let error as PostgresError where error.isTransient {
+        logger.debug("running attempts were not looked after", metadata: ["error": "\(error)"])
       }
     }
   }
@@ -138,11 +134,11 @@ package struct WorkerRevoked: Failure, Equatable {
   package var isTransient: Bool { true }
 }
 
-/// Carries the end of the claim loop out of the group whose other tasks never end.
-private struct ClaimLoopEnded: Error {}
+/// Carries the end of the queue's loop out of the group whose other tasks never end.
+private struct LoopEnded: Error {}
 
 extension ThrowingTaskGroup where ChildTaskResult == Void, Failure == any Error {
-  fileprivate mutating func waitUntilClaimLoopEnds() async throws {
-    do { while try await next() != nil {} } catch is ClaimLoopEnded {}
+  fileprivate mutating func waitUntilLoopEnds() async throws {
+    do { while try await next() != nil {} } catch is LoopEnded {}
   }
 }

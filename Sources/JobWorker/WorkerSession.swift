@@ -5,12 +5,15 @@ import Postgres
 
 /// A worker's identity and the session whose advisory lock proves that its process lives.
 actor WorkerSession {
+  /// How long a worker without a database tries to give its jobs back.
+  private static let farewellPatience = Duration.seconds(60)
+
   nonisolated let worker: Int64
   private let settings: WorkerSettings
   private let database: PostgresSettings
   private let store: JobStore
   private var connection: PostgresConnection?
-  private var hasLock = true
+  private var hasLock: Bool
 
   private init(
     worker: Int64, settings: WorkerSettings, database: PostgresSettings, store: JobStore,
@@ -21,6 +24,7 @@ actor WorkerSession {
     self.database = database
     self.store = store
     self.connection = connection
+    hasLock = !database.isPooled
   }
 
   static func open(
@@ -30,7 +34,8 @@ actor WorkerSession {
     let birth = JobStore.WorkerBirth(
       release: settings.release, host: settings.host, pid: settings.pid, engine: settings.engine, slots: settings.slots,
       servesOneRun: settings.servesOneRun)
-    let worker = try await store.registerWorker(birth, lease: settings.timing.lease, on: connection)
+    let worker = try await store.registerWorker(
+      birth, lease: settings.timing.lease, keepsSession: !database.isPooled, on: connection)
     return WorkerSession(
       worker: worker, settings: settings, database: database, store: store, connection: connection)
   }
@@ -54,7 +59,7 @@ actor WorkerSession {
     }
     let accepted = try await store.beat(
       worker: worker, lease: settings.timing.lease, draining: draining, hasSessionLock: hasLock, on: session)
-    if accepted, !hasLock { hasLock = try await store.takeSessionLock(worker: worker, on: session) }
+    if accepted, !hasLock, !database.isPooled { hasLock = try await store.takeSessionLock(worker: worker, on: session) }
     return accepted
   }
 
@@ -81,13 +86,33 @@ actor WorkerSession {
     await broken?.close()
   }
 
-  /// Says goodbye, also in a task that was cancelled: without it the reaper has to find out.
+  /// Gives back what is still held and says goodbye, also in a task that was cancelled.
+  ///
+  /// Where the database does not answer it is asked again for a while: attempts that an outage ended are not charged, and the
+  /// reaper gives everyone a lease's time after one.
   func leave(logger: Logger) async {
     let store = self.store
     let worker = self.worker
-    let farewell = Task { try await store.workerLeaves(worker) }
-    do { try await farewell.value } catch {
-      logger.warning("the worker could not say goodbye; the reaper finds out", metadata: ["error": "\(error)"])
+    let clock = ContinuousClock()
+    let giveUpAt = clock.now + Self.farewellPatience
+    while true {
+      let farewell = Task {
+        for holder in try await store.leases(ofWorker: worker, on: store.database) {
+          try await store.endAttempt(holder, as: .yielded)
+        }
+        try await store.workerLeaves(worker)
+      }
+      do {
+        try await farewell.value
+        break
+      } catch let error as PostgresError where error.isTransient && clock.now < giveUpAt {
+        logger.info("the worker cannot say goodbye yet", metadata: ["error": "\(error)"])
+      } catch {
+        logger.warning("the worker could not say goodbye; the reaper finds out", metadata: ["error": "\(error)"])
+        break
+      }
+      let pause = Task { try await clock.sleep(for: .milliseconds(500)) }
+      _ = await pause.result
     }
     await discardConnection()
   }

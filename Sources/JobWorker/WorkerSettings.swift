@@ -10,6 +10,8 @@ package struct WorkerSettings: Sendable {
   package var retry: RetryPolicy
   /// The release whose pinned jobs it takes; 0: only jobs that any release may do.
   package var release: Int64
+  /// The stages whose lanes it claims from: of jobs without a run, their kinds. Nil: what it has handlers for.
+  package var stages: [String]?
   package var host: String
   package var pid: Int32
   package var engine: String
@@ -20,7 +22,7 @@ package struct WorkerSettings: Sendable {
 
   package init(
     slots: Int, servesOneRun: Bool = false, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(),
-    release: Int64 = 0,
+    release: Int64 = 0, stages: [String]? = nil,
     host: String,
     pid: Int32, engine: String, poll: Duration = .milliseconds(200), stopGrace: Duration = .seconds(30)
   ) {
@@ -30,6 +32,7 @@ package struct WorkerSettings: Sendable {
     self.timing = timing
     self.retry = retry
     self.release = release
+    self.stages = stages
     self.host = host
     self.pid = pid
     self.engine = engine

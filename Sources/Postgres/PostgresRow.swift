@@ -41,6 +41,36 @@ package struct PostgresRow: Sendable {
     return bytes(at: Int32(position)).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  package func string(at position: Int) -> String {
+    guard let value = optionalString(at: position) else { preconditionFailure("column \(position) is null") }
+    return value
+  }
+
+  package func optionalInt(at position: Int) throws -> Int64? {
+    precondition(storage.columns.indices.contains(position), "the result has no column \(position)")
+    guard let digits = bytes(at: Int32(position)) else { return nil }
+    return try parsed(Self.integer(digits), "\(position)", "an integer")
+  }
+  package func int(at position: Int) throws -> Int64 { try required(optionalInt(at: position), "\(position)") }
+
+  /// PostgreSQL writes integers as digits with at most a minus before them.
+  private static func integer(_ digits: UnsafeRawBufferPointer) -> Int64? {
+    var rest = digits[...]
+    let isNegative = rest.first == UInt8(ascii: "-")
+    if isNegative { rest = rest.dropFirst() }
+    guard !rest.isEmpty else { return nil }
+    var value: Int64 = 0
+    for digit in rest {
+      guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+      let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = tens.subtractingReportingOverflow(Int64(digit - UInt8(ascii: "0")))
+      guard !overflow, !carry else { return nil }
+      value = sum
+    }
+    // Gathered below zero, where there is one number more.
+    return isNegative ? value : value == .min ? nil : -value
+  }
+
   /// Valid as long as the storage lives, which `self` sees to.
   private func bytes(at position: Int32) -> UnsafeRawBufferPointer? {
     guard PQgetisnull(storage.pointer, row, position) == 0 else { return nil }

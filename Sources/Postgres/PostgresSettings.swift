@@ -8,16 +8,20 @@ package struct PostgresSettings: Sendable, CustomStringConvertible {
   package let connectTimeout: Duration
   /// The longest that a statement may take; nil for no limit but the statement's own.
   package let statementTimeout: Duration?
+  /// Whether a pooler such as PgBouncer lends a server's session for each transaction: then nothing may be left in it.
+  package let isPooled: Bool
 
   /// - Parameters:
   ///   - conninfo: A URL (`postgresql://…`) or keywords and values, as libpq reads them. What it says about time-outs and
   ///     keep-alives wins over the defaults here.
   ///   - applicationName: Shown in `pg_stat_activity`, whatever the conninfo says: sessions are found by it.
   ///   - options: Session settings, such as `lock_timeout: 5s`.
+  ///   - isPooled: Behind a transaction pooler. Statements are not prepared, and `options` are not sent, which such a
+  ///     pooler refuses; it keeps the time zone and the style of dates for each client.
   /// - Throws: ``PostgresError`` `.usage` when libpq cannot read the conninfo.
   package init(
     _ conninfo: String, applicationName: String = "sluice", connectTimeout: Duration = .seconds(10),
-    options: [String: String] = [:], statementTimeout: Duration? = nil
+    options: [String: String] = [:], statementTimeout: Duration? = nil, isPooled: Bool = false
   ) throws {
     var given = try Self.parse(conninfo)
     // A dead server is noticed within ten seconds: 3 s idle, then three probes 2 s apart; unanswered data after 9 s.
@@ -29,10 +33,11 @@ package struct PostgresSettings: Sendable, CustomStringConvertible {
     given["application_name"] = applicationName
     given["client_encoding"] = "UTF8"
     let session = ["TimeZone": "UTC", "DateStyle": "ISO", "IntervalStyle": "iso_8601", "bytea_output": "hex"]
+    self.isPooled = isPooled
     let flags = session.merging(options) { _, new in new }.sorted { $0.key < $1.key }.map {
       "-c \($0.key)=\(Self.escaped($0.value))"
     }
-    given["options"] = ([given["options"]].compactMap { $0 } + flags).joined(separator: " ")
+    given["options"] = isPooled ? nil : ([given["options"]].compactMap { $0 } + flags).joined(separator: " ")
     let seconds = given["connect_timeout"].flatMap { Int64($0) } ?? 0
     self.connectTimeout = seconds > 0 ? .seconds(seconds) : connectTimeout
     self.statementTimeout = statementTimeout

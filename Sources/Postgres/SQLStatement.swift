@@ -4,6 +4,9 @@ package struct SQLStatement: Sendable, Equatable, ExpressibleByStringLiteral {
   package let text: String
   /// How long the server may take; the session's own limit where nil.
   package var deadline: Duration?
+  /// Whether a session prepares it at its first use and then runs it by name: for statements that run often. The server
+  /// keeps a plan of it, so its text must not need another plan for other parameters.
+  package private(set) var isPrepared = false
 
   package init(name: String, text: String) {
     self.name = name
@@ -17,6 +20,13 @@ package struct SQLStatement: Sendable, Equatable, ExpressibleByStringLiteral {
   package func within(_ deadline: Duration) -> SQLStatement {
     var copy = self
     copy.deadline = deadline
+    return copy
+  }
+
+  /// The same statement, parsed and planned once a session. In a session behind a transaction pooler it changes nothing.
+  package var prepared: SQLStatement {
+    var copy = self
+    copy.isPrepared = true
     return copy
   }
 

@@ -17,7 +17,7 @@ import Testing
       reason: "the jitter of a retry: RetryPolicy, which decides, takes it as a parameter and is tested with given ones"
     ),
     Exception(
-      path: "Sources/JobWorker/Worker.swift", use: ".random(",
+      path: "Sources/JobWorker/QueueLoop.swift", use: ".random(",
       reason: "the jitter of a poll, so that a fleet does not poll in step; nothing depends on its value"),
     Exception(
       path: "Sources/Monitoring/Notifier.swift", use: ".random(",

@@ -24,7 +24,7 @@ struct DependencyTests {
       #expect(last.map(\.label) == ["j4", "j5"])
       #expect(try await queue.store.run(run).first?.state == .running)
       let ended = try await queue.store.complete(last.map(\.holder), in: queue.session)
-      #expect(ended.count == 2)
+      #expect(ended.ended.count == 2)
       #expect(try await queue.store.run(run).first?.state == .succeeded)
     }
   }
@@ -50,7 +50,7 @@ struct DependencyTests {
             for holder in mine {
               do {
                 ended += try await queue.store.database.transaction {
-                  try await queue.store.complete([holder], in: $0).count
+                  try await queue.store.complete([holder], in: $0).ended.count
                 }
               } catch { Issue.record(error) }
             }
@@ -61,7 +61,7 @@ struct DependencyTests {
       }
       let released = try await queue.store.claim(worker: worker, limit: 10)
       #expect(released.map(\.label).sorted() == ["j300", "j301"])
-      #expect(try await queue.store.complete(released.map(\.holder), in: queue.session).count == 2)
+      #expect(try await queue.store.complete(released.map(\.holder), in: queue.session).ended.count == 2)
       #expect(try await queue.store.run(run).first?.state == .succeeded)
     }
   }

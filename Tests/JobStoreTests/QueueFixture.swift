@@ -48,7 +48,7 @@ struct QueueFixture: Sendable {
   func claimOne(_ worker: Int64) async throws -> Claim? { try await store.claim(worker: worker, limit: 1).first }
 
   func complete(_ holder: LeaseHolder) async throws -> Bool {
-    try await store.complete([holder], in: session).contains(holder.jobID)
+    try await store.complete([holder], in: session).ended.contains(holder.jobID)
   }
 
   func state(_ job: JobID) async throws -> JobState? { try await store.jobs(job: job).first?.state }
@@ -63,7 +63,7 @@ struct QueueFixture: Sendable {
     try await session.execute(
       "analyze; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; prepare planned as \(statement.text)"
     )
-    let rows = try await session.query("explain execute planned(1, 0, 10, null)", [])
+    let rows = try await session.query("explain execute planned(1, 0, '{1}', '{0}', null)", [])
     return rows.compactMap { $0.optionalString(at: 0) }.joined(separator: "\n")
   }
 }

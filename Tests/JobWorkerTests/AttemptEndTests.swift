@@ -10,14 +10,14 @@ struct AttemptEndTests {
   private func claim(attempt: Int, of maximum: Int) -> Claim {
     Claim(
       jobID: JobID(1), runID: nil, releaseID: nil, epoch: 1, ticket: 1, attempt: attempt, maximumAttempts: maximum,
-      kind: "k", label: "l", pipeline: "p", stage: "s", payload: "{}", runAt: nil, mark: nil)
+      kind: "k", label: "l", laneID: 1, pipeline: "p", stage: "s", payload: "{}", runAt: nil, mark: nil)
   }
 
   private func name(
-    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, isStalled: Bool = false
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
-      of: .failure(error), claim: claim(attempt: attempt, of: maximum), isEnded: false, isStalled: isStalled,
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), isEnded: false, stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
     case nil: "nothing"
@@ -25,6 +25,7 @@ struct AttemptEndTests {
     case .snoozed: "snoozed"
     case .retried: "retried"
     case .dead: "dead"
+    case .cancelled: "cancelled"
     }
   }
 
@@ -34,7 +35,12 @@ struct AttemptEndTests {
     #expect(name(JobYield()) == "yielded")
     #expect(name(JobSnooze(.seconds(1))) == "snoozed")
     #expect(name(CancellationError()) == "yielded")
-    #expect(name(CancellationError(), isStalled: true) == "retried")
+    #expect(name(CancellationError(), stop: .stalled) == "retried")
+    #expect(name(CancellationError(), stop: .timeLimit) == "retried")
+    #expect(name(CancellationError(), attempt: 3, stop: .timeLimit) == "dead")
+    #expect(name(CancellationError(), stop: .cancelled) == "cancelled")
+    #expect(name(StageFailure(code: "x", message: "m"), stop: .cancelled) == "cancelled")
+    #expect(name(UnknownKind(kind: "k"), attempt: 3) == "snoozed")
     #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
     #expect(name(PostgresError(.connectionLost, operation: "checkpoint", message: "m")) == "snoozed")
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true)) == "retried")
@@ -46,7 +52,7 @@ struct AttemptEndTests {
   @Test("a handler that returns without completing its job is a dead job, not a lost one")
   func notCompleted() {
     let end = AttemptExecutor.end(
-      of: .success(()), claim: claim(attempt: 1, of: 3), isEnded: false, isStalled: false, retry: RetryPolicy(),
+      of: .success(()), claim: claim(attempt: 1, of: 3), isEnded: false, stop: nil, retry: RetryPolicy(),
       jitter: 0)
     guard case .dead(let failure) = end else {
       Issue.record("expected a dead job")

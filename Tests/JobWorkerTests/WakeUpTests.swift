@@ -1,6 +1,5 @@
+import JobStore
 import Testing
-
-@testable import JobWorker
 
 @Suite("Wake-up")
 struct WakeUpTests {

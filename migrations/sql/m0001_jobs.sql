@@ -44,8 +44,8 @@ create table sluice.lane (
   stage         text not null,
   release_id    bigint not null default 0,              -- 0: any release
   class         smallint not null default 0,            -- lower is more urgent
+  weight        real not null default 1 check (weight > 0),  -- of its pipeline, when slots are shared
   paused        boolean not null default false,
-  max_in_flight integer,
   unique (pipeline, stage, release_id, class)
 );
 
@@ -71,7 +71,7 @@ create table sluice.beat (
 create table sluice.job (
   job_id       bigint generated always as identity primary key,
   run_id       bigint references sluice.run on delete cascade,
-  lane_id      bigint not null references sluice.lane,
+  lane_id      bigint not null,                         -- a lane's; no foreign key, whose check would cost each insert
   kind         text not null,
   label        text not null,
   payload      jsonb not null,
@@ -82,27 +82,29 @@ create table sluice.job (
 );
 create index job_run on sluice.job (run_id) where run_id is not null;
 
+-- The only polled table. Oldest first is by the number of the job: a retry stands where its job always stood.
 create table sluice.ready (
-  lane_id  bigint not null,
-  ready_id bigint generated always as identity,
-  job_id   bigint not null,
-  attempt  integer not null,                            -- attempts charged so far
-  epoch    bigint not null,
-  since    timestamptz not null,
-  primary key (lane_id, ready_id)
+  lane_id bigint not null,
+  job_id  bigint not null,
+  attempt integer not null,                             -- attempts charged so far
+  epoch   bigint not null,
+  since   timestamptz not null,
+  primary key (lane_id, job_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
-create unique index ready_job on sluice.ready (job_id);
 
+-- What ends a job's lease needs no look at the job: its run and its key stand here as well.
 create table sluice.lease (
   job_id      bigint primary key,
   epoch       bigint not null,
   ticket      bigint not null,
   worker_id   bigint not null,
   lane_id     bigint not null,
+  run_id      bigint,
   attempt     integer not null,
   claimed_at  timestamptz not null,
   deadline_at timestamptz,
-  cancelled   boolean not null default false
+  live_key    text,
+  cancelled   boolean not null default false            -- its attempt is asked to end
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 create index lease_worker on sluice.lease (worker_id);
 
@@ -112,7 +114,7 @@ create table sluice.later (
   lane_id bigint not null,
   attempt integer not null,
   epoch   bigint not null
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 create index later_due on sluice.later (run_at);
 
 create table sluice.edge (
@@ -133,6 +135,7 @@ create table sluice.dead (
   lane_id bigint not null,
   attempt integer not null,
   epoch   bigint not null,
+  cancelled boolean not null default false,             -- ended by a person; else by its failures
   since   timestamptz not null
 );
 
@@ -147,7 +150,24 @@ create table sluice.outcome (
   detail      jsonb
 ) partition by range (finished_at);
 create table sluice.outcome_rest partition of sluice.outcome default;
-create index outcome_job on sluice.outcome (job_id, epoch);
+-- Jobs end about in the order of their numbers: ranges of pages find a job's history, for a hundredth of a B-tree's cost.
+create index outcome_job on sluice.outcome using brin (job_id) with (pages_per_range = 16, autosummarize = on);
+
+-- Makes the partition of one day (UTC), unless it is there or the day's first rows stand in the rest already.
+create function sluice.outcome_day(day date) returns boolean language plpgsql as $$
+declare
+  partition text := 'outcome_' || to_char(day, 'YYYYMMDD');
+  first timestamptz := day::timestamp at time zone 'UTC';
+  next timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+  if to_regclass('sluice.' || partition) is not null
+    or exists (select from sluice.outcome_rest where finished_at >= first and finished_at < next) then
+    return false;
+  end if;
+  execute format('create table sluice.%I partition of sluice.outcome for values from (%L) to (%L)', partition, first, next);
+  return true;
+end $$;
+select sluice.outcome_day(((now() at time zone 'UTC')::date + n)::date) from generate_series(0, 2) as n;
 
 create table sluice.mark (
   job_id bigint not null,
@@ -218,13 +238,69 @@ create index outbox_open on sluice.outbox (next_at) where delivered_at is null a
 create view sluice.job_state as
 select j.job_id, j.run_id, j.lane_id, j.kind, j.label, j.max_attempts, j.created_at,
   case when l.job_id is not null then 'LEASED' when r.job_id is not null then 'READY' when t.job_id is not null then 'LATER'
-       when b.job_id is not null then 'BLOCKED' when d.job_id is not null then 'DEAD' else 'DONE' end as state,
+       when b.job_id is not null then 'BLOCKED' when d.cancelled then 'CANCELLED'
+       when d.job_id is not null then 'DEAD' else 'DONE' end as state,
   coalesce(l.attempt, r.attempt, t.attempt, d.attempt) as attempt,
   coalesce(l.epoch, r.epoch, t.epoch, d.epoch) as epoch,
   l.worker_id, l.claimed_at, t.run_at
 from sluice.job j
 left join sluice.lease l on l.job_id = j.job_id
-left join sluice.ready r on r.job_id = j.job_id
+left join sluice.ready r on r.lane_id = j.lane_id and r.job_id = j.job_id
 left join sluice.later t on t.job_id = j.job_id
 left join sluice.blocked b on b.job_id = j.job_id
 left join sluice.dead d on d.job_id = j.job_id;
+
+-- Puts a job without a run into the queue, in the caller's own transaction, from any language. Returns its number; with a
+-- unique key that a living job has already, that job's.
+--   kind        what is to be done: the name that a worker's handler is registered under
+--   pipeline    whose share of the workers it takes: pipelines with waiting jobs are served by turns
+--   unique_key  at most one job with this key at a time, from here until it is done, dead or cancelled
+--   run_at      not before
+--   class       lower is more urgent; a lane of a lower class is served first, always
+--   wake        tell the workers at commit, so that an idle one starts at once instead of at its next look (200 ms). Commits
+--               that do so pass one after the other, in the whole server: leave it off where many transactions enqueue
+create function sluice.enqueue(
+  kind text, payload jsonb default '{}', pipeline text default 'default', unique_key text default null,
+  run_at timestamptz default null, class smallint default 0, max_attempts integer default 8,
+  time_limit interval default null, label text default null, wake boolean default false
+) returns bigint language plpgsql as $$
+#variable_conflict use_column
+declare
+  lane bigint;
+  job bigint;
+begin
+  if coalesce(kind, '') = '' or coalesce(pipeline, '') = '' then
+    raise exception 'a job needs a kind and a pipeline' using errcode = 'invalid_parameter_value';
+  end if;
+  loop
+    select l.lane_id into lane from sluice.lane l
+    where l.pipeline = enqueue.pipeline and l.stage = enqueue.kind and l.class = enqueue.class and l.release_id = 0;
+    exit when found;
+    insert into sluice.lane (pipeline, stage, class, paused)
+    values (enqueue.pipeline, enqueue.kind, enqueue.class,
+      coalesce((select bool_and(o.paused) from sluice.lane o where o.pipeline = enqueue.pipeline), false))
+    on conflict (pipeline, stage, release_id, class) do nothing;
+  end loop;
+  job := nextval(pg_get_serial_sequence('sluice.job', 'job_id'));
+  while unique_key is not null loop
+    insert into sluice.live_key (key, job_id) values (unique_key, job) on conflict (key) do nothing;
+    exit when found;
+    declare
+      other bigint;
+    begin
+      select k.job_id into other from sluice.live_key k where k.key = unique_key;
+      -- Gone again already: the key is free.
+      if found then return other; end if;
+    end;
+  end loop;
+  insert into sluice.job (job_id, lane_id, kind, label, payload, max_attempts, time_limit, live_key, created_at)
+  overriding system value
+  values (job, lane, kind, coalesce(label, kind), coalesce(payload, '{}'), max_attempts, time_limit, unique_key, now());
+  if run_at > now() then
+    insert into sluice.later (job_id, run_at, lane_id, attempt, epoch) values (job, run_at, lane, 0, 0);
+  else
+    insert into sluice.ready (lane_id, job_id, attempt, epoch, since) values (lane, job, 0, 0, now());
+    if wake then perform pg_notify('sluice_ready', lane::text); end if;
+  end if;
+  return job;
+end $$;

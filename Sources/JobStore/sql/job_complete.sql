@@ -1,4 +1,4 @@
--- Ends leases as done: $1 job ids, $2 epochs, $3 detail. A pair that no longer matches is left out: the lease is lost.
+-- Ends leases of jobs of a run as done: $1 job ids, $2 epochs, $3 detail. A pair that no longer matches is left out: the lease is lost.
 -- A run that succeeds after one that failed tells the outbox.
 -- The delete of the lease is the one decision; all else follows from its rows.
 -- Locks: lease rows, then blocked rows in order of their number, then run rows. Index: primary keys, edge (upstream_id).
@@ -6,14 +6,13 @@ with asked as (
   select job_id, epoch from unnest($1::bigint[], $2::bigint[]) as a (job_id, epoch)
 ), ended as (
   delete from sluice.lease l using asked a where l.job_id = a.job_id and l.epoch = a.epoch
-  returning l.job_id, l.epoch, l.attempt, l.worker_id, l.claimed_at
+  returning l.job_id, l.epoch, l.attempt, l.worker_id, l.run_id, l.live_key, l.claimed_at
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, 'done', worker_id, claimed_at, coalesce($4::timestamptz, clock_timestamp()), $3::jsonb
   from ended
 ), freed as (
-  delete from sluice.live_key k using ended e, sluice.job j
-  where j.job_id = e.job_id and j.live_key is not null and k.key = j.live_key
+  delete from sluice.live_key k using ended e where k.key = e.live_key and k.job_id = e.job_id
 ), waiting as materialized (
   select b.job_id, w.done
   from sluice.blocked b
@@ -28,8 +27,7 @@ with asked as (
   set pending = r.pending - d.jobs,
     state = case when r.pending = d.jobs and r.state in ('queued', 'running') then 'succeeded' else r.state end,
     finished_at = case when r.pending = d.jobs then coalesce($4::timestamptz, clock_timestamp()) else r.finished_at end
-  from (select j.run_id, count(*)::integer as jobs from ended e join sluice.job j on j.job_id = e.job_id
-        where j.run_id is not null group by j.run_id) d
+  from (select run_id, count(*)::integer as jobs from ended where run_id is not null group by run_id) d
   where r.run_id = d.run_id
   returning r.run_id, r.pipeline, r.kind, r.target, r.state
 ), recovered as (

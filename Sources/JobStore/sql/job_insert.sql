@@ -1,5 +1,6 @@
 -- Inserts jobs under reserved numbers, and puts each where it begins: blocked when it waits for others, else ready.
--- $1 job ids, $2 run ids, $3 pipelines, $4 stages, $5 kinds, $6 labels, $7 payloads, $8 attempts, $9 how many it waits for, $11 the lanes' class
+-- $1 job ids, $2 run ids, $3 pipelines, $4 stages, $5 kinds, $6 labels, $7 payloads, $8 attempts, $9 how many it waits for, $11 the lanes' class. Returns
+-- each one's lane.
 -- Locks: only the rows it inserts. Index: the unique key of lane.
 with asked as materialized (
   select a.*, l.lane_id
@@ -18,4 +19,4 @@ with asked as materialized (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
   select lane_id, job_id, 0, 0, coalesce($10::timestamptz, now()) from asked where waits = 0 order by job_id
 )
-select count(*) as jobs from asked
+select lane_id, waits from asked

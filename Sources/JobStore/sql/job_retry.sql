@@ -1,23 +1,38 @@
--- Takes up the dead jobs of run $1 and its loads (or the job $2) again, with fresh attempts and the epoch they died at.
--- A run is open again once none of its jobs is dead.
--- Locks: run rows in order of their number, then dead rows.
+-- Takes up the dead and cancelled jobs of run $1 and its loads (or the job $2) again, with fresh attempts and the epoch
+-- they died at; one that waits for others that are not done is blocked again. One whose key another living job has by now
+-- stays dead. A run is open again once none of its jobs is dead.
+-- Locks: run rows in order of their number, then live keys in their order, then dead rows.
 with concerned as materialized (
   select r.run_id from sluice.run r
   where r.run_id = $1::bigint or r.parent_id = $1::bigint
     or r.run_id = (select j.run_id from sluice.job j where j.job_id = $2::bigint)
   order by r.run_id
   for update
+), wanted as materialized (
+  select d.job_id, j.live_key from sluice.dead d join sluice.job j on j.job_id = d.job_id
+  where j.job_id = $2::bigint or ($2::bigint is null and j.run_id in (select run_id from concerned))
+), keyed as (
+  insert into sluice.live_key (key, job_id)
+  select live_key, job_id from wanted where live_key is not null order by live_key
+  on conflict (key) do nothing
+  returning job_id
 ), risen as (
-  delete from sluice.dead d using sluice.job j
-  where j.job_id = d.job_id
-    and (j.job_id = $2::bigint or ($2::bigint is null and j.run_id in (select run_id from concerned)))
+  delete from sluice.dead d using wanted w, sluice.job j
+  where d.job_id = w.job_id and j.job_id = w.job_id and (w.live_key is null or d.job_id in (select job_id from keyed))
   returning d.job_id, d.lane_id, d.epoch, j.run_id
+), placed as materialized (
+  select r.*, (select count(*)::integer from sluice.edge e join sluice.job_state u on u.job_id = e.upstream_id
+               where e.dependent_id = r.job_id and u.state <> 'DONE') as waits
+  from risen r
 ), again as (
-  insert into sluice.ready (lane_id, job_id, attempt, epoch, since) select lane_id, job_id, 0, epoch, now() from risen
+  insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
+  select lane_id, job_id, 0, epoch, coalesce($3::timestamptz, now()) from placed where waits = 0
+), waiting as (
+  insert into sluice.blocked (job_id, pending, lane_id) select job_id, waits, lane_id from placed where waits > 0
 ), reopened as (
   update sluice.run r set state = 'running', finished_at = null, error = null
   where r.run_id in (select run_id from risen) and not exists (
     select from sluice.dead d join sluice.job j on j.job_id = d.job_id
     where j.run_id = r.run_id and d.job_id not in (select job_id from risen))
 )
-select job_id from risen
+select job_id, lane_id from placed

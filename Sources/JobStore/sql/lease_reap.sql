@@ -1,8 +1,9 @@
 -- Takes back leases whose worker has no beat or whose time limit has passed, at most $1: ready again, or dead at the
--- job's limit of attempts (the crash is charged: a poison job ends). A death fails the run and tells the outbox.
+-- job's limit of attempts (the crash is charged: a poison job ends), or cancelled where that was asked for. A death fails the
+-- run and tells the outbox.
 -- Locks: the lease rows it takes; others' are skipped. Then run rows.
 with lost as materialized (
-  select l.job_id, l.epoch, l.attempt, l.worker_id, l.lane_id, l.claimed_at,
+  select l.job_id, l.epoch, l.attempt, l.worker_id, l.lane_id, l.run_id, l.live_key, l.cancelled, l.claimed_at,
     l.deadline_at is not null and l.deadline_at < coalesce($2::timestamptz, now()) as too_long
   from sluice.lease l
   where (l.deadline_at < coalesce($2::timestamptz, now())
@@ -13,26 +14,30 @@ with lost as materialized (
 ), ended as (
   delete from sluice.lease l using lost where l.job_id = lost.job_id
 ), judged as materialized (
-  select lost.*, j.run_id, j.kind, j.label, lost.attempt >= j.max_attempts as is_dead,
+  select lost.*, j.kind, j.label, lost.attempt >= j.max_attempts and not lost.cancelled as is_dead,
     jsonb_build_object('code', case when lost.too_long then 'time_limit' else 'worker_lost' end,
       'message', case when lost.too_long then 'the attempt ran longer than the job''s time limit'
         else 'worker ' || lost.worker_id || ' stopped without giving its job back' end) as detail
   from lost join sluice.job j on j.job_id = lost.job_id
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
-  select job_id, attempt, epoch, case when is_dead then 'dead' else 'crashed' end, worker_id, claimed_at,
+  select job_id, attempt, epoch, case when is_dead then 'dead' when cancelled then 'cancelled' else 'crashed' end, worker_id, claimed_at,
     coalesce($2::timestamptz, now()), detail
   from judged
 ), again as (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
-  select lane_id, job_id, attempt, epoch, coalesce($2::timestamptz, now()) from judged where not is_dead order by job_id
+  select lane_id, job_id, attempt, epoch, coalesce($2::timestamptz, now()) from judged where not is_dead and not cancelled
+  order by job_id
 ), buried as (
-  insert into sluice.dead (job_id, lane_id, attempt, epoch, since)
-  select job_id, lane_id, attempt, epoch, coalesce($2::timestamptz, now()) from judged where is_dead
+  insert into sluice.dead (job_id, lane_id, attempt, epoch, cancelled, since)
+  select job_id, lane_id, attempt, epoch, cancelled, coalesce($2::timestamptz, now()) from judged where is_dead or cancelled
+), freed as (
+  delete from sluice.live_key k using judged d
+  where (d.is_dead or d.cancelled) and k.key = d.live_key and k.job_id = d.job_id
 ), failed as (
   update sluice.run r set state = 'failed', finished_at = coalesce($2::timestamptz, now()), error = d.detail
   from (select distinct on (run_id) run_id, job_id, kind, label, detail from judged where is_dead order by run_id, job_id) d
-  where r.run_id = d.run_id
+  where r.run_id = d.run_id and r.state <> 'cancelled'
   returning r.run_id, r.pipeline, d.job_id, d.kind, d.label, d.detail
 ), told as (
   insert into sluice.outbox (kind, pipeline, run_id, body, created_at, next_at)
@@ -42,4 +47,4 @@ with lost as materialized (
     coalesce($2::timestamptz, now()), coalesce($2::timestamptz, now())
   from failed
 )
-select job_id, is_dead from judged
+select job_id, lane_id, is_dead from judged

@@ -9,7 +9,9 @@ extension PostgresWire {
     var refusal: PostgresError?
     for address in settings.addresses {
       do {
-        self.init(try Self.open(address, settings, signal, watch), signal: signal)
+        self.init(try Self.open(address, settings, signal, watch), signal: signal, isPooled: settings.isPooled)
+        // What a pooler keeps for each client, whichever session it lends.
+        if settings.isPooled { try execute("set TimeZone = 'UTC'; set DateStyle = 'ISO'", watch) }
         return
       } catch let error as PostgresError {
         refusal = error

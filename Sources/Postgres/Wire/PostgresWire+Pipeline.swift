@@ -12,30 +12,50 @@ extension PostgresWire {
     do {
       return try run(watch) {
         guard PQenterPipelineMode(pointer) == 1 else { throw unexpected(watch) }
-        for (step, parameters) in zip(steps, lists) { try send(step.0, parameters, watch) }
+        var replies: [PipelineReply] = []
+        for (step, parameters) in zip(steps, lists) {
+          let name = prepared.name(of: step.0)
+          if let name, name.isNew {
+            guard PQsendPrepare(pointer, name.text, step.0.text, 0, nil) == 1 else { throw lost(watch) }
+            replies.append(PipelineReply(name: step.0.name, isResult: false))
+          }
+          try send(step.0, named: name?.text, parameters, watch)
+          replies.append(PipelineReply(name: step.0.name, isResult: true))
+          // Also within this pipeline; forgotten again where it fails.
+          if let name, name.isNew { prepared.keep(name.text, for: step.0) }
+        }
         guard PQpipelineSync(pointer) == 1 else { throw lost(watch) }
-        return try collectPipeline(steps.map(\.0.name), watch)
+        return try collectPipeline(replies, watch)
       }
     } catch let error as PostgresError where error.kind == .connectionLost && steps.contains(where: isCommit) {
       throw PostgresError(
         .commitUnknown, operation: error.operation, message: "the connection was lost before the answer to COMMIT came",
         sqlState: error.sqlState, hint: "look whether the work is there before doing it again")
     } catch {
+      // Which of them the server came to is not known; their names are never used again.
+      for step in steps { prepared.forget(step.0) }
       if !wasInTransaction { rollBack() }
       throw error
     }
   }
 
-  private func collectPipeline(_ names: [String], _ watch: OperationWatch) throws -> [PostgresResult] {
+  /// What the server answers to one message of a pipeline: a statement's result, or that it is prepared.
+  private struct PipelineReply {
+    var name: String
+    var isResult: Bool
+  }
+
+  private func collectPipeline(_ replies: [PipelineReply], _ watch: OperationWatch) throws -> [PostgresResult] {
     var results: [PostgresResult] = []
     var failure: PostgresError?
-    for name in names {
-      let step = OperationWatch(name)
+    for reply in replies {
+      let step = OperationWatch(reply.name)
       try awaitReply(watch)
       guard let raw = PQgetResult(pointer) else { throw unexpected(step) }
-      let result = ResultStorage(raw, operation: name)
+      let result = ResultStorage(raw, operation: reply.name)
       switch PQresultStatus(raw) {
-      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: results.append(PostgresResult(result))
+      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+        if reply.isResult { results.append(PostgresResult(result)) }
       case PGRES_PIPELINE_ABORTED: break
       case PGRES_COPY_IN, PGRES_COPY_OUT:
         // The protocol has no way on from here.

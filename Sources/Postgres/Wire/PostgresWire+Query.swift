@@ -5,7 +5,8 @@ extension PostgresWire {
     let parameters = try ParameterList(values, of: statement)
     try requireReady(watch, statement.text)
     return try run(watch) {
-      try send(statement, parameters, watch)
+      let name = try prepare(statement, watch)
+      try send(statement, named: name, parameters, watch)
       let results = try collect(watch)
       guard let last = results.last else { throw unexpected(watch) }
       return PostgresResult(last)
@@ -42,11 +43,25 @@ extension PostgresWire {
     }
   }
 
-  func send(_ statement: SQLStatement, _ parameters: ParameterList, _ watch: OperationWatch) throws {
+  /// Sends a statement by the name that it was prepared under, or as it stands.
+  func send(
+    _ statement: SQLStatement, named name: String?, _ parameters: ParameterList, _ watch: OperationWatch
+  ) throws {
     let sent = parameters.withPointers { count, types, values, lengths, formats in
-      PQsendQueryParams(pointer, statement.text, count, types, values, lengths, formats, 0)
+      if let name { return PQsendQueryPrepared(pointer, name, count, values, lengths, formats, 0) }
+      return PQsendQueryParams(pointer, statement.text, count, types, values, lengths, formats, 0)
     }
     guard sent == 1 else { throw lost(watch) }
+  }
+
+  /// The name under which the session knows the statement, which is prepared now if it was not; nil for one without.
+  private func prepare(_ statement: SQLStatement, _ watch: OperationWatch) throws -> String? {
+    guard let name = prepared.name(of: statement) else { return nil }
+    guard name.isNew else { return name.text }
+    guard PQsendPrepare(pointer, name.text, statement.text, 0, nil) == 1 else { throw lost(watch) }
+    _ = try collect(watch)
+    prepared.keep(name.text, for: statement)
+    return name.text
   }
 
   /// Reads results up to the end of the statements, and throws the first error among them.

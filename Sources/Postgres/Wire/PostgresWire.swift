@@ -18,6 +18,8 @@ final class PostgresWire {
   private(set) var isBroken = false
   /// libpq tells the end of a COPY TO STDOUT once, and takes a second question for an error.
   var isCopyOver = true
+  /// What this session has prepared.
+  var prepared: PreparedStatements
 
   /// A statement that is being cancelled.
   private struct Stopping {
@@ -28,9 +30,10 @@ final class PostgresWire {
   }
 
   /// Takes over an open connection.
-  init(_ pointer: OpaquePointer, signal: WakeSignal) {
+  init(_ pointer: OpaquePointer, signal: WakeSignal, isPooled: Bool) {
     self.pointer = pointer
     self.signal = signal
+    prepared = PreparedStatements(isPooled: isPooled)
     cancelSender = CancelSender(pointer)
     // Notices are not errors, and nobody reads this process's standard error for them.
     PQsetNoticeReceiver(pointer, { _, _ in }, nil)

@@ -68,10 +68,12 @@ struct Installation: Sendable {
       let settings = try PostgresSettings(
         url, applicationName: "sluice",
         // A process that hangs inside a transaction must not keep the reaper from its lease: shorter than a lease.
-        options: ["idle_in_transaction_session_timeout": "10s"])
+        options: ["idle_in_transaction_session_timeout": "10s"],
+        isPooled: ProcessInfo.processInfo.environment["SLUICE_POLL_ONLY"] == "1")
       let pool = PostgresPool(settings, maximum: 8)
       return Installation(
-        project: project, settings: settings, databaseURL: url, database: pool, store: JobStore(database: pool),
+        project: project, settings: settings, databaseURL: url, database: pool,
+        store: JobStore(database: pool, bell: LaneBell()),
         catalog: Catalog(database: pool), storageLocation: storage,
         objects: try openObjectStore(location: storage, projectDirectory: project.directory), secrets: secrets,
         logger: logger, embedded: embedded)

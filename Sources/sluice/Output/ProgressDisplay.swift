@@ -77,7 +77,7 @@ final class ProgressDisplay: Sendable {
       switch job.state {
       case .done: 1
       case .leased: progress.share
-      case .ready, .later, .blocked, .dead: 0
+      case .ready, .later, .blocked, .dead, .cancelled: 0
       }
     let word =
       switch job.state {
@@ -87,6 +87,7 @@ final class ProgressDisplay: Sendable {
       case .later: "retry later"
       case .blocked: "waiting"
       case .dead: "FAILED"
+      case .cancelled: "cancelled"
       }
     let full = Int((share ?? 0) * Double(barWidth))
     return "[" + String(repeating: "█", count: full) + String(repeating: "·", count: barWidth - full) + "] "

@@ -1,14 +1,16 @@
 import Synchronization
 
 /// Wakes one waiter; a call before the wait is kept.
-final class WakeUp: Sendable {
+package final class WakeUp: Sendable {
   private struct State {
     var isSet = false
     var waiter: CheckedContinuation<Void, Never>?
   }
   private let state = Mutex(State())
 
-  func set() {
+  package init() {}
+
+  package func set() {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
       state.isSet = state.waiter == nil
       defer { state.waiter = nil }
@@ -18,7 +20,7 @@ final class WakeUp: Sendable {
   }
 
   /// Returns when ``set()`` was called, now or since the last wait, or when the task is cancelled.
-  func wait() async {
+  package func wait() async {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isOver = state.withLock { state -> Bool in

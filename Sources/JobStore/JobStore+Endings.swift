@@ -1,0 +1,126 @@
+import JobModel
+import Postgres
+
+extension JobStore {
+  /// Ends leases as done. Only the pairs that still hold are ended; the others' leases are lost.
+  ///
+  /// - Parameter session: The transaction that the results are written in, so that both commit or neither.
+  /// - Returns: The jobs that were ended, and the lanes of those that became ready.
+  /// - Source: `job_complete.sql`, `job_unblock.sql`.
+  package func complete(
+    _ holders: [LeaseHolder], detail: String? = nil, in session: some PostgresSession, now: String? = nil
+  ) async throws -> Completion {
+    let jobs = holders.map(\.jobID.rawValue)
+    let results = try await session.pipeline([
+      (Statement.jobComplete, [.ints(jobs), .ints(holders.map(\.epoch)), .optionalJSON(detail), .optional(now)]),
+      (Statement.jobUnblock, [.ints(jobs), .optional(now)]),
+    ])
+    return Completion(
+      ended: Set(try results[0].map { JobID(try $0.int("job_id")) }),
+      unblockedLanes: Set(try results[1].map { try $0.int("lane_id") }))
+  }
+
+  /// What came of ending leases as done.
+  package struct Completion: Sendable, Equatable {
+    package var ended: Set<JobID>
+    /// Where dependents became ready: to be told to the ``LaneBell`` once the transaction has committed.
+    package var unblockedLanes: Set<Int64>
+  }
+
+  /// How an attempt that is not done ends.
+  package enum AttemptEnd: Sendable {
+    /// Back to ready at once, not charged.
+    case yielded
+    /// Back after a while, not charged.
+    case snoozed(Duration)
+    /// Tried again after a while; the failure as JSON.
+    case retried(after: Duration, failure: String)
+    /// Never again; fails the run. The failure as JSON.
+    case dead(failure: String)
+    /// Someone cancelled it.
+    case cancelled
+  }
+
+  /// Ends one attempt; of a job that is to be cancelled, whatever the end was, as cancelled. Returns false when the lease was
+  /// lost already.
+  ///
+  /// - Source: `job_end_attempt.sql`.
+  @discardableResult
+  package func endAttempt(_ holder: LeaseHolder, as end: AttemptEnd, now: String? = nil) async throws -> Bool {
+    let (status, delay, failure): (AttemptStatus, Duration, String?) =
+      switch end {
+      case .yielded: (.yielded, .zero, nil)
+      case .snoozed(let delay): (.snoozed, delay, nil)
+      case .retried(let delay, let failure): (.retried, delay, failure)
+      case .dead(let failure): (.dead, .zero, failure)
+      case .cancelled: (.cancelled, .zero, nil)
+      }
+    let rows = try await database.query(
+      Statement.jobEndAttempt,
+      [
+        .int(holder.jobID.rawValue), .int(holder.epoch), .text(status.rawValue), .double(delay.inSeconds),
+        .optionalJSON(failure), .optional(now),
+      ])
+    guard let row = rows.first else { return false }
+    if try row.string("status") == AttemptStatus.yielded.rawValue { bell?.ring([try row.int("lane_id")]) }
+    return true
+  }
+
+  /// Which of a worker's leases are to be given up because their jobs were cancelled.
+  ///
+  /// - Source: `lease_cancelled.sql`.
+  package func cancelledLeases(ofWorker worker: Int64) async throws -> Set<LeaseHolder> {
+    let rows = try await database.query(Statement.leaseCancelled, [.int(worker)])
+    return Set(try rows.map { LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch")) })
+  }
+
+  /// Writes a checkpoint in the caller's transaction, which holds the lease until it commits.
+  ///
+  /// - Throws: ``LeaseLost``.
+  /// - Source: `job_checkpoint.sql`.
+  package func checkpoint(_ holder: LeaseHolder, _ mark: JobMark, in session: some PostgresSession) async throws {
+    let rows = try await session.query(
+      Statement.jobCheckpoint,
+      [.int(holder.jobID.rawValue), .int(holder.epoch), .text(mark.format.description), .json(mark.state), .null])
+    if rows.isEmpty { throw LeaseLost(holder) }
+  }
+
+  /// Which of these still hold their lease.
+  package func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
+    let rows = try await database.query(
+      Statement.leaseHeld, [.ints(holders.map(\.jobID.rawValue)), .ints(holders.map(\.epoch))])
+    return Set(try rows.map { LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch")) })
+  }
+
+  /// Makes every later claim draw a ticket above this one, while the holder has its lease.
+  ///
+  /// - Source: `ticket_raise.sql`.
+  package func raiseTickets(above ticket: Int64, for holder: LeaseHolder) async throws {
+    _ = try await database.transaction { transaction in
+      try await transaction.query(Statement.claimLockExclusive, [])
+      try await transaction.query(
+        Statement.ticketRaise, [.int(holder.jobID.rawValue), .int(holder.epoch), .int(ticket)])
+    }
+  }
+
+  /// Tries to take an exclusive permit, which ends with the lease whatever ends that.
+  ///
+  /// - Throws: ``LeaseLost``.
+  /// - Source: `permit_acquire.sql`.
+  package func acquirePermit(_ key: String, for holder: LeaseHolder) async throws -> Bool {
+    let given = try await database.query(
+      Statement.permitAcquire, [.text(key), .int(holder.jobID.rawValue), .int(holder.epoch)])
+    if given.isEmpty, try await held([holder]).isEmpty { throw LeaseLost(holder) }
+    return given.count == 1
+  }
+}
+
+extension Duration {
+  package var inSeconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1e18
+  }
+}
+
+extension PostgresValue {
+  package static func optionalJSON(_ text: String?) -> PostgresValue { text.map { .json($0) } ?? .null }
+}

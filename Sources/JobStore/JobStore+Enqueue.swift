@@ -1,0 +1,162 @@
+import JobModel
+import Postgres
+
+/// A job without a run: what another service puts into the queue.
+package struct NewJob: Sendable, Equatable {
+  /// The name that a worker's handler is registered under.
+  package var kind: String
+  /// JSON.
+  package var payload: String
+  /// Whose share of the workers it takes: pipelines with waiting jobs are served by turns.
+  package var pipeline: String
+  /// At most one job with this key at a time, until it is done, dead or cancelled.
+  package var uniqueKey: String?
+  /// In ISO 8601; not before this time.
+  package var runAt: String?
+  /// Lower is more urgent.
+  package var urgencyClass: Int
+  package var maximumAttempts: Int
+  /// Of each attempt.
+  package var timeLimit: Duration?
+  /// What a person calls it; the kind where it is nil.
+  package var label: String?
+
+  package init(
+    kind: String, payload: String = "{}", pipeline: String = "default", uniqueKey: String? = nil,
+    runAt: String? = nil, urgencyClass: Int = 0, maximumAttempts: Int = 8, timeLimit: Duration? = nil,
+    label: String? = nil
+  ) {
+    self.kind = kind
+    self.payload = payload
+    self.pipeline = pipeline
+    self.uniqueKey = uniqueKey
+    self.runAt = runAt
+    self.urgencyClass = urgencyClass
+    self.maximumAttempts = maximumAttempts
+    self.timeLimit = timeLimit
+    self.label = label
+  }
+}
+
+/// What became of a ``NewJob``.
+package struct EnqueuedJob: Sendable, Equatable {
+  package var id: JobID
+  /// False where a living job had its unique key already: `id` is that job's.
+  package var isNew: Bool
+}
+
+extension JobStore {
+  /// Puts jobs without a run into the queue, in one transaction.
+  ///
+  /// - Returns: One for each, in their order.
+  /// - Source: `job_enqueue.sql`, `job_enqueue_unique.sql`.
+  @discardableResult
+  package func enqueue(_ jobs: [NewJob], now: String? = nil) async throws -> [EnqueuedJob] {
+    let (enqueued, lanes) = try await database.transaction { try await enqueue(jobs, in: $0, now: now) }
+    bell?.ring(lanes)
+    return enqueued
+  }
+
+  /// As ``enqueue(_:now:)``, in the caller's transaction.
+  ///
+  /// - Returns: One for each in their order, and the lanes to tell the ``LaneBell`` of after the commit.
+  package func enqueue(
+    _ jobs: [NewJob], in session: some PostgresSession, now: String? = nil
+  ) async throws -> (jobs: [EnqueuedJob], lanes: Set<Int64>) {
+    var results = [EnqueuedJob?](repeating: nil, count: jobs.count)
+    var lanes: Set<Int64> = []
+    var lanesByPlace: [LanePlace: Int64] = [:]
+    // Groups in the order of their first job, so that two callers with the same jobs lock in the same order.
+    for (group, indices) in Self.grouped(jobs) {
+      let place = LanePlace(pipeline: group.pipeline, kind: group.kind, urgencyClass: group.urgencyClass)
+      let known = lanesByPlace[place]
+      let lane = if let known { known } else { try await self.lane(place, in: session) }
+      lanesByPlace[place] = lane
+      lanes.insert(lane)
+      for (index, job) in try await insert(group, indices.map { jobs[$0] }, lane: lane, in: session, now: now)
+        .enumerated()
+      {
+        results[indices[index]] = job
+      }
+    }
+    return (results.compactMap { $0 }, lanes)
+  }
+
+  private struct LanePlace: Hashable {
+    var pipeline: String
+    var kind: String
+    var urgencyClass: Int
+  }
+
+  /// Jobs that one statement can write: they differ in payload and key alone.
+  private static func grouped(_ jobs: [NewJob]) -> [(NewJob, [Int])] {
+    var groups: [(NewJob, [Int])] = []
+    for (index, job) in jobs.enumerated() {
+      var shape = job
+      shape.payload = ""
+      shape.uniqueKey = job.uniqueKey == nil ? nil : ""
+      // Nearly always the last one's.
+      if let last = groups.indices.last(where: { groups[$0].0 == shape }) {
+        groups[last].1.append(index)
+      } else {
+        groups.append((shape, [index]))
+      }
+    }
+    return groups
+  }
+
+  private func lane(_ place: LanePlace, in session: some PostgresSession) async throws -> Int64 {
+    let key: [PostgresValue] = [.text(place.pipeline), .text(place.kind), .int(Int64(place.urgencyClass))]
+    if let row = try await session.query(Statement.laneFind, key).first { return try row.int("lane_id") }
+    try await session.query(
+      Statement.laneEnsure, [.texts([place.pipeline]), .texts([place.kind]), .int(Int64(place.urgencyClass)), .null])
+    return try await session.query(Statement.laneFind, key).only.int("lane_id")
+  }
+
+  private func insert(
+    _ shape: NewJob, _ jobs: [NewJob], lane: Int64, in session: some PostgresSession, now: String?
+  ) async throws -> [EnqueuedJob] {
+    var values: [PostgresValue] = [
+      .int(lane), .text(shape.kind), .text(shape.label ?? shape.kind), .texts(jobs.map(\.payload)),
+      .int(Int64(shape.maximumAttempts)), shape.timeLimit.map { .double($0.inSeconds) } ?? .null, .optional(now),
+      .optional(shape.runAt),
+    ]
+    guard shape.uniqueKey != nil else {
+      return try await session.query(Statement.jobEnqueue, values).map {
+        EnqueuedJob(id: JobID(try $0.int(at: 0)), isNew: true)
+      }
+    }
+    let keys = jobs.compactMap(\.uniqueKey)
+    values.append(.texts(keys))
+    let rows = try await session.query(Statement.jobEnqueueUnique, values)
+    return try await resolved(rows, keys: keys, in: session)
+  }
+
+  /// The jobs that have the keys, in the order of the keys; a key twice in one call is made once.
+  private func resolved(
+    _ rows: PostgresResult, keys: [String], in session: some PostgresSession
+  ) async throws -> [EnqueuedJob] {
+    var holders: [String: Int64] = [:]
+    var new: Set<String> = []
+    for row in rows {
+      let key = try row.string("key")
+      if let job = try row.optionalInt("job_id") { holders[key] = job }
+      if try row.bool("is_new") { new.insert(key) }
+    }
+    let unseen = keys.filter { holders[$0] == nil }
+    // Another transaction committed its key while this statement ran.
+    if !unseen.isEmpty {
+      for row in try await session.query(Statement.liveKeyList, [.texts(unseen)]) {
+        holders[try row.string("key")] = try row.int("job_id")
+      }
+    }
+    return try keys.map { key in
+      guard let job = holders[key] else {
+        throw StageFailure(
+          code: "unique_key_raced", message: "another job took this one's unique key and ended at the same moment",
+          hint: "enqueue it again", isTransient: true)
+      }
+      return EnqueuedJob(id: JobID(job), isNew: new.remove(key) != nil)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import JobModel
+import Postgres
+
+/// A lane with ready work, as a survey found it.
+package struct ReadyLane: Sendable, Equatable {
+  package var id: Int64
+  package var pipeline: String
+  package var stage: String
+  /// Lower is more urgent.
+  package var urgencyClass: Int
+  /// Of its pipeline, when slots are shared.
+  package var weight: Double
+  /// The lowest number of its ready jobs.
+  package var lowest: Int64
+
+  package init(
+    id: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, weight: Double = 1, lowest: Int64 = 0
+  ) {
+    self.id = id
+    self.pipeline = pipeline
+    self.stage = stage
+    self.urgencyClass = urgencyClass
+    self.weight = weight
+    self.lowest = lowest
+  }
+
+  init(row: PostgresRow) throws {
+    self.init(
+      id: try row.int("lane_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
+      urgencyClass: Int(try row.int("class")), weight: try row.double("weight"), lowest: try row.int("lowest"))
+  }
+}
+
+/// How many jobs a claim takes from each of its lanes: each number is a plan of its own, because a limit must be a literal.
+package enum ClaimBatch: Int, Sendable, CaseIterable {
+  case one = 1
+  case ten = 10
+  case fifty = 50
+  case twoHundred = 200
+
+  /// The largest that is not above `count`.
+  package static func largest(within count: Int) -> ClaimBatch {
+    allCases.last { $0.rawValue <= count } ?? .one
+  }
+}
+
+/// From which lanes to claim, of each from which job on, and how many of each.
+package struct ClaimRequest: Sendable {
+  package var lanes: [(lane: ReadyLane, from: Int64)]
+  package var each: ClaimBatch
+
+  package init(lanes: [(lane: ReadyLane, from: Int64)], each: ClaimBatch) {
+    self.lanes = lanes
+    self.each = each
+  }
+}
+
+/// A job without a run that its handler has done, with its last progress as JSON where there is any.
+package struct FinishedJob: Sendable {
+  package var holder: LeaseHolder
+  package var detail: String?
+
+  package init(_ holder: LeaseHolder, detail: String? = nil) {
+    self.holder = holder
+    self.detail = detail
+  }
+}
+
+/// What one exchange with the queue brings there and asks for.
+package struct QueueTurn: Sendable {
+  package var finished: [FinishedJob]
+  package var request: ClaimRequest?
+
+  package init(finished: [FinishedJob], request: ClaimRequest?) {
+    self.finished = finished
+    self.request = request
+  }
+
+  package struct Outcome: Sendable {
+    /// Acknowledged jobs whose lease was not there any more.
+    package var unmatched: Set<JobID> = []
+    package var claims: [Claim] = []
+  }
+}

@@ -1,0 +1,174 @@
+import JobModel
+import JobStore
+import Logging
+import Postgres
+import Synchronization
+
+/// The worker's exchange with the queue: turn by turn it takes along what is done, and claims what the planner asks for.
+///
+/// On a connection of its own, so that no handler's transaction stands before a claim.
+final class QueueLoop: Sendable {
+  /// After a turn that the database did not answer.
+  private static let pauseAfterFailure = Duration.milliseconds(250)
+
+  private let worker: Int64
+  private let settings: WorkerSettings
+  private let store: JobStore
+  private let database: PostgresSettings
+  private let running: RunningAttempts
+  private let logger: Logger
+  private let planner: Mutex<ClaimPlanner<ContinuousClock.Instant>>
+  private let clock = ContinuousClock()
+  let acknowledger: Acknowledger
+
+  init(
+    worker: Int64, settings: WorkerSettings, store: JobStore, database: PostgresSettings, running: RunningAttempts,
+    logger: Logger
+  ) {
+    self.worker = worker
+    self.settings = settings
+    self.store = store
+    self.database = database
+    self.running = running
+    self.logger = logger
+    planner = Mutex(ClaimPlanner(now: clock.now))
+    acknowledger = Acknowledger { [changed = running.changed] in changed.set() }
+  }
+
+  /// Jobs became ready in these lanes.
+  func rung(_ lanes: Set<Int64>) {
+    planner.withLock { $0.rung(lanes, now: clock.now) }
+    running.changed.set()
+  }
+
+  /// Everything is to be looked at.
+  func lookAnew() {
+    planner.withLock { $0.forget(now: clock.now) }
+    running.changed.set()
+  }
+
+  func ended(_ claim: Claim) { planner.withLock { $0.ended(claim) } }
+
+  /// Goes on until the worker drains and every attempt has ended.
+  ///
+  /// - Parameter start: Begins the attempt of a claim.
+  func run(_ start: @escaping @Sendable (Claim) -> Void) async throws {
+    defer { acknowledger.close() }
+    var session: PostgresConnection?
+    var uncertain: Set<LeaseHolder> = []
+    var patienceEndsAt: ContinuousClock.Instant?
+    do {
+      while !(running.isDraining && running.isEmpty) {
+        try Task.checkCancellation()
+        if running.isDraining {
+          let end = patienceEndsAt ?? clock.now + settings.stopGrace
+          patienceEndsAt = end
+          if clock.now >= end { running.cancelAll() }
+        }
+        let action = next()
+        let entries = acknowledger.take()
+        if entries.isEmpty, case .wait(let until) = action {
+          await pause(until: [until, patienceEndsAt].compactMap { $0 }.filter { $0 > clock.now }.min())
+          continue
+        }
+        do {
+          let connection: PostgresConnection
+          if let session { connection = session } else { connection = try await store.queueSession(database) }
+          session = connection
+          try await turn(action, entries, &uncertain, connection, start)
+        } catch let error as PostgresError where error.isTransient {
+          logger.warning("the queue did not answer; trying again", metadata: ["error": "\(error)"])
+          await session?.close()
+          session = nil
+          try await clock.sleep(for: Self.pauseAfterFailure)
+        }
+      }
+    } catch {
+      await session?.close()
+      throw error
+    }
+    await session?.close()
+  }
+
+  private func next() -> ClaimPlanner<ContinuousClock.Instant>.Action {
+    guard !running.isDraining else { return .wait(until: nil) }
+    let free = running.freeSlots
+    return planner.withLock { $0.next(free: free, now: clock.now) }
+  }
+
+  private func turn(
+    _ action: ClaimPlanner<ContinuousClock.Instant>.Action, _ entries: [Acknowledger.Entry],
+    _ uncertain: inout Set<LeaseHolder>, _ session: PostgresConnection, _ start: @Sendable (Claim) -> Void
+  ) async throws {
+    var request: ClaimRequest?
+    if case .claim(let asked) = action { request = asked }
+    if !entries.isEmpty || request != nil {
+      let turn = QueueTurn(finished: entries.map(\.finished), request: request)
+      let outcome: QueueTurn.Outcome
+      do {
+        outcome = try await store.take(turn, worker: worker, release: settings.release, on: session)
+      } catch let error as PostgresError where !error.isTransient && !entries.isEmpty {
+        await settleSingly(entries, session)
+        return
+      } catch {
+        // Committed or not: the next turn finds out.
+        uncertain.formUnion(entries.map(\.finished.holder))
+        acknowledger.putBack(entries)
+        throw error
+      }
+      if let request { planner.withLock { $0.claimed(request, outcome.claims) } }
+      for claim in outcome.claims { start(claim) }
+      await answer(entries, unmatched: outcome.unmatched, &uncertain)
+    }
+    guard case .survey = action else { return }
+    let asked = clock.now
+    let lanes = try await store.survey(release: settings.release, stages: settings.stages, on: session)
+    let now = clock.now
+    let poll = settings.poll * Double.random(in: 0.75...1)
+    planner.withLock { $0.surveyed(lanes, took: asked.duration(to: now), poll: poll, now: now) }
+  }
+
+  private func answer(
+    _ entries: [Acknowledger.Entry], unmatched: Set<JobID>, _ uncertain: inout Set<LeaseHolder>
+  ) async {
+    var done: Set<LeaseHolder> = []
+    let doubtful = entries.map(\.finished.holder).filter { unmatched.contains($0.jobID) && uncertain.contains($0) }
+    if !doubtful.isEmpty {
+      do { done = try await store.areDone(doubtful) } catch {
+        logger.warning("whether jobs ended as done is not known", metadata: ["error": "\(error)"])
+      }
+    }
+    for entry in entries {
+      let holder = entry.finished.holder
+      uncertain.remove(holder)
+      if unmatched.contains(holder.jobID), !done.contains(holder) {
+        entry.waiter.resume(throwing: LeaseLost(holder))
+      } else {
+        entry.waiter.resume()
+      }
+    }
+  }
+
+  /// One of them is refused by the database: it must not take the others along.
+  private func settleSingly(_ entries: [Acknowledger.Entry], _ session: PostgresConnection) async {
+    for entry in entries {
+      let result: Result<Void, any Error>
+      do {
+        let lost = try await store.finish([entry.finished], in: session)
+        result = lost.isEmpty ? .success(()) : .failure(LeaseLost(entry.finished.holder))
+      } catch { result = .failure(error) }
+      entry.waiter.resume(with: result)
+    }
+  }
+
+  /// Waits until something changed, or this time.
+  private func pause(until time: ContinuousClock.Instant?) async {
+    guard let time else { return await running.changed.wait() }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { try? await self.clock.sleep(until: time) }
+      group.addTask { await self.running.changed.wait() }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+}
