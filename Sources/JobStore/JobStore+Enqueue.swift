@@ -43,6 +43,11 @@ package struct EnqueuedJob: Sendable, Equatable {
   package var id: JobID
   /// False where a living job had its unique key already: `id` is that job's.
   package var isNew: Bool
+
+  package init(id: JobID, isNew: Bool) {
+    self.id = id
+    self.isNew = isNew
+  }
 }
 
 extension JobStore {

@@ -111,6 +111,8 @@ extension JobStore {
     package var ended: Set<JobID> = []
     /// Jobs that run, and are asked to stop: within a second, where their worker lives.
     package var stopping: Set<JobID> = []
+
+    package init() {}
   }
 
   /// Cancels what is not done of a run and its loads. Nothing of it where all has ended.
