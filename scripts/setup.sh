@@ -17,6 +17,7 @@ die() {
 readonly needs='
 ca-certificates    /etc/ssl/certs/ca-certificates.crt
 curl               curl
+gcc                gcc
 git                git
 libpq-dev          /usr/include/postgresql/libpq-fe.h
 libssl-dev         /usr/include/openssl/evp.h
@@ -28,6 +29,7 @@ postgresql-client  psql
 procps             ps
 python3            python3
 python3-pip        pip
+spin               spin
 util-linux         setpriv
 zlib1g-dev         /usr/include/zlib.h
 zstd               zstd
