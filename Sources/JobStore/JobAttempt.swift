@@ -101,7 +101,8 @@ package final class JobAttempt: Sendable {
     let holder = claim.holder
     let progress = progressJSON
     let unblocked = try await store.database.transaction { transaction in
-      let completion = try await store.complete([holder], detail: progress, in: transaction)
+      let completion = try await store.complete(
+        [holder], runs: claim.runID.map { [$0] } ?? [], detail: progress, in: transaction)
       guard completion.ended.contains(holder.jobID) else { throw LeaseLost(holder) }
       try await store.writeProgress([(holder, progress)], in: transaction)
       try await also(transaction)

@@ -4,20 +4,24 @@ import Postgres
 extension JobStore {
   /// Ends leases as done. Only the pairs that still hold are ended; the others' leases are lost.
   ///
-  /// - Parameter session: The transaction that the results are written in, so that both commit or neither.
+  /// - Parameters:
+  ///   - runs: Theirs: none of them is taken up again until the transaction ends.
+  ///   - session: The transaction that the results are written in, so that both commit or neither.
   /// - Returns: The jobs that were ended, and the lanes of those that became ready.
-  /// - Source: `job_complete.sql`, `job_unblock.sql`.
+  /// - Source: `run_lock_shared.sql`, `job_complete.sql`, `job_unblock.sql`.
   package func complete(
-    _ holders: [LeaseHolder], detail: String? = nil, in session: some PostgresSession, now: String? = nil
+    _ holders: [LeaseHolder], runs: Set<RunID> = [], detail: String? = nil, in session: some PostgresSession,
+    now: String? = nil
   ) async throws -> Completion {
     let jobs = holders.map(\.jobID.rawValue)
     let results = try await session.pipeline([
+      (Statement.runLockShared, [.ints(runs.map(\.rawValue))]),
       (Statement.jobComplete, [.ints(jobs), .ints(holders.map(\.epoch)), .optionalJSON(detail), .optional(now)]),
       (Statement.jobUnblock, [.ints(jobs), .optional(now)]),
     ])
     return Completion(
-      ended: Set(try results[0].map { JobID(try $0.int("job_id")) }),
-      unblockedLanes: Set(try results[1].map { try $0.int("lane_id") }))
+      ended: Set(try results[1].map { JobID(try $0.int("job_id")) }),
+      unblockedLanes: Set(try results[2].map { try $0.int("lane_id") }))
   }
 
   /// What came of ending leases as done.

@@ -91,18 +91,23 @@ extension JobStore {
 
   /// Takes up the dead and cancelled jobs of a run again. Returns how many there were.
   ///
-  /// - Source: `job_retry.sql`.
+  /// - Source: `run_lock.sql`, `job_retry.sql`.
   package func retry(run: RunID, now: String? = nil) async throws -> Int {
-    let risen = try await database.query(Statement.jobRetry, [.int(run.rawValue), .null, .optional(now)])
-    bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
-    return risen.count
+    try await retry(run: run, job: nil, now: now)
   }
 
   /// Takes up one dead or cancelled job again. Returns whether it was one, and its unique key free.
   package func retry(job: JobID, now: String? = nil) async throws -> Bool {
-    let risen = try await database.query(Statement.jobRetry, [.null, .int(job.rawValue), .optional(now)])
-    bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
-    return risen.count == 1
+    try await retry(run: nil, job: job, now: now) == 1
+  }
+
+  private func retry(run: RunID?, job: JobID?, now: String?) async throws -> Int {
+    let what: [PostgresValue] = [.optional(run?.rawValue), .optional(job?.rawValue)]
+    let results = try await database.pipeline([
+      ("begin", []), (Statement.runLock, what), (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
+    ])
+    bell?.ring(Set(try results[2].map { try $0.int("lane_id") }))
+    return results[2].count
   }
 
   /// What a cancellation met.

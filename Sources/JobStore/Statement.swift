@@ -55,6 +55,8 @@ enum Statement {
   static let releaseRegister = SQLStatement("release_register", PackageResources.release_register_sql)
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
+  static let runLock = SQLStatement("run_lock", PackageResources.run_lock_sql)
+  static let runLockShared = SQLStatement("run_lock_shared", PackageResources.run_lock_shared_sql)
   static let snapshotOld = SQLStatement("snapshot_old", PackageResources.snapshot_old_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
   static let ticketRaise = SQLStatement("ticket_raise", PackageResources.ticket_raise_sql)

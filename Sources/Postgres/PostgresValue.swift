@@ -28,19 +28,8 @@ package enum PostgresValue: Sendable, Equatable {
     case .bool(let flag): flag ? "true" : "false"
     case .texts(let texts): "{" + texts.map(Self.element).joined(separator: ",") + "}"
     case .optionalTexts(let texts): "{" + texts.map { $0.map(Self.element) ?? "NULL" }.joined(separator: ",") + "}"
-    case .ints(let numbers): Self.array(numbers)
+    case .ints(let numbers): "{" + numbers.map { String($0) }.joined(separator: ",") + "}"
     }
-  }
-
-  /// Written by hand, because every claim and acknowledgement sends some hundreds.
-  private static func array(_ numbers: [Int64]) -> String {
-    var text = "{"
-    text.reserveCapacity(numbers.count * 12 + 2)
-    for (index, number) in numbers.enumerated() {
-      if index > 0 { text += "," }
-      text += String(number)
-    }
-    return text + "}"
   }
 
   /// One element of an array's text form. By scalar: a combining mark after a quote must not hide it.

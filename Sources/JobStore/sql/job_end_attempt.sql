@@ -1,12 +1,12 @@
 -- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, cancelled), $4 seconds
 -- until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
--- cancellation. A death fails the run and tells the outbox. Returns how it ended.
+-- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
   returning job_id, epoch, attempt, worker_id, lane_id, run_id, live_key, claimed_at,
-    case when cancelled then 'cancelled' else $3::text end as status
+    case when cancelled then 'cancelled' when $3::text = 'cancelled' then 'yielded' else $3::text end as status
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()), $5::jsonb
