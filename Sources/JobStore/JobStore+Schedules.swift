@@ -13,22 +13,24 @@ extension JobStore {
   ///
   /// What was considered before stays, unless the times are others now.
   /// - Throws: ``ScheduleRefused`` where the database knows no time zone of this name.
-  /// - Source: `schedule_zone.sql`, `schedule_register.sql`, `schedule_times.sql`, `schedule_advance.sql`.
+  /// - Source: `schedule_zone.sql`, `schedule_register.sql`.
   package func registerSchedule(
     _ rule: ScheduleRule, pipeline: String, release: Int64, now: String? = nil
   ) async throws {
-    try await database.transaction { transaction in
-      let zone = try await transaction.query(Statement.scheduleZone, [.text(rule.timeZone)])
-      guard try zone.only.bool("is_known") else {
-        throw ScheduleRefused(pipeline: pipeline, timeZone: rule.timeZone)
-      }
-      try await transaction.query(
-        Statement.scheduleRegister,
-        [
-          .text(pipeline), .int(release), .text(rule.cron.text), .text(rule.timeZone), .text(rule.overlap.rawValue),
-          .text(rule.catchUp.rawValue), .optional(now),
-        ])
-    }
+    try await requireTimeZone(of: rule, pipeline: pipeline)
+    try await database.query(
+      Statement.scheduleRegister,
+      [
+        .text(pipeline), .int(release), .text(rule.cron.text), .text(rule.timeZone), .text(rule.overlap.rawValue),
+        .text(rule.catchUp.rawValue), .optional(now),
+      ])
+  }
+
+  /// - Throws: ``ScheduleRefused`` where the database knows no time zone of this name.
+  /// - Source: `schedule_zone.sql`.
+  package func requireTimeZone(of rule: ScheduleRule, pipeline: String) async throws {
+    let zone = try await database.query(Statement.scheduleZone, [.text(rule.timeZone)])
+    guard try zone.only.bool("is_known") else { throw ScheduleRefused(pipeline: pipeline, timeZone: rule.timeZone) }
   }
 
   /// Ends the schedules of all other pipelines. Returns whose ended.

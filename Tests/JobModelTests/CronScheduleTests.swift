@@ -57,7 +57,7 @@ struct CronScheduleTests {
   static let refused: [(String, String)] = [
     ("", "\"\" has 0 of five fields"), ("* * * *", "\"* * * *\" has 4 of five fields"),
     ("* * * * * *", "\"* * * * * *\" has 6 of five fields"), ("@daily", "\"@daily\" is not five fields"),
-    ("60 * * * *", "\"60\" is not a minute"), ("* 24 * * *", "\"24\" is not a hour"),
+    ("60 * * * *", "\"60\" is not a minute"), ("* 24 * * *", "\"24\" is not an hour"),
     ("* * 0 * *", "\"0\" is not a day"), ("* * 32 * *", "\"32\" is not a day"), ("* * * 13 *", "\"13\" is not a month"),
     ("* * * 0 *", "\"0\" is not a month"), ("* * * * 8", "\"8\" is not a weekday"),
     ("* * * * FEB", "\"FEB\" is not a weekday"), ("* * L * *", "\"L\" is not a day"),

@@ -29,6 +29,7 @@ struct CronField: Sendable, Hashable {
 
     /// What is too much for a step.
     var width: Int { range.upperBound - range.lowerBound }
+    var article: String { name == "hour" ? "an" : "a" }
     var form: String {
       let numbers = "\(range.lowerBound) to \(range.upperBound)"
       guard let first = names.first, let last = names.last else { return numbers }
@@ -51,7 +52,7 @@ struct CronField: Sendable, Hashable {
           throw CronProblem("\"\(part)\" has no step: a whole number above 0 follows the /")
         }
         guard number <= position.width else {
-          throw CronProblem("the step of \"\(part)\" is larger than the range of a \(position.name)")
+          throw CronProblem("the step of \"\(part)\" is larger than the range of \(position.article) \(position.name)")
         }
         guard !isSingle else {
           throw CronProblem(
@@ -96,7 +97,7 @@ struct CronField: Sendable, Hashable {
 
   private static func problem(_ part: Substring, in text: Substring, at position: Position) -> CronProblem {
     let what = part.isEmpty ? "an empty part of \"\(text)\"" : "\"\(part)\""
-    return CronProblem("\(what) is not a \(position.name)", suggestion: "write \(position.form)")
+    return CronProblem("\(what) is not \(position.article) \(position.name)", suggestion: "write \(position.form)")
   }
 }
 
