@@ -110,6 +110,8 @@ let package = Package(
     tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
+    tests("JobModelTests", ["JobModel"]),
+    tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
     tests("DuckDBTests", ["JobModel", "DuckDB", subprocess, systemPackage, logging]),

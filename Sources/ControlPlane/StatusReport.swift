@@ -35,6 +35,19 @@ package struct StatusReport: Sendable, Codable {
     package var state: String
     package var createdAt: String
   }
+  /// A schedule, or a paused pipeline that has none.
+  package struct Schedule: Sendable, Codable {
+    package var pipeline: String
+    package var cron: String?
+    package var timezone: String?
+    package var nextAt: String?
+    package var pausedSince: String?
+    package var lastAt: String?
+    /// `started`, `waiting`, `skipped`, `missed` or `failed`.
+    package var lastOutcome: String?
+    package var lastRun: Int64?
+    package var lastReason: String?
+  }
   package struct WaitingRaw: Sendable, Codable {
     package var pipeline: String
     package var stream: String
@@ -48,6 +61,7 @@ package struct StatusReport: Sendable, Codable {
   package var stages: [Stage]
   package var workers: [Worker]
   package var runs: [Run]
+  package var schedules: [Schedule]
   package var rawDue: [WaitingRaw]
   package var bottleneck: String
 
@@ -73,6 +87,12 @@ package struct StatusReport: Sendable, Codable {
         Run(
           run: $0.id.rawValue, pipeline: $0.pipeline, kind: $0.kind.rawValue, target: $0.target,
           state: $0.state.rawValue, createdAt: $0.createdAt)
+      },
+      schedules: try await store.schedules().map {
+        Schedule(
+          pipeline: $0.pipeline, cron: $0.cron, timezone: $0.timeZone, nextAt: $0.nextAt, pausedSince: $0.pausedSince,
+          lastAt: $0.last?.at, lastOutcome: $0.last?.outcome, lastRun: $0.last?.run?.rawValue,
+          lastReason: $0.last?.reason)
       },
       rawDue: try await catalog.waitingRaw().map {
         WaitingRaw(

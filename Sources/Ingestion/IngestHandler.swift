@@ -16,11 +16,16 @@ package struct IngestHandler: JobHandler {
   package struct Payload: Sendable, Codable, Equatable {
     package var source: String
     package var stream: String
+    /// Of a backfill: the values of the cursor that it reads, without the last.
+    package var from: String?
+    package var to: String?
 
     package init(source: String, stream: String) {
       self.source = source
       self.stream = stream
     }
+
+    var range: CursorRange? { from.flatMap { from in to.map { CursorRange(from: from, to: $0) } } }
   }
 
   package static let jobKind = StageJob.ingest
@@ -42,7 +47,9 @@ package struct IngestHandler: JobHandler {
     let id = StreamID(pipeline: attempt.pipeline, source: payload.source, stream: payload.stream)
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
     // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt.
-    guard try await attempt.acquirePermit("ingest/\(id.pipeline)/\(id)") else { throw JobSnooze(.seconds(2)) }
+    // A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
+    let turn = "ingest/\(id.pipeline)/\(id)" + (payload.range == nil ? "" : "/backfill")
+    guard try await attempt.acquirePermit(turn) else { throw JobSnooze(.seconds(2)) }
     let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
     let context = PullContext(
       label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),
@@ -52,7 +59,7 @@ package struct IngestHandler: JobHandler {
     case .http(let http):
       let connector = HTTPConnector(
         source: http, stream: stream, resolver: resolver, storedCursor: try await surroundings.catalog.cursor(of: id),
-        client: surroundings.client, timing: surroundings.timing)
+        range: payload.range, client: surroundings.client, timing: surroundings.timing)
       try await carry(connector, stream, id, run, context, attempt)
     case .files(let files):
       let connector = FilesConnector(

@@ -90,7 +90,7 @@ enum Statement {
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitAcquire, progressWrite,
       releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
-    ] + ClaimBatch.allCases.map(jobClaim)
+    ] + schedules + ClaimBatch.allCases.map(jobClaim)
 }
 
 /// Every statement of the store, for the test that prepares each against the migrated schema.

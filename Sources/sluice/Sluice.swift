@@ -14,7 +14,8 @@ struct Sluice: AsyncParsableCommand {
       """,
     version: Engine.version,
     subcommands: [
-      InitCommand.self, CheckCommand.self, RunCommand.self, RunsCommand.self, JobsCommand.self, StatusCommand.self,
+      InitCommand.self, CheckCommand.self, PlanCommand.self, RunCommand.self, BackfillCommand.self, RunsCommand.self,
+      JobsCommand.self, PauseCommand.self, ResumeCommand.self, StatusCommand.self,
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
       WorkerCommand.self, MigrateCommand.self, DoctorCommand.self,
     ])

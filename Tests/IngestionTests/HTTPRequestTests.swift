@@ -50,6 +50,37 @@ struct HTTPRequestTests {
     }
   }
 
+  @Test("of a backfill asks for its range, whatever the cursor and its lag, and leaves the cursor where it is")
+  func backfill() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let query = self.query + [("updated_before", ValueTemplate(parts: [.placeholder("until")]))]
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { _, _ in
+          page([1], at: "2030-01-01T00:00:00Z")
+        }
+        try await SourceServer.serving(script) { server async throws in
+          func pull(_ range: CursorRange?, _ epoch: Int64) async -> PullOutcome {
+            await carry(
+              httpConnector(
+                server.url, client, fixture, query: query, cursor: cursor, storedCursor: "2024-06-01T00:00:00Z",
+                range: range), in: fixture.context(epoch: epoch))
+          }
+          let range = CursorRange(from: "2024-01-01T00:00:00Z", to: "2024-02-01T00:00:00Z")
+          let backfill = await pull(range, 1)
+          #expect(backfill.error == nil)
+          #expect(backfill.newCursor == nil)
+          let normal = await pull(nil, 2)
+          #expect(normal.newCursor == "2030-01-01T00:00:00Z")
+          #expect(
+            server.targets == [
+              "/v2/invoices?updated_since=2024-01-01T00%3A00%3A00Z&updated_before=2024-02-01T00%3A00%3A00Z",
+              "/v2/invoices?updated_since=2024-05-31T23%3A50%3A00Z",
+            ])
+        }
+      }
+    }
+  }
+
   @Test("keeps its begin in the checkpoint, whatever the cursor became meanwhile")
   func cursorOfResumed() async throws {
     try await PullFixture.with { fixture async throws in

@@ -58,7 +58,7 @@ struct CommandLineTests {
         "pipelines/p.yaml",
         """
         pipeline: p
-        schedule: {cron: "15 21 * * *", timezone: Europe/Zurich}
+        deadline: {loaded_by: "05:30", timezone: Europe/Zurich}
         sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv"}}}}
         curate: {d: {from: s.a}}
 

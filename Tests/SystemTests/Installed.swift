@@ -42,6 +42,10 @@ struct Installed: Sendable {
 
   /// Runs a verb to its end.
   func callAsFunction(_ arguments: String..., adding more: [String: String] = [:]) async throws -> Outcome {
+    try await call(arguments, adding: more)
+  }
+
+  func call(_ arguments: [String], adding more: [String: String] = [:]) async throws -> Outcome {
     let variables = environment.merging(more) { _, new in new }
     let result = try await run(
       .path(FilePath(Self.program)), arguments: Arguments(arguments),
@@ -58,9 +62,11 @@ struct Installed: Sendable {
   }
 
   /// Starts a verb in the background; its output goes to `NAME.log` of the project.
-  func start(_ arguments: String..., name: String, adding more: [String: String] = [:]) throws -> Int32 {
+  func start(
+    program: String = Self.program, _ arguments: String..., name: String, adding more: [String: String] = [:]
+  ) throws -> Int32 {
     let pid = try DetachedProcess(
-      executable: Self.program, arguments: arguments, environment: environment.merging(more) { _, new in new },
+      executable: program, arguments: arguments, environment: environment.merging(more) { _, new in new },
       directory: project.directory, logPath: project.path("\(name).log")
     ).start()
     started.pids.withLock { $0.append(pid) }

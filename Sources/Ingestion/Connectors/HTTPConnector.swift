@@ -13,20 +13,23 @@ package struct HTTPConnector: Connector {
   private let stream: PipelineDefinition.Stream
   private let resolver: ValueResolver
   private let storedCursor: String?
+  private let range: CursorRange?
   private let client: HTTPClient
   private let timing: PullTiming
 
   /// - Parameters:
   ///   - resolver: With the run's placeholders; `cursor` is added here.
   ///   - storedCursor: The stream's cursor as the catalog has it.
+  ///   - range: Of a backfill: what is read instead of what is behind the cursor, which stays where it is.
   package init(
     source: HTTPSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, storedCursor: String?,
-    client: HTTPClient, timing: PullTiming
+    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming
   ) {
     self.source = source
     self.stream = stream
     self.resolver = resolver
     self.storedCursor = storedCursor
+    self.range = range
     self.client = client
     self.timing = timing
   }
@@ -42,14 +45,16 @@ package struct HTTPConnector: Connector {
     var state = try start(text, paginator: paginator, label: context.label)
     let cursor = state.cursor ?? ""
     state.cursor = cursor
-    let filled = try StreamRequest(
-      request, of: source, resolver: resolver.adding(["cursor": cursor]), label: context.label)
+    var placeholders = ["cursor": cursor]
+    if let range { placeholders["until"] = range.to }
+    let filled = try StreamRequest(request, of: source, resolver: resolver.adding(placeholders), label: context.label)
     return HTTPPull(
       stream: stream,
       exchange: HTTPExchange(
         client: client, request: filled, accept: Self.accept(stream.records), label: context.label),
       paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
-      interval: source.requestsPerSecond.map { .seconds(1) / $0 }, storedCursor: storedCursor, state: state)
+      interval: source.requestsPerSecond.map { .seconds(1) / $0 }, storedCursor: storedCursor,
+      movesCursor: range == nil, state: state)
   }
 
   private func start(_ text: String?, paginator: Paginator, label: String) throws -> HTTPPullState {
@@ -62,7 +67,8 @@ package struct HTTPConnector: Connector {
     }
     var state = HTTPPullState()
     state.next = paginator.start
-    state.cursor = try stream.cursor.map { try CursorProgress.begin($0, stored: storedCursor, label: label) }
+    state.cursor =
+      try range?.from ?? stream.cursor.map { try CursorProgress.begin($0, stored: storedCursor, label: label) }
     return state
   }
 

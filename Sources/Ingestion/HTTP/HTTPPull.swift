@@ -20,6 +20,8 @@ struct HTTPPull: Pull {
   let interval: Duration?
   /// The stream's cursor as the catalog has it.
   let storedCursor: String?
+  /// Off in a backfill: a run over a range says nothing of what is behind it.
+  let movesCursor: Bool
 
   var state: HTTPPullState
   private var lastRequest: Duration?
@@ -28,7 +30,8 @@ struct HTTPPull: Pull {
 
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
-    timing: PullTiming, context: PullContext, interval: Duration?, storedCursor: String?, state: HTTPPullState
+    timing: PullTiming, context: PullContext, interval: Duration?, storedCursor: String?, movesCursor: Bool,
+    state: HTTPPullState
   ) {
     self.stream = stream
     self.exchange = exchange
@@ -38,11 +41,13 @@ struct HTTPPull: Pull {
     self.context = context
     self.interval = interval
     self.storedCursor = storedCursor
+    self.movesCursor = movesCursor
     self.state = state
   }
 
   var newCursor: String? {
-    stream.cursor.flatMap { CursorProgress($0, highest: state.cursorMax).advanced(from: storedCursor) }
+    guard movesCursor else { return nil }
+    return stream.cursor.flatMap { CursorProgress($0, highest: state.cursorMax).advanced(from: storedCursor) }
   }
 
   var remark: String? {

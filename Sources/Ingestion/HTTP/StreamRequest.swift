@@ -37,7 +37,7 @@ struct StreamRequest: Sendable {
         hint: "write base_url as https://host", at: "\(source.baseURL.place)")
     }
     var shown: Set<String> = []
-    for (name, template) in request.query {
+    for (name, template) in request.query where !(template.isUntil && resolver.placeholders["until"] == nil) {
       url = url.setting(name, to: try fill(template))
       if template.parts.allSatisfy(Self.isShown) { shown.insert(name) }
     }

@@ -1,3 +1,5 @@
+import JobModel
+
 /// Times of day, schedules and the zones they belong to.
 enum ClockText {
   /// `UTC`, or `Area/City`; abbreviations such as `CET` are refused, for they forget daylight saving or mean two zones.
@@ -26,15 +28,9 @@ enum ClockText {
     }
   }
 
-  static func cron(_ text: String) throws(ValueProblem) {
-    let fields = text.split(separator: " ")
-    let allowed = fields.allSatisfy { field in
-      field.utf8.allSatisfy { NameText.isWord($0) || "*/,-".utf8.contains($0) }
-    }
-    guard fields.count == 5, allowed else {
-      throw ValueProblem(
-        "\"\(text)\" is not a cron schedule", write: "minute, hour, day, month and weekday, such as \"15 21 * * *\"")
-    }
+  @discardableResult
+  static func cron(_ text: String) throws(ValueProblem) -> CronSchedule {
+    do { return try CronSchedule(text) } catch { throw ValueProblem(error.message, suggestion: error.suggestion) }
   }
 
   /// `2024-01-01`

@@ -6,7 +6,7 @@ enum TemplateText {
   enum Scope: Sendable {
     /// `{env}`
     case environment
-    /// `{env}`, `{run}`, `{cursor}`, `{STREAM.FIELD}`
+    /// `{env}`, `{run}`, `{cursor}`, `{until}`, `{STREAM.FIELD}`
     case request
     /// None.
     case none
@@ -14,7 +14,7 @@ enum TemplateText {
     var placeholders: [String] {
       switch self {
       case .environment: ["env"]
-      case .request: ["cursor", "env", "run"]
+      case .request: ["cursor", "env", "run", "until"]
       case .none: []
       }
     }

@@ -8,7 +8,10 @@ package struct Pipeline: Sendable, Equatable {
   /// The name this pipeline had before; its state moves along.
   package var was: String?
   package var owner: String?
+  /// When its runs start by themselves; nil: only when they are asked for.
+  package var schedule: ScheduleRule?
   package var onDeploy: OnDeploy
+  /// 0...1000: ahead of pipelines with a lower number.
   package var priority: Int
   package var sources: [Source]
   package var raw: RawZone
@@ -20,13 +23,15 @@ package struct Pipeline: Sendable, Equatable {
   package enum OnDeploy: String, Sendable { case finish, handover }
 
   package init(
-    name: String, was: String? = nil, owner: String? = nil, onDeploy: OnDeploy = .finish, priority: Int = 0,
+    name: String, was: String? = nil, owner: String? = nil, schedule: ScheduleRule? = nil,
+    onDeploy: OnDeploy = .finish, priority: Int = 0,
     sources: [Source] = [], raw: RawZone = RawZone(), curate: [CurateStep] = [], load: [LoadTarget] = [],
     notify: [NotifyRule] = [], place: Place = .unknown
   ) {
     self.name = name
     self.was = was
     self.owner = owner
+    self.schedule = schedule
     self.onDeploy = onDeploy
     self.priority = priority
     self.sources = sources

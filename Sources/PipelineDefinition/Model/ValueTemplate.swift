@@ -23,6 +23,8 @@ package struct ValueTemplate: Sendable, Equatable {
 
   package init(literal: String) { self.init(parts: [.literal(literal)]) }
 
+  /// Whether it is `{until}`: the end of a backfill's range, and nothing in other runs.
+  package var isUntil: Bool { parts == [.placeholder("until")] }
   package var mentionsCursor: Bool { parts.contains(.placeholder("cursor")) }
   package var isSecret: Bool { parts.contains { if case .secret = $0 { true } else { false } } }
 
@@ -118,7 +120,7 @@ package struct TemplateError: Failure, Equatable {
     switch missing {
     case .environment: "set it, or write the value"
     case .secret: "set \(SecretStore.variable(for: name)), or write the file secrets/\(name)"
-    case .placeholder: "known are {cursor}, {env} and {run}"
+    case .placeholder: "known are {cursor}, {until}, {env} and {run}"
     }
   }
 }

@@ -25,6 +25,13 @@ struct EnvironmentOverlay {
       let entry = YAMLEntry(key: "raw", place: raw.place, value: marked(value))
       merged = Self.merge(YAMLNode(.mapping([entry]), at: node.place), into: merged)
     }
+    if let schedule = node.entry("schedule") {
+      merged = merged.removing("schedule")
+      if schedule.value.text != "none" {
+        let entry = YAMLEntry(key: "schedule", place: schedule.place, value: marked(schedule.value))
+        merged = Self.merge(YAMLNode(.mapping([entry]), at: node.place), into: merged)
+      }
+    }
     if node["notify"]?.text == "none" { merged = merged.removing("notify") }
     if let suffix = node[path: "load", "schema_suffix"]?.text { merged = renameSchemas(of: merged, suffix: suffix) }
     return merged

@@ -13,6 +13,8 @@ extension PipelineBuilder {
         } else if name == "cursor" {
           mentionsCursor = true
           if node["cursor"] == nil { addMissingCursor(of: stream, at: template.place) }
+        } else if name == "until" {
+          checkUntil(template, of: stream)
         }
       }
     }
@@ -21,6 +23,21 @@ extension PipelineBuilder {
         "cursor_unused", at: cursor.place,
         "no request of \"\(stream.key)\" mentions {cursor}, so every run reads everything",
         "send it, as in query: {updated_since: \"{cursor}\"}")
+    }
+  }
+
+  /// A run without an end leaves the parameter out; anything else it could not leave out.
+  private mutating func checkUntil(_ template: ValueTemplate, of stream: YAMLEntry) {
+    let query = stream.value["query"]?.entries.map(\.value.place) ?? []
+    guard template.isUntil, query.contains(template.place) else {
+      return add(
+        "placeholder", at: template.place, "{until} has no value in most runs, which then leave its parameter out",
+        "write it as the whole value of a query parameter, as in query: {updated_before: \"{until}\"}")
+    }
+    if stream.value["cursor"] == nil {
+      add(
+        "placeholder", at: template.place, "{until} has no value: the stream \"\(stream.key)\" has no cursor",
+        "add cursor: {field: updated_at, type: timestamptz}")
     }
   }
 

@@ -1,3 +1,5 @@
+import JobModel
+
 /// Makes a ``Pipeline`` of a document and says what in it does not fit together.
 ///
 /// Works on documents with errors too: what ``ShapeValidator`` has refused is left out, so that one mistake gives one
@@ -19,7 +21,7 @@ struct PipelineBuilder {
     let load = loadTargets()
     guard let name = definition.text("pipeline") else { return nil }
     return Pipeline(
-      name: name, was: definition.text("was"), owner: definition.text("owner"),
+      name: name, was: definition.text("was"), owner: definition.text("owner"), schedule: scheduleRule(),
       onDeploy: definition.choice("on_deploy") ?? .finish, priority: definition.integer("priority") ?? 0,
       sources: sources, raw: RawZone(location: definition["raw"]?.location("to")), curate: curate, load: load,
       notify: notifyRules(), place: definition.entry("pipeline")?.place ?? definition.place)
@@ -32,6 +34,15 @@ struct PipelineBuilder {
     add(
       "pipeline_name", at: node.place, "the pipeline \"\(name)\" is in the file \(node.place.file)",
       "write pipeline: \(stem), or rename the file to \(name).yaml")
+  }
+
+  private func scheduleRule() -> ScheduleRule? {
+    guard let node = definition["schedule"], let cron = node.text("cron").flatMap({ try? ClockText.cron($0) }),
+      let timeZone = node.text("timezone")
+    else { return nil }
+    return ScheduleRule(
+      cron: cron, timeZone: timeZone, overlap: node.choice("overlap") ?? .skip,
+      catchUp: node.choice("catch_up") ?? .latest)
   }
 
   private func notifyRules() -> [NotifyRule] {

@@ -48,7 +48,7 @@ enum JSONText {
       case "\n": out += "\\n"
       case "\t": out += "\\t"
       default:
-        precondition(scalar.value >= 0x20, "the texts of a schema have no control characters")
+        precondition(scalar.value >= 0x20, "the texts of a definition have no other control characters")
         out.unicodeScalars.append(scalar)
       }
     }

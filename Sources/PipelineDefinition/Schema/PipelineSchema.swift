@@ -8,17 +8,18 @@ package enum PipelineSchema {
       "was", .text(.pipelineName), "The name it had before; its cursors and ledgers move along",
       instead: "keep the name for now"),
     .key("owner", .text(.text), "Whom to ask", example: "data@acme.example"),
-    .later(
+    .key(
       "schedule", schedule, "When runs start by themselves",
-      example: "{cron: \"15 21 * * *\", timezone: Europe/Zurich}",
-      instead: "remove it and start runs with `sluice run`"),
+      example: "{cron: \"15 21 * * *\", timezone: Europe/Zurich}"),
     .later(
       "deadline", deadline, "When the data must be loaded", example: "{loaded_by: \"05:30\", timezone: Europe/Zurich}",
       instead: "remove it for now"),
     .key(
       "on_deploy", .oneOf("finish", "handover"),
       "Whether a running batch ends on its release or moves to the new one at the next checkpoint", default: "finish"),
-    .key("priority", .integer(0...1000), "Ahead of pipelines with a lower number", default: "0"),
+    .key(
+      "priority", .integer(0...1000), "Ahead of pipelines with a lower number; every backfill comes after every run",
+      default: "0"),
     .required("sources", .map(names: .name, source), "Where data comes from, by name", example: "{shop: {…}}"),
     .key("raw", .object(raw), "Where the bytes as received are kept", default: "the project's storage"),
     .key("curate", .map(names: .name, .object(dataset)), "The datasets that are made, by name", default: "raw only"),
@@ -41,16 +42,24 @@ package enum PipelineSchema {
             .required("cron", .text(.cron), "Minute, hour, day, month, weekday", example: "\"15 21 * * *\""),
             .required("timezone", .text(.timeZone), "The zone of the clock", example: "Europe/Zurich"),
             .key(
-              "overlap", .oneOf("skip", "queue", "cancel"), "What a run does that finds one running", default: "skip"),
-            .key("catch_up", .oneOf("latest", "all", "none"), "What follows an outage", default: "latest"),
+              "overlap", .oneOf("skip", "queue", "allow"), "What a time does that finds a run going", default: "skip"),
+            .key(
+              "catch_up", .oneOf("latest", "all", "none"), "For which of the times of an outage runs start after it",
+              default: "latest"),
           ])),
         .init(
           "on",
-          ObjectShape([.required("on", .text(.text), "After a dataset's new snapshot", example: "dataset orders")])),
+          ObjectShape([
+            .later(
+              "on", .text(.text), "After a dataset's new snapshot", example: "dataset orders",
+              instead: "use a time: cron and timezone")
+          ])),
         .init(
           "on_arrival",
           ObjectShape([
-            .required("on_arrival", .text(.text), "When a stream has new files", example: "drops.stock"),
+            .later(
+              "on_arrival", .text(.text), "When a stream has new files", example: "drops.stock",
+              instead: "use a time: cron and timezone"),
             .key("every", .text(.duration), "How often to look", default: "1m"),
           ])),
       ]))
@@ -97,7 +106,7 @@ package enum PipelineSchema {
   static let overlay = ObjectShape([
     .key("raw", .written([.text(.location), .object(raw)]), "In place of `raw.to`", example: "\"file:.sluice/raw\""),
     .later("sample", .object(sample), "Read a part of the data", instead: "remove it for now"),
-    .later("schedule", .written([.oneOf("none"), schedule]), "In place of `schedule`", instead: "remove it for now"),
+    .key("schedule", .written([.oneOf("none"), schedule]), "In place of `schedule`"),
     .key(
       "load", .written([.choice([.later("preview", "remove it for now")]), .object(overlayLoad)]), "For all targets"),
     .key("notify", .oneOf("none"), "Nobody is told"),

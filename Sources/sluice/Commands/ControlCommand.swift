@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct ControlCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "control", abstract: "Run the control plane: reaper, notifications, HTTP API; no workers.")
+    commandName: "control", abstract: "Run the control plane: schedules, reaper, notifications, HTTP API; no workers.")
 
   @OptionGroup var options: ProjectOptions
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0

@@ -33,6 +33,18 @@ struct StatusCommand: AsyncParsableCommand {
           ["worker", "pid", "host", "slots", "busy"],
           report.workers.map { ["\($0.id)", "\($0.pid)", $0.host, "\($0.slots)", "\($0.busy)"] }
         ).text)
+      if !report.schedules.isEmpty {
+        Console.data(
+          TextTable(
+            ["pipeline", "schedule", "next run", "last time", "outcome"],
+            report.schedules.map { each in
+              let next = each.pausedSince.map { "paused since \($0)" } ?? each.nextAt ?? ""
+              let schedule = [each.cron, each.timezone].compactMap { $0 }.joined(separator: " ")
+              let outcome = [each.lastOutcome, each.lastReason].compactMap { $0 }.joined(separator: ": ")
+              return [each.pipeline, schedule, next, each.lastAt ?? "", outcome]
+            }
+          ).text)
+      }
       for raw in report.rawDue {
         Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")
       }

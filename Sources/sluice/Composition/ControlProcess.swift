@@ -4,6 +4,7 @@ import Glibc
 import JobModel
 import Launchers
 import Logging
+import PipelineDefinition
 import ServiceLifecycle
 
 extension Installation {
@@ -21,7 +22,11 @@ extension Installation {
       } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
     }
     defer { ControlFile.remove(stateDirectory) }
-    var services: [any Service] = [maintenance(timing: timing), notifier(definitions), api]
+    try await registerSchedules()
+    let scheduler = Scheduler(store: store, logger: logger) { pipeline, release in
+      try await definitions.project(of: release).pipeline(named: pipeline).runPlan
+    }
+    var services: [any Service] = [maintenance(timing: timing), notifier(definitions), scheduler, api]
     if workers > 0 {
       let command = try detached(["worker"] + (slots.map { ["--slots", "\($0)"] } ?? []), log: "workers.log")
       services.append(

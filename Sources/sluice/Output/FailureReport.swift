@@ -1,5 +1,6 @@
 import EmbeddedPostgres
 import JobModel
+import JobStore
 import Migrations
 import PipelineDefinition
 import Postgres
@@ -37,8 +38,8 @@ struct FailureReport {
 
   private static func status(of failure: any Failure) -> ExitStatus {
     switch failure {
-    case is DefinitionError, is TemplateError: .usage
-    case is SchemaError: .refused
+    case is DefinitionError, is TemplateError, is ScheduleRefused: .usage
+    case is SchemaError, is Refusal: .refused
     case is EmbeddedPostgresError: .unreachable
     case let error as PostgresError:
       switch error.kind {

@@ -7,6 +7,8 @@ struct RunReport {
   var runs: [RunRecord]
   var totals: RunTotals
   var loads: [LoadRecord]
+  /// Of a run over a range of a cursor.
+  var backfill: JobStore.Backfill?
 
   var batch: RunRecord { runs[0] }
 
@@ -19,7 +21,8 @@ struct RunReport {
     let source = runs[0].parent ?? id
     return RunReport(
       runs: runs, totals: try await installation.catalog.totals(run: source),
-      loads: try await installation.catalog.loads(ofRun: source))
+      loads: try await installation.catalog.loads(ofRun: source),
+      backfill: try await installation.store.backfill(ofRun: source))
   }
 
   /// The batch's state; where that succeeded, the worst of its loads'.
@@ -46,7 +49,8 @@ struct RunReport {
     [
       ("run", .int(batch.id.rawValue)), ("pipeline", .text(batch.pipeline)), ("kind", .text(batch.kind.rawValue)),
       ("release", .text(batch.release)), ("state", .text(state.rawValue)), ("stages", stages),
-      ("loads", .list(runs.dropFirst().map(Self.load))), ("created_at", .text(batch.createdAt)),
+      ("loads", .list(runs.dropFirst().map(Self.load))), ("backfill", backfill.map(Self.range) ?? .null),
+      ("created_at", .text(batch.createdAt)),
       ("started_at", .optional(batch.startedAt)), ("finished_at", .optional(batch.finishedAt)),
       ("seconds", .optional(batch.seconds)), ("error", .optional(raw: error)),
     ]
@@ -80,6 +84,13 @@ struct RunReport {
     ])
   }
 
+  private static func range(_ backfill: JobStore.Backfill) -> JSONValue {
+    .object([
+      ("from", .text(backfill.from)), ("to", .text(backfill.to)),
+      ("streams", .list(backfill.streams.map { .text($0) })),
+    ])
+  }
+
   private static func load(_ run: RunRecord) -> JSONValue {
     .object([
       ("run", .int(run.id.rawValue)), ("target", .optional(run.target)), ("state", .text(run.state.rawValue)),
@@ -95,6 +106,11 @@ struct RunReport {
       "  curate  \(totals.rowsIn) rows in, \(totals.rowsOut) out, \(totals.filtered) filtered, "
         + "\(totals.deduplicated) deduplicated, \(totals.quarantined) quarantined",
     ]
+    if let backfill {
+      lines.insert(
+        "  backfill of \(backfill.streams.joined(separator: ", ")) from \(backfill.from) to before \(backfill.to)",
+        at: 1)
+    }
     for load in confirmed {
       lines.append(
         "  load    \(load.target) \(load.table): \(load.rows) rows, \(load.inserted) inserted, \(load.updated) updated, "

@@ -1,0 +1,137 @@
+import JobModel
+import JobStore
+import Logging
+import Postgres
+import ServiceLifecycle
+
+/// Starts the runs whose time has come.
+///
+/// Any number may run; one leads, by an advisory lock of the transaction that decides a pipeline's times. Were there two
+/// all the same, a time is decided once by the key of its row. What a pipeline's times lead to, ``ScheduleDecision`` says.
+package struct Scheduler: Service {
+  /// The jobs of a run, from the definition that is in force; a ``Failure`` says why there can be none.
+  package typealias Planning = @Sendable (_ pipeline: String, _ release: Int64) async throws -> RunPlan
+
+  private let store: JobStore
+  private let tick: Duration
+  private let logger: Logger
+  private let plan: Planning
+  private let clock = ContinuousClock()
+
+  package init(store: JobStore, tick: Duration = .seconds(1), logger: Logger, plan: @escaping Planning) {
+    self.store = store
+    self.tick = tick
+    self.logger = logger
+    self.plan = plan
+  }
+
+  package func run() async throws {
+    // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
+    do { try await cancelWhenGracefulShutdown { try await keepScheduling() } } catch is CancellationError {}
+  }
+
+  private func keepScheduling() async throws {
+    while !Task.isCancelled {
+      do { try await decideDue() } catch let error as PostgresError where error.isTransient {
+        logger.warning("the scheduler lost its connection; trying again", metadata: ["error": "\(error)"])
+      }
+      try await clock.sleep(for: tick)
+    }
+  }
+
+  /// Decides every time that has come, a transaction for each pipeline.
+  ///
+  /// - Parameter now: nil: the database's clock.
+  package func decideDue(now: String? = nil) async throws {
+    for pipeline in try await store.dueSchedules(now: now) {
+      do { try await decide(pipeline, now: now) } catch {
+        if error is CancellationError || (error as? PostgresError)?.isTransient == true { throw error }
+        // One pipeline that cannot be decided keeps no other from its runs.
+        logger.error(
+          "a schedule could not be decided", metadata: ["pipeline": "\(pipeline)", "error": "\(error)"])
+      }
+    }
+  }
+
+  private func decide(_ pipeline: String, now: String?) async throws {
+    let lanes = try await store.database.transaction { transaction -> Set<Int64> in
+      guard try await store.leadsSchedules(in: transaction),
+        let schedule = try await store.takeSchedule(pipeline, now: now, in: transaction)
+      else { return [] }
+      var (due, earlier): ([ScheduleDecision.Due], Int) = ([], 0)
+      if schedule.isDue { (due, earlier) = try await store.dueTimes(of: schedule, now: now, in: transaction) }
+      var lanes: Set<Int64> = []
+      for step in schedule.decision.steps(for: due) {
+        lanes.formUnion(try await take(step, schedule, now, transaction))
+      }
+      try await tell(missed: earlier, of: schedule, transaction)
+      guard schedule.isDue else { return lanes }
+      let next = try await store.nextTimes(
+        of: try CronSchedule(schedule.cron), timeZone: schedule.timeZone, after: now, in: transaction
+      ).first
+      try await store.advanceSchedule(pipeline, next: next, now: now, in: transaction)
+      return lanes
+    }
+    store.bell?.ring(lanes)
+  }
+
+  /// - Returns: The lanes that have new work.
+  private func take(
+    _ step: ScheduleDecision.Step, _ schedule: JobStore.TakenSchedule, _ now: String?,
+    _ transaction: PostgresTransaction
+  ) async throws -> Set<Int64> {
+    let pipeline = schedule.pipeline
+    switch step {
+    case .start(let time): return try await start(time, schedule, now, transaction)
+    case .wait(let time):
+      _ = try await store.decide(time, of: pipeline, as: .waiting, now: now, in: transaction)
+    case .skip(let time, let reason):
+      guard try await store.decide(time, of: pipeline, as: .skipped(reason), now: now, in: transaction) else { break }
+      try await note("schedule_skipped", "no run for \(time): \(reason)", schedule, transaction)
+    case .miss(let time, let reason):
+      guard try await store.decide(time, of: pipeline, as: .missed(reason), now: now, in: transaction) else { break }
+      try await note("schedule_missed", "no run for \(time): \(reason)", schedule, transaction)
+    }
+    return []
+  }
+
+  private func start(
+    _ time: String, _ schedule: JobStore.TakenSchedule, _ now: String?, _ transaction: PostgresTransaction
+  ) async throws -> Set<Int64> {
+    let pipeline = schedule.pipeline
+    do {
+      let plan = try await plan(pipeline, schedule.release)
+      guard
+        let (run, lanes) = try await store.startScheduled(
+          plan, at: time, release: schedule.release, now: now, in: transaction)
+      else { return [] }
+      logger.info("scheduled run started", metadata: ["pipeline": "\(pipeline)", "run_id": "\(run.runID)"])
+      return lanes
+    } catch let failure as any Failure where !(failure is PostgresError) {
+      let isOpen = try await store.decide(time, of: pipeline, as: .failed(failure.message), now: now, in: transaction)
+      guard isOpen else { return [] }
+      logger.error("a scheduled run could not start", metadata: ["pipeline": "\(pipeline)", "error": "\(failure)"])
+      try await note("schedule_failed", "no run for \(time): \(failure.message)", schedule, transaction)
+      let body =
+        "{\"event\":\"failed\",\"pipeline\":\(jsonString(pipeline)),\"scheduled_at\":\(jsonString(time)),"
+        + "\"error\":\(failure.json)}"
+      try await store.tell("failed", pipeline: pipeline, run: nil, body: body, in: transaction)
+      return []
+    }
+  }
+
+  private func tell(
+    missed earlier: Int, of schedule: JobStore.TakenSchedule, _ transaction: PostgresTransaction
+  ) async throws {
+    guard earlier > 0 else { return }
+    let message = "about \(earlier) more times went by since \(schedule.consideredAt) and are not caught up"
+    try await note("schedule_missed", message, schedule, transaction)
+  }
+
+  private func note(
+    _ event: String, _ message: String, _ schedule: JobStore.TakenSchedule, _ transaction: PostgresTransaction
+  ) async throws {
+    try await store.note(
+      event: event, pipeline: schedule.pipeline, run: nil, job: nil, message: message, in: transaction)
+  }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Catalog
+import Ingestion
+import JobModel
+import JobStore
+import PipelineDefinition
+
+struct BackfillCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backfill", abstract: "Read a range of a cursor again, at lower priority.",
+    discussion: """
+      A run that asks its streams for what is at or after --from and, where a request says {until}, before --to. It comes \
+      after every other run, skips no scheduled time, and leaves the streams' cursors where they are. Targets merge what \
+      it brings: a row whose cursor is newer stays. Streams that are read in full are read as in every run.
+
+      sluice backfill orders --from 2024-01-01 --to 2024-02-01 --stream billing.invoices --wait
+      """)
+
+  @OptionGroup var options: ProjectOptions
+  @OptionGroup var following: FollowingOptions
+  @Argument(help: "The pipeline's name.") var pipeline: String
+  @Option(help: "The first value of the cursor.") var from: String
+  @Option(help: "The value before which it ends.") var to: String
+  @Option(help: "Only this stream (default: every stream with a cursor).") var stream: String?
+
+  func run() async throws {
+    let project = try options.project()
+    let definition = try project.runnablePipeline(named: pipeline)
+    let ranges = try definition.backfillStreams(named: stream).map { reference, stream in
+      (reference, try range(of: stream, reference))
+    }
+    let datasets = definition.datasets(reading: ranges.map(\.0))
+    if let (target, table) = definition.tableWithoutMerge(of: datasets) {
+      throw Refusal(
+        code: "backfill_refused",
+        message: "target \(target): \(table.schema).\(table.table) is loaded with mode: \(table.mode.rawValue), which "
+          + "would spoil it: only a merge takes rows again",
+        hint: "write mode: merge with a key, or name a stream that is not in it: --stream SOURCE.STREAM")
+    }
+    let problems = try await SQLReview.problems(of: [definition], in: project)
+    if let error = DefinitionError(refusing: problems) { throw error }
+    try await Installation.with(project, logger: Logs.quiet) { installation in
+      try await installation.refusePaused(pipeline)
+      try await refuseBlindMerge(of: datasets, definition, installation)
+      let release = try await installation.registerRelease()
+      let backfill = JobStore.Backfill(from: from, to: to, streams: ranges.map(\.0.description))
+      try await installation.carryOut(following, options) {
+        try await installation.store.enqueue(
+          definition.backfillPlan(ranges), as: backfill, release: release.id
+        ).runID
+      }
+    }
+  }
+
+  /// The range in the stream's own type, written as its sources write it.
+  private func range(of stream: PipelineDefinition.Stream, _ reference: StreamReference) throws -> CursorRange {
+    guard let cursor = stream.cursor else { preconditionFailure("streams of a backfill have a cursor") }
+    let (first, last) = (try bound(from, "--from", cursor, reference), try bound(to, "--to", cursor, reference))
+    guard first.value < last.value else {
+      throw StageFailure(code: "usage", message: "--from must be before --to: nothing is in between")
+    }
+    return CursorRange(from: first.text, to: last.text)
+  }
+
+  private func bound(
+    _ text: String, _ option: String, _ cursor: Cursor, _ reference: StreamReference
+  ) throws -> (value: CursorValue, text: String) {
+    let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+    guard isPlain, let value = CursorValue(text, type: cursor.type) else {
+      throw StageFailure(
+        code: "usage",
+        message: "\(option): the cursor \(cursor.field) of \(reference) is a \(cursor.type), and this is none",
+        hint: "write a \(cursor.type), or choose a stream: --stream SOURCE.STREAM")
+    }
+    guard case .instant(let instant) = value else { return (value, text) }
+    return (value, cursor.type.name == "date" ? instant.dateText : instant.text)
+  }
+
+  /// Where the dataset does not keep the cursor, a merge cannot tell that the row it has is newer.
+  private func refuseBlindMerge(
+    of datasets: [CurateStep], _ definition: Pipeline, _ installation: Installation
+  ) async throws {
+    let loaded = Set(definition.load.flatMap(\.tables).map(\.from))
+    for step in datasets where loaded.contains(step.name) {
+      let last = try await installation.catalog.snapshots(pipeline: definition.name, dataset: step.name).last
+      guard let last, last.cursorField == nil else { continue }
+      throw Refusal(
+        code: "backfill_refused",
+        message: "the dataset \(step.name) does not carry its stream's cursor, so older rows could replace newer ones",
+        hint: "let its SELECT read one stream without aggregation, and return the cursor's field")
+    }
+  }
+}

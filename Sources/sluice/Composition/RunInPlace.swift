@@ -1,0 +1,75 @@
+import ArgumentParser
+import JobModel
+import JobStore
+import JobWorker
+import Monitoring
+import ServiceLifecycle
+
+/// How a verb that starts a run goes on with it.
+struct FollowingOptions: ParsableArguments {
+  @Flag(help: "Follow the run to its end, and exit with its outcome.") var wait = false
+  @Option(help: "Stop following after this many seconds (exit code 6); the run goes on.") var timeout: Double?
+}
+
+extension Installation {
+  /// Puts a run into the queue, and follows it or does it: without workers the whole run is done in this process.
+  func carryOut(
+    _ following: FollowingOptions, _ options: ProjectOptions, enqueue: () async throws -> RunID
+  ) async throws {
+    let isServed = try await hasLiveWorkers()
+    let run = try await enqueue()
+    if isServed, !following.wait {
+      let report = try await RunReport.gather(run, self)
+      options.json
+        ? Console.data(json: report.json)
+        : Console.data("run \(run) queued; follow it: sluice runs show \(run)")
+      return
+    }
+    var follower = RunFollower(
+      run: run, store: store, display: ProgressDisplay(), timeout: following.timeout.map { .seconds($0) })
+    if isServed { follower.hasWorkers = { try await hasLiveWorkers() } }
+    if isServed { try await follower.follow() } else { try await work(follower) }
+    let report = try await RunReport.gather(run, self)
+    options.json ? Console.data(json: report.json) : Console.data(report.text)
+    if let status = report.exitStatus { throw status }
+  }
+
+  /// - Throws: ``Refusal``: what is started would only wait.
+  func refusePaused(_ pipeline: String) async throws {
+    guard let since = try await store.pausedSince(pipeline) else { return }
+    throw Refusal(
+      code: "paused", message: "the pipeline \(pipeline) is paused since \(since)",
+      hint: "let it go on: sluice resume \(pipeline)")
+  }
+
+  /// Does the run in this process: a worker, the queue's maintenance and the notifier, until the run has ended.
+  private func work(_ follower: RunFollower) async throws {
+    let definitions = ReleaseDefinitions(
+      store: store, directory: directory, environment: environment)
+    let stages = try await StageHandlers(self, definitions: definitions)
+    let timing = try Self.leaseTiming()
+    let notifier = self.notifier(definitions)
+    let worker = self.worker(
+      slots: nil, handlers: stages.handlers, timing: timing, servesOneRun: true)
+    do {
+      try await Self.serve(
+        [worker, maintenance(timing: timing), notifier], ending: [follower], logger: logger)
+      // What the run's end had to tell was written in its last transaction.
+      while try await notifier.deliverDue() > 0 {}
+    } catch {
+      try? await stages.shutDown()
+      throw error
+    }
+    try await stages.shutDown()
+  }
+}
+
+extension Installation {
+  /// Whether workers other than this process live: on this host their process must exist, elsewhere their beat counts.
+  func hasLiveWorkers() async throws -> Bool {
+    try await store.workers().contains { worker in
+      !worker.draining && !worker.servesOneRun
+        && (worker.host != Self.host || ControlFile.isSluice(Int32(worker.pid)))
+    }
+  }
+}
