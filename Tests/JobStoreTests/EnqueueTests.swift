@@ -37,6 +37,7 @@ struct EnqueueTests {
         let claim = try #require(
           try await queue.store.claim(worker: worker, limit: 10).first { $0.jobID == first.id })
         #expect(try await queue.store.enqueue([job])[0] == EnqueuedJob(id: first.id, isNew: false))
+        if case .cancelled = end { _ = try await queue.store.cancel(job: first.id) }
         try await queue.store.endAttempt(claim.holder, as: end)
       }
       let last = try await queue.store.enqueue([job])[0]
