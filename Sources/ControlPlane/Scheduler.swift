@@ -61,10 +61,9 @@ package struct Scheduler: Service {
       var (due, earlier): ([ScheduleDecision.Due], Int) = ([], 0)
       if schedule.isDue { (due, earlier) = try await store.dueTimes(of: schedule, now: now, in: transaction) }
       var lanes: Set<Int64> = []
-      for step in schedule.decision.steps(for: due) {
-        lanes.formUnion(try await take(step, schedule, now, transaction))
-      }
-      try await tell(missed: earlier, of: schedule, transaction)
+      let steps = schedule.decision.steps(for: due)
+      for step in steps { lanes.formUnion(try await take(step, schedule, now, transaction)) }
+      try await tell(missed: steps, earlier: earlier, of: schedule, transaction)
       guard schedule.isDue else { return lanes }
       let next = try await store.nextTimes(
         of: try CronSchedule(schedule.cron), timeZone: schedule.timeZone, after: now, in: transaction
@@ -87,10 +86,11 @@ package struct Scheduler: Service {
       _ = try await store.decide(time, of: pipeline, as: .waiting, now: now, in: transaction)
     case .skip(let time, let reason):
       guard try await store.decide(time, of: pipeline, as: .skipped(reason), now: now, in: transaction) else { break }
+      // Of a pause there is nothing more to tell, however many times it lasts.
+      guard !schedule.decision.isPaused else { break }
       try await note("schedule_skipped", "no run for \(time): \(reason)", schedule, transaction)
     case .miss(let time, let reason):
-      guard try await store.decide(time, of: pipeline, as: .missed(reason), now: now, in: transaction) else { break }
-      try await note("schedule_missed", "no run for \(time): \(reason)", schedule, transaction)
+      _ = try await store.decide(time, of: pipeline, as: .missed(reason), now: now, in: transaction)
     }
     return []
   }
@@ -120,11 +120,15 @@ package struct Scheduler: Service {
     }
   }
 
+  /// One event for all that an outage took.
   private func tell(
-    missed earlier: Int, of schedule: JobStore.TakenSchedule, _ transaction: PostgresTransaction
+    missed steps: [ScheduleDecision.Step], earlier: Int, of schedule: JobStore.TakenSchedule,
+    _ transaction: PostgresTransaction
   ) async throws {
-    guard earlier > 0 else { return }
-    let message = "about \(earlier) more times went by since \(schedule.consideredAt) and are not caught up"
+    let missed = steps.filter { if case .miss = $0 { true } else { false } }.count
+    guard missed + earlier > 0 else { return }
+    let count = earlier > 0 ? "about \(missed + earlier)" : "\(missed)"
+    let message = "\(count) time(s) since \(schedule.consideredAt) started no run: nobody was there to start them"
     try await note("schedule_missed", message, schedule, transaction)
   }
 

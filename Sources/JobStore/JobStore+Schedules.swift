@@ -121,7 +121,10 @@ extension JobStore {
     guard let local = CivilTime(try clock.string("local")) else {
       preconditionFailure("the statement writes local times in the form that CivilTime reads")
     }
-    let times = cron.times(after: local + -Self.longestFold, limit: limit + 2 * Self.longestFold)
+    // What is further away than a fold is after now; a few more, for those that fall together at the end of a gap.
+    let near = cron.times(
+      after: local + -Self.longestFold, through: local + Self.longestFold, latest: 2 * Self.longestFold)
+    let times = near.times + cron.times(after: local + Self.longestFold, limit: 4 * limit)
     return try await instants(
       of: times, cron, zone: timeZone, after: now, upToNow: false, now: now, limit: limit, in: session
     ).map(\.at)

@@ -163,6 +163,21 @@ struct SchedulerTests {
     }
   }
 
+  @Test("a backfill that is going skips nothing")
+  func backfillsDoNotCount() async throws {
+    try await Bench.with { bench in
+      try await bench.register("*/10 * * * *", at: "2026-03-01 11:55+00")
+      let plan = RunPlan(
+        pipeline: "p", urgencyClass: 1001, jobs: [RunPlan.Job(kind: "k", stage: "ingest", label: "a", payload: "{}")],
+        loads: [])
+      let range = JobStore.Backfill(from: "1", to: "2", streams: ["s.a", "s.b"])
+      let run = try await bench.store.enqueue(plan, as: range, release: bench.release).runID
+      #expect(try await bench.store.backfill(ofRun: run) == range)
+      try await bench.tick("12:00:01")
+      #expect(try await bench.told() == ["12:00 started"])
+    }
+  }
+
   @Test("queue: the latest time waits for the run that is going, and then starts with its own time")
   func queues() async throws {
     try await Bench.with { bench in
@@ -195,6 +210,7 @@ struct SchedulerTests {
       }
       #expect(try await bench.told() == told)
       #expect(try await bench.runs().count == runs)
+      #expect(try await bench.events() == (rule == .all ? [] : ["schedule_missed"]))
     }
   }
 
@@ -210,8 +226,9 @@ struct SchedulerTests {
       let event = try await bench.store.database.query(
         "select message from sluice.event order by event_id desc limit 1", []
       ).only.string("message")
-      // 28 days and 12 hours, less what is listed, and about: the clock may have been changed meanwhile.
-      #expect(event.hasPrefix("about 40040 more times went by"), "\(event)")
+      // 28 days and 12 hours, less the one that started; about, for the clock may have been changed meanwhile.
+      #expect(event.hasPrefix("about 41039 time(s) since 2026-02-01 00:00:00+00 started no run"), "\(event)")
+      #expect(try await bench.events() == ["schedule_missed"])
     }
   }
 

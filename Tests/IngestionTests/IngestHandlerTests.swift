@@ -90,6 +90,22 @@ struct IngestHandlerTests {
     }
   }
 
+  @Test("of a backfill asks for its range, waits for no run, and leaves the cursor to the runs")
+  func backfill() async throws {
+    try await bench(threePages()) { bench, _, server async throws in
+      let running = try #require(try await bench.claim())
+      #expect(try await running.acquirePermit("ingest/orders/billing.invoices"))
+      let range = CursorRange(from: "2024-01-15T00:00:00Z", to: "2024-02-15T00:00:00Z")
+      let plan = Pipeline(name: "orders", sources: [source(server)])
+        .backfillPlan([(StreamReference(source: "billing", stream: "invoices"), range)])
+      let run = try await bench.store.enqueue(plan, release: bench.release).runID
+      try await bench.handler.run(try #require(try await bench.claim()))
+      #expect(server.requests.map { $0.parameter("since") } == Array(repeating: "2024-01-15T00%3A00%3A00Z", count: 3))
+      #expect(try await bench.catalog.objects(ofRun: run).count == 3)
+      #expect(try await bench.catalog.cursor(of: bench.stream) == nil)
+    }
+  }
+
   @Test("yields after the page at hand when its worker drains")
   func yields() async throws {
     try await bench(threePages()) { bench, _, server async throws in

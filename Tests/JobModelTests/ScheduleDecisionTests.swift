@@ -71,6 +71,13 @@ struct ScheduleDecisionTests {
     #expect(decision.steps(for: due) == line.steps)
   }
 
+  @Test("what waits is bounded")
+  func bounded() {
+    let waiting = (0..<ScheduleDecision.mostWaiting).map { "w\($0)" }
+    let decision = ScheduleDecision(overlap: .queue, catchUp: .all, busy: RunID(1), waiting: waiting)
+    #expect(decision.steps(for: [.init(at: "a")]) == [.skip("a", reason: "1000 times wait already")])
+  }
+
   @Test("every time that is due is decided once, whatever the rule")
   func everyTime() {
     let due = ["a", "b", "c"].map { ScheduleDecision.Due(at: $0, isLate: $0 != "c") }

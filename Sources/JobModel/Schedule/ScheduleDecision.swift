@@ -23,6 +23,9 @@ package struct ScheduleDecision: Sendable, Equatable {
     case miss(String, reason: String)
   }
 
+  /// Of times that wait: a pipeline that falls further behind than this never catches up.
+  package static let mostWaiting = 1000
+
   package var overlap: ScheduleRule.Overlap
   package var catchUp: ScheduleRule.CatchUp
   package var isPaused: Bool
@@ -59,6 +62,10 @@ package struct ScheduleDecision: Sendable, Equatable {
         steps.append(.start(time.at))
         isBusy = true
       } else if catchUp == .all, chosen.count > 1 || overlap == .queue {
+        guard waiting.count < Self.mostWaiting else {
+          steps.append(.skip(time.at, reason: "\(waiting.count) times wait already"))
+          continue
+        }
         steps.append(.wait(time.at))
         waiting.append(time.at)
       } else if overlap == .queue {
