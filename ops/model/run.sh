@@ -29,7 +29,8 @@ for tool in spin gcc; do
   }
 done
 
-# name, file, whether MODEL=quick runs it, bounds. What is not named is at its default in the file. The longest first.
+# name, file, who runs it (full, quick, always; ends: in full, and with a search for cycles), bounds. What is not named
+# is at its default in the file. The longest first.
 readonly configurations='
 canary           queue  full   W=3 FLIPS=3 CANARIES=2 SLOW=1 SCALES=1
 people           queue  full   W=3 FLIPS=3 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
@@ -39,6 +40,14 @@ three-releases   queue  full   W=3 R=3 FLIPS=3 CRASHES=2 SLOW=1
 leases           queue  full   W=3 CRASHES=2 SLOW=2 RESTARTS=1 FAILS=1 SNOOZES=1 LOST=1 RETRIES=1
 leases-quick     queue  quick  W=3 CRASHES=2 SLOW=2 RESTARTS=1 RETRIES=1
 releases-quick   queue  quick  W=3 FLIPS=3 CRASHES=1 SLOW=2
+zombies          load   full   L=3 SLOW=2 HANGS=1
+faults           load   full   SLOW=2 CRASHES=2 TARGETS=1 REPLIES=1
+restored         load   full   SLOW=2 CRASHES=1 REPLIES=1 RESTORES=1
+superseded       load   full   FULL SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
+unconfirmed      load   full   SLOW=2 CONTROLS=1 HANGS=1 TARGETS=1
+faults-quick     load   quick  SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
+restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
+permits          permit always HOLDERS=3
 every-run-ends   queue  ends   W=3 FLIPS=2 CRASHES=1 SLOW=1 RETRIES=1
 '
 
@@ -69,6 +78,23 @@ REAPBEAT         queue  I8  SLOW=1
 CRASHFREE        queue  I[89]  CRASHES=2 SLOW=1
 YIELDCHARGED     queue  I9  SCALES=1
 FOREVER          queue  I2  HOLDS=1
+LEDGERAPART      load   L1  CRASHES=1
+BLINDREPEAT      load   L1  REPLIES=1
+STAGEDAPART      load   L2  SLOW=1
+COUNTRECORD      load   L2  TARGETS=1
+NOTICKET         load   L3  SLOW=1
+TICKETEARLY      load   L3  SLOW=1
+ASYNCHEAD        load   L3  SLOW=1 TARGETS=1
+NEWESTFIRST      load   L4  S=2
+CACHEDSEQUENCE   load   L[35]  SLOW=1
+NORAISE          load   L5  RESTORES=1 SLOW=2
+LIVERESTORE      load   L6  RESTORES=1
+ACKFIRST         load   L7  CRASHES=1
+BELIEVECOMMIT    load   L7  REPLIES=1
+NUMBERKEY        load   L7  RESTORES=1
+NOTERMINATE      load   L7  HANGS=1
+OLDSNAPSHOT      permit P1  HOLDERS=2
+PERMITOUTLIVES   permit P2  HOLDERS=2
 '
 
 scratch=$(mktemp -d)
@@ -139,7 +165,7 @@ mistake() {
     # shellcheck disable=SC2046
     spin -t $(defines "$name" "$@") "$file.pml" >steps.txt 2>&1 || true
     line=$(sed -n "s/.*$file\.pml:\([0-9]*\), Error: assertion.*/\1/p" steps.txt | head -n 1)
-    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\(I[0-9]*\).*/\1/p" "$file.pml")
+    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([ILP][0-9]*\).*/\1/p" "$file.pml")
     if [[ $what =~ ^$tag$ ]]; then
       printf 'mistake %s: caught\n' "$name"
       return 0
@@ -177,7 +203,7 @@ start() {
 
 while read -r name file kind bounds; do
   [[ -n $name ]] || continue
-  [[ $size == full || $kind == quick ]] || continue
+  [[ $size == full || $kind != full && $kind != ends ]] || continue
   # shellcheck disable=SC2086  # a word a bound
   [[ $size == full && $kind == quick ]] || start configuration "$name" "$file" "$kind" $bounds
 done <<<"$configurations"
