@@ -34,7 +34,7 @@ done
 readonly configurations='
 canary           queue  full   W=3 FLIPS=3 CANARIES=2 SLOW=1 SCALES=1
 people           queue  full   W=3 FLIPS=3 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
-dependents       queue  full   W=3 J=2 FLIPS=2 CRASHES=1 SLOW=1
+two-jobs         queue  full   W=3 J=2 FLIPS=2 CRASHES=1 SLOW=1
 releases         queue  full   W=3 FLIPS=3 CRASHES=2 SLOW=2
 three-releases   queue  full   W=3 R=3 FLIPS=3 CRASHES=2 SLOW=1
 leases           queue  full   W=3 CRASHES=2 SLOW=2 RESTARTS=1 FAILS=1 SNOOZES=1 LOST=1 RETRIES=1
@@ -48,6 +48,7 @@ unconfirmed      load   full   SLOW=2 CONTROLS=1 HANGS=1 TARGETS=1
 faults-quick     load   quick  SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
 restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
 permits          permit always HOLDERS=3
+dependents       dependents always UPSTREAM=3 CANCELS=2
 every-run-ends   queue  ends   W=3 FLIPS=2 CRASHES=1 SLOW=1 RETRIES=1
 '
 
@@ -95,6 +96,9 @@ NUMBERKEY        load   L7  RESTORES=1
 NOTERMINATE      load   L7  HANGS=1
 OLDSNAPSHOT      permit P1  HOLDERS=2
 PERMITOUTLIVES   permit P2  HOLDERS=2
+COUNTINWHERE     dependents D1  CANCELS=0
+UNBLOCKBYCOUNT   dependents D1  CANCELS=1
+RETRYSNAPSHOT    dependents D1  CANCELS=1
 '
 
 scratch=$(mktemp -d)
@@ -165,7 +169,7 @@ mistake() {
     # shellcheck disable=SC2046
     spin -t $(defines "$name" "$@") "$file.pml" >steps.txt 2>&1 || true
     line=$(sed -n "s/.*$file\.pml:\([0-9]*\), Error: assertion.*/\1/p" steps.txt | head -n 1)
-    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([ILP][0-9]*\).*/\1/p" "$file.pml")
+    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([DILP][0-9]*\).*/\1/p" "$file.pml")
     if [[ $what =~ ^$tag$ ]]; then
       printf 'mistake %s: caught\n' "$name"
       return 0
