@@ -49,6 +49,7 @@ faults-quick     load   quick  SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
 restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
 permits          permit always HOLDERS=3
 dependents       dependents always UPSTREAM=3 CANCELS=2
+locks            locks  always TURNS=2
 every-run-ends   queue  ends   W=3 FLIPS=2 CRASHES=1 SLOW=1 RETRIES=1
 '
 
@@ -99,6 +100,7 @@ PERMITOUTLIVES   permit P2  HOLDERS=2
 COUNTINWHERE     dependents D1  CANCELS=0
 UNBLOCKBYCOUNT   dependents D1  CANCELS=1
 RETRYSNAPSHOT    dependents D1  CANCELS=1
+FINISHFIRST      locks  K1  TURNS=1
 '
 
 scratch=$(mktemp -d)
@@ -124,6 +126,15 @@ search() {
   ./pan "${run[@]}" >pan.txt 2>&1 || true
 }
 
+# The bounds as words: those given, and the file's own that are not zero.
+bounds_of() {
+  local file=$1 given=$2 name value
+  printf '%s' "$(tr '[:upper:]' '[:lower:]' <<<"$given")"
+  while read -r name value; do
+    [[ " $given" == *" $name="* ]] || printf ' %s=%s' "${name,,}" "$value"
+  done < <(sed -n 's/^#define \([A-Z]*\) \([1-9][0-9]*\) .*/\1 \2/p' "$file.pml")
+}
+
 # The steps to the failure, as Spin tells them.
 tell() {
   local name=$1 file=$2
@@ -147,7 +158,7 @@ configuration() {
   reached=$(sed -n 's/.*depth reached \([0-9]*\).*/\1/p' pan.txt | head -n 1)
   if grep -q 'errors: 0' pan.txt && ! grep -Eqi 'not completed|too small|memory limit|out of memory|aborted|interrupted' pan.txt; then
     printf 'correct %s/%s: %s states, depth %s%s, bounds %s\n' "$file" "$name" "$states" "$reached" \
-      "$([[ $kind != ends ]] || printf ', no cycle')" "$(tr '[:upper:]' '[:lower:]' <<<"$*")"
+      "$([[ $kind != ends ]] || printf ', no cycle')" "$(bounds_of "$file" "$*")"
     return 0
   fi
   tell "$file-$name" "$file" "$@"
@@ -169,7 +180,7 @@ mistake() {
     # shellcheck disable=SC2046
     spin -t $(defines "$name" "$@") "$file.pml" >steps.txt 2>&1 || true
     line=$(sed -n "s/.*$file\.pml:\([0-9]*\), Error: assertion.*/\1/p" steps.txt | head -n 1)
-    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([DILP][0-9]*\).*/\1/p" "$file.pml")
+    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([DIKLP][0-9]*\).*/\1/p" "$file.pml")
     if [[ $what =~ ^$tag$ ]]; then
       printf 'mistake %s: caught\n' "$name"
       return 0
