@@ -33,7 +33,7 @@ done
 # is at its default in the file. The longest first.
 readonly configurations='
 canary           queue  full   W=3 FLIPS=3 CANARIES=2 SLOW=1 SCALES=1
-people           queue  full   W=3 FLIPS=3 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
+people           queue  full   W=3 FLIPS=2 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
 two-jobs         queue  full   W=3 J=2 FLIPS=2 CRASHES=1 SLOW=1
 releases         queue  full   W=3 FLIPS=3 CRASHES=2 SLOW=2
 three-releases   queue  full   W=3 R=3 FLIPS=3 CRASHES=2 SLOW=1
