@@ -8,7 +8,7 @@
 
 /* Bounds. */
 #ifndef J
-#define J 1             /* jobs; with DEPENDS the second waits for the first */
+#define J 1             /* jobs; the second waits for the first */
 #endif
 #ifndef B
 #define B 2             /* chunks a job */

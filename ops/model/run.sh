@@ -29,16 +29,27 @@ for tool in spin gcc; do
   }
 done
 
-# name, file, whether MODEL=quick runs it, bounds. What is not named is at its default in the file. The longest first.
+# name, file, who runs it (full, quick, always; ends: in full, and with a search for cycles), bounds. What is not named
+# is at its default in the file. The longest first.
 readonly configurations='
 canary           queue  full   W=3 FLIPS=3 CANARIES=2 SLOW=1 SCALES=1
-people           queue  full   W=3 FLIPS=3 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
-dependents       queue  full   W=3 J=2 FLIPS=2 CRASHES=1 SLOW=1
+people           queue  full   W=3 FLIPS=2 CRASHES=1 SLOW=1 FAILS=1 RETRIES=1 HOLDS=1
+two-jobs         queue  full   W=3 J=2 FLIPS=2 CRASHES=1 SLOW=1
 releases         queue  full   W=3 FLIPS=3 CRASHES=2 SLOW=2
 three-releases   queue  full   W=3 R=3 FLIPS=3 CRASHES=2 SLOW=1
 leases           queue  full   W=3 CRASHES=2 SLOW=2 RESTARTS=1 FAILS=1 SNOOZES=1 LOST=1 RETRIES=1
 leases-quick     queue  quick  W=3 CRASHES=2 SLOW=2 RESTARTS=1 RETRIES=1
 releases-quick   queue  quick  W=3 FLIPS=3 CRASHES=1 SLOW=2
+zombies          load   full   L=3 SLOW=2 HANGS=1
+faults           load   full   SLOW=2 CRASHES=2 TARGETS=1 REPLIES=1
+restored         load   full   SLOW=2 CRASHES=1 REPLIES=1 RESTORES=1
+superseded       load   full   FULL SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
+unconfirmed      load   full   SLOW=2 CONTROLS=1 HANGS=1 TARGETS=1
+faults-quick     load   quick  SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
+restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
+permits          permit always HOLDERS=3
+dependents       dependents always UPSTREAM=3 CANCELS=2
+locks            locks  always TURNS=2
 every-run-ends   queue  ends   W=3 FLIPS=2 CRASHES=1 SLOW=1 RETRIES=1
 '
 
@@ -69,6 +80,27 @@ REAPBEAT         queue  I8  SLOW=1
 CRASHFREE        queue  I[89]  CRASHES=2 SLOW=1
 YIELDCHARGED     queue  I9  SCALES=1
 FOREVER          queue  I2  HOLDS=1
+LEDGERAPART      load   L1  CRASHES=1
+BLINDREPEAT      load   L1  REPLIES=1
+STAGEDAPART      load   L2  SLOW=1
+COUNTRECORD      load   L2  TARGETS=1
+NOTICKET         load   L3  SLOW=1
+TICKETEARLY      load   L3  SLOW=1
+ASYNCHEAD        load   L3  SLOW=1 TARGETS=1
+NEWESTFIRST      load   L4  S=2
+CACHEDSEQUENCE   load   L[35]  SLOW=1
+NORAISE          load   L5  RESTORES=1 SLOW=2
+LIVERESTORE      load   L6  RESTORES=1
+ACKFIRST         load   L7  CRASHES=1
+BELIEVECOMMIT    load   L7  REPLIES=1
+NUMBERKEY        load   L7  RESTORES=1
+NOTERMINATE      load   L7  HANGS=1
+OLDSNAPSHOT      permit P1  HOLDERS=2
+PERMITOUTLIVES   permit P2  HOLDERS=2
+COUNTINWHERE     dependents D1  CANCELS=0
+UNBLOCKBYCOUNT   dependents D1  CANCELS=1
+RETRYSNAPSHOT    dependents D1  CANCELS=1
+FINISHFIRST      locks  K1  TURNS=1
 '
 
 scratch=$(mktemp -d)
@@ -94,6 +126,15 @@ search() {
   ./pan "${run[@]}" >pan.txt 2>&1 || true
 }
 
+# The bounds as words: those given, and the file's own that are not zero.
+bounds_of() {
+  local file=$1 given=$2 name value
+  printf '%s' "$(tr '[:upper:]' '[:lower:]' <<<"$given")"
+  while read -r name value; do
+    [[ " $given" == *" $name="* ]] || printf ' %s=%s' "${name,,}" "$value"
+  done < <(sed -n 's/^#define \([A-Z]*\) \([1-9][0-9]*\) .*/\1 \2/p' "$file.pml")
+}
+
 # The steps to the failure, as Spin tells them.
 tell() {
   local name=$1 file=$2
@@ -117,7 +158,7 @@ configuration() {
   reached=$(sed -n 's/.*depth reached \([0-9]*\).*/\1/p' pan.txt | head -n 1)
   if grep -q 'errors: 0' pan.txt && ! grep -Eqi 'not completed|too small|memory limit|out of memory|aborted|interrupted' pan.txt; then
     printf 'correct %s/%s: %s states, depth %s%s, bounds %s\n' "$file" "$name" "$states" "$reached" \
-      "$([[ $kind != ends ]] || printf ', no cycle')" "$(tr '[:upper:]' '[:lower:]' <<<"$*")"
+      "$([[ $kind != ends ]] || printf ', no cycle')" "$(bounds_of "$file" "$*")"
     return 0
   fi
   tell "$file-$name" "$file" "$@"
@@ -139,7 +180,7 @@ mistake() {
     # shellcheck disable=SC2046
     spin -t $(defines "$name" "$@") "$file.pml" >steps.txt 2>&1 || true
     line=$(sed -n "s/.*$file\.pml:\([0-9]*\), Error: assertion.*/\1/p" steps.txt | head -n 1)
-    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\(I[0-9]*\).*/\1/p" "$file.pml")
+    [[ -z $line ]] || what=$(sed -n "${line}s/.*\/\* *\([DIKLP][0-9]*\).*/\1/p" "$file.pml")
     if [[ $what =~ ^$tag$ ]]; then
       printf 'mistake %s: caught\n' "$name"
       return 0
@@ -177,7 +218,7 @@ start() {
 
 while read -r name file kind bounds; do
   [[ -n $name ]] || continue
-  [[ $size == full || $kind == quick ]] || continue
+  [[ $size == full || $kind != full && $kind != ends ]] || continue
   # shellcheck disable=SC2086  # a word a bound
   [[ $size == full && $kind == quick ]] || start configuration "$name" "$file" "$kind" $bounds
 done <<<"$configurations"
