@@ -106,6 +106,12 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // A service that embeds the queue: it sees what is public, as a package of someone else would.
+    .executableTarget(
+      name: "mailroom",
+      dependencies: ["JobModel", "JobStore", "JobWorker", "Postgres", logging, lifecycle, unixSignals],
+      path: "Examples/Mailroom", exclude: ["README.md"], packageAccess: false, swiftSettings: strict),
+
     tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
     tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
@@ -134,7 +140,7 @@ let package = Package(
       ]),
     tests(
       "SystemTests",
-      ["sluice", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
+      ["sluice", "mailroom", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
     tests("HouseRulesTests", []),
 
     module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobModel", logging]),
