@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # Tests at once: each starts databases, children and whole systems; more of them only wait for the two cores they share.
 TEST_WIDTH ?= 3
-SWIFT_SOURCES := Sources Tests migrations Package.swift
+SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
@@ -14,7 +14,7 @@ RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what is missing: Debian packages by apt, DuckDB by pip into .tools/
+setup: ## install what is missing: Debian packages by apt, DuckDB and psycopg by pip into .tools/
 	@scripts/setup.sh
 
 build: setup ## the release binary, .build/release/sluice

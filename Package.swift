@@ -36,8 +36,8 @@ let package = Package(
   name: "sluice",
   products: [
     .executable(name: "sluice", targets: ["sluice"]),
-    .library(name: "JobStore", targets: ["JobStore"]),
-    .library(name: "JobWorker", targets: ["JobWorker"]),
+    .library(name: "JobStore", targets: ["JobStore", "JobModel", "Postgres"]),
+    .library(name: "JobWorker", targets: ["JobWorker", "JobStore", "JobModel", "Postgres"]),
   ],
   dependencies: [
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -82,7 +82,7 @@ let package = Package(
     module(
       "Loading",
       ["JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Postgres", "DuckDB", logging]),
-    module("JobWorker", ["JobModel", "JobStore", "Postgres", logging, lifecycle]),
+    module("JobWorker", ["JobModel", "JobStore", "Migrations", "Postgres", logging, lifecycle]),
     module("Launchers", ["CSpawn", "JobModel", logging]),
     module(
       "Monitoring",
@@ -105,6 +105,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+
+    // A service that embeds the queue: it sees what is public, as a package of someone else would.
+    .executableTarget(
+      name: "mailroom",
+      dependencies: ["JobModel", "JobStore", "JobWorker", "Postgres", logging, lifecycle, unixSignals],
+      path: "Examples/Mailroom", exclude: ["README.md"], packageAccess: false, swiftSettings: strict),
 
     tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
     tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
@@ -134,7 +140,9 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Loading", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
         "EmbeddedPostgres", "TestSupport", subprocess, systemPackage, logging,
       ]),
-    tests("SystemTests", ["sluice", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
+    tests(
+      "SystemTests",
+      ["sluice", "mailroom", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
     tests("HouseRulesTests", []),
 
     module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobModel", logging]),

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB from PyPI into .tools/.
+# Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB and psycopg from PyPI into .tools/.
 # Does nothing, quickly, where nothing is missing. Two of these at once wait for each other.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly tools=.tools
 readonly lock_file=scripts/duckdb.lock
+readonly python_lock_file=scripts/python.lock
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -51,7 +52,7 @@ is_there() {
   case $1 in
     /*) compgen -G "$1" >/dev/null ;;
     # Starting pip takes half a second: it is asked for only where it will be used.
-    pip) duckdb_is_current || python_with_pip >/dev/null ;;
+    pip) { duckdb_is_current && psycopg_is_current; } || python_with_pip >/dev/null ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
@@ -135,9 +136,27 @@ install_duckdb() {
   trap - EXIT
 }
 
+psycopg_is_current() {
+  [[ -r $tools/python/stamp && $(<"$tools/python/stamp") == "$(sha256sum <"$python_lock_file" | cut -d' ' -f1)" ]]
+}
+
+# For the tests of docs/queue.md.
+install_psycopg() {
+  psycopg_is_current && return 0
+  local python
+  python=$(python_with_pip) || die "no Python with pip"
+  say "fetching psycopg from PyPI (pinned in $python_lock_file)"
+  rm -rf "$tools/python"
+  "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: \
+    --root-user-action=ignore --require-hashes --requirement "$python_lock_file" --target "$tools/python" >&2 ||
+    die "pip could not fetch psycopg as pinned in $python_lock_file; is PyPI reachable?"
+  sha256sum <"$python_lock_file" | cut -d' ' -f1 >"$tools/python/stamp"
+}
+
 mkdir -p "$tools"
 exec 9>"$tools/lock"
 flock 9
 command -v swift >/dev/null 2>&1 || die "swift is not on PATH; Sluice is built with Swift 6.3 (https://www.swift.org/install)"
 install_packages
 install_duckdb
+install_psycopg

@@ -2,7 +2,7 @@
 ///
 /// Values and payloads never appear in any of the texts, so that no secret reaches a log; details belong
 /// in a `debugDescription`.
-package protocol Failure: Error, CustomStringConvertible {
+public protocol Failure: Error, CustomStringConvertible {
   /// Stable, in snake_case, such as `source_status`; scripts may match it.
   var code: String { get }
   /// Names the thing and the place.
@@ -16,9 +16,9 @@ package protocol Failure: Error, CustomStringConvertible {
 }
 
 extension Failure {
-  package var at: String? { nil }
+  public var at: String? { nil }
 
-  package var description: String {
+  public var description: String {
     var text = message
     if let at, !text.contains(at) { text = "\(at): \(text)" }
     if let hint { text += "; \(hint)" }

@@ -1,5 +1,5 @@
 /// Where a job stands. Exactly one table of the queue holds a job that has not ended.
-package enum JobState: String, Sendable, CaseIterable, Codable {
+public enum JobState: String, Sendable, CaseIterable, Codable {
   case ready = "READY"
   case leased = "LEASED"
   case later = "LATER"
@@ -8,7 +8,7 @@ package enum JobState: String, Sendable, CaseIterable, Codable {
   case dead = "DEAD"
   case cancelled = "CANCELLED"
 
-  package var isTerminal: Bool { self == .done || self == .dead || self == .cancelled }
+  public var isTerminal: Bool { self == .done || self == .dead || self == .cancelled }
 }
 
 /// How one attempt of a job ended.

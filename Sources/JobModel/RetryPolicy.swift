@@ -1,10 +1,10 @@
 /// When a failed attempt is tried again: exponential backoff with full jitter above half.
-package struct RetryPolicy: Sendable, Equatable {
-  package var maximumAttempts: Int
-  package var firstDelay: Duration
-  package var longestDelay: Duration
+public struct RetryPolicy: Sendable, Equatable {
+  public var maximumAttempts: Int
+  public var firstDelay: Duration
+  public var longestDelay: Duration
 
-  package init(
+  public init(
     maximumAttempts: Int = 8, firstDelay: Duration = .seconds(1), longestDelay: Duration = .seconds(600)
   ) {
     self.maximumAttempts = maximumAttempts

@@ -10,7 +10,7 @@ import Synchronization
 /// One attempt of a job, in the hands of its handler: what it is, where it resumes, and the fenced ways to write.
 ///
 /// Every write says `(job, epoch)` and throws ``LeaseLost`` once another attempt owns the job; the handler then stops.
-package final class JobAttempt: Sendable {
+public final class JobAttempt: Sendable {
   package let claim: Claim
   package let store: JobStore
   private let baseLogger: Logger
@@ -34,7 +34,7 @@ package final class JobAttempt: Sendable {
   }
 
   /// With the job's number in every line.
-  package var logger: Logger {
+  public var logger: Logger {
     var logger = baseLogger
     logger[metadataKey: "job_id"] = "\(claim.jobID)"
     logger[metadataKey: "epoch"] = "\(claim.epoch)"
@@ -45,21 +45,21 @@ package final class JobAttempt: Sendable {
   /// Whether a line of this level would be written; asked where jobs are many and lines few.
   package func logs(_ level: Logger.Level) -> Bool { baseLogger.logLevel <= level }
 
-  package var jobID: JobID { claim.jobID }
-  package var runID: RunID? { claim.runID }
-  package var epoch: Int64 { claim.epoch }
+  public var jobID: JobID { claim.jobID }
+  public var runID: RunID? { claim.runID }
+  public var epoch: Int64 { claim.epoch }
   package var ticket: Int64 { claim.ticket }
-  package var attempt: Int { claim.attempt }
-  package var pipeline: String { claim.pipeline }
-  package var payload: String { claim.payload }
-  package var mark: JobMark? { claim.mark }
+  public var attempt: Int { claim.attempt }
+  public var pipeline: String { claim.pipeline }
+  public var payload: String { claim.payload }
+  public var mark: JobMark? { claim.mark }
 
   /// Whether the worker drains: finish the chunk, checkpoint, then `throw JobYield()`.
-  package var shouldYield: Bool { state.withLock { $0.yieldRequested } }
+  public var shouldYield: Bool { state.withLock { $0.yieldRequested } }
   package func requestYield() { state.withLock { $0.yieldRequested = true } }
 
   /// Whether someone cancelled the job: its task is cancelled as well.
-  package var isCancelled: Bool { state.withLock { $0.isCancelled } }
+  public var isCancelled: Bool { state.withLock { $0.isCancelled } }
   package func markCancelled() { state.withLock { $0.isCancelled = true } }
 
   /// Whether the job was ended by ``complete()`` or ``complete(_:)``.
@@ -68,7 +68,7 @@ package final class JobAttempt: Sendable {
   /// Commits results together with the checkpoint that describes them, in one transaction fenced by (job, epoch).
   ///
   /// - Throws: ``LeaseLost``, or what `also` throws; nothing is written then.
-  package func checkpoint(
+  public func checkpoint(
     format: CheckpointFormat, state: String, _ also: @Sendable (PostgresTransaction) async throws -> Void = { _ in }
   ) async throws {
     let holder = claim.holder
@@ -82,7 +82,7 @@ package final class JobAttempt: Sendable {
   /// Ends the job as done, with nothing more to write.
   ///
   /// - Throws: ``LeaseLost``.
-  package func complete() async throws {
+  public func complete() async throws {
     guard claim.runID == nil else { return try await complete { _ in } }
     let progress = currentProgress
     let finished = FinishedJob(claim.holder, detail: progress == JobProgress() ? nil : progress.json)
@@ -97,7 +97,7 @@ package final class JobAttempt: Sendable {
   /// Commits the last results and ends the job as done, in one transaction fenced by (job, epoch).
   ///
   /// - Throws: ``LeaseLost``, or what `also` throws; the job goes on as before then.
-  package func complete(_ also: @Sendable (PostgresTransaction) async throws -> Void) async throws {
+  public func complete(_ also: @Sendable (PostgresTransaction) async throws -> Void) async throws {
     let holder = claim.holder
     let progress = progressJSON
     let unblocked = try await store.database.transaction { transaction in
@@ -113,7 +113,7 @@ package final class JobAttempt: Sendable {
   }
 
   /// Says how far the attempt is. Cheap, at any time; shown while it runs and kept when it ends. Counts as a sign of life.
-  package func progress(_ progress: JobProgress) {
+  public func progress(_ progress: JobProgress) {
     state.withLock {
       if progress.bytes != $0.progress.bytes || progress.rows != $0.progress.rows || progress.units != $0.progress.units
       {
@@ -132,7 +132,7 @@ package final class JobAttempt: Sendable {
   package var progressJSON: String { currentProgress.json }
 
   /// Keeps a line with the job, for `sluice logs`. A failure to keep it is logged and stops nothing.
-  package func log(_ level: Logger.Level, _ message: String) async {
+  public func log(_ level: Logger.Level, _ message: String) async {
     do { try await store.log(claim.holder, level: level.rawValue, message: message) } catch {
       logger.warning("a job's log line was not kept", metadata: ["error": "\(error)"])
     }
@@ -144,7 +144,7 @@ package final class JobAttempt: Sendable {
   }
 
   /// Tries to take an exclusive permit that ends with this attempt.
-  package func acquirePermit(_ key: String) async throws -> Bool {
+  public func acquirePermit(_ key: String) async throws -> Bool {
     try await store.acquirePermit(key, for: claim.holder)
   }
 
@@ -161,16 +161,16 @@ package protocol Acknowledging: Sendable {
 }
 
 /// The handler stops at a checkpoint because the worker drains; not charged.
-package struct JobYield: Error, Equatable { package init() {} }
+public struct JobYield: Error, Equatable { public init() {} }
 
 /// The handler wants to be called again later; not charged.
-package struct JobSnooze: Error, Equatable {
-  package var delay: Duration
-  package init(_ delay: Duration) { self.delay = delay }
+public struct JobSnooze: Error, Equatable {
+  public var delay: Duration
+  public init(_ delay: Duration) { self.delay = delay }
 }
 
 /// What does the work of one kind of job.
-package protocol JobHandler: Sendable {
+public protocol JobHandler: Sendable {
   /// Does the job and ends it with ``JobAttempt/complete(_:)``.
   ///
   /// Throws ``JobYield``, ``JobSnooze``, or a ``Failure``: a transient one is tried again, a terminal one ends the job.

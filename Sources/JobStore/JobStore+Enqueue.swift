@@ -2,26 +2,26 @@ import JobModel
 import Postgres
 
 /// A job without a run: what another service puts into the queue.
-package struct NewJob: Sendable, Equatable {
+public struct NewJob: Sendable, Equatable {
   /// The name that a worker's handler is registered under.
-  package var kind: String
+  public var kind: String
   /// JSON.
-  package var payload: String
+  public var payload: String
   /// Whose share of the workers it takes: pipelines with waiting jobs are served by turns.
-  package var pipeline: String
+  public var pipeline: String
   /// At most one job with this key at a time, until it is done, dead or cancelled.
-  package var uniqueKey: String?
+  public var uniqueKey: String?
   /// In ISO 8601; not before this time.
-  package var runAt: String?
+  public var runAt: String?
   /// Lower is more urgent.
-  package var urgencyClass: Int
-  package var maximumAttempts: Int
+  public var urgencyClass: Int
+  public var maximumAttempts: Int
   /// Of each attempt.
-  package var timeLimit: Duration?
+  public var timeLimit: Duration?
   /// What a person calls it; the kind where it is nil.
-  package var label: String?
+  public var label: String?
 
-  package init(
+  public init(
     kind: String, payload: String = "{}", pipeline: String = "default", uniqueKey: String? = nil,
     runAt: String? = nil, urgencyClass: Int = 0, maximumAttempts: Int = 8, timeLimit: Duration? = nil,
     label: String? = nil
@@ -39,12 +39,12 @@ package struct NewJob: Sendable, Equatable {
 }
 
 /// What became of a ``NewJob``.
-package struct EnqueuedJob: Sendable, Equatable {
-  package var id: JobID
+public struct EnqueuedJob: Sendable, Equatable {
+  public var id: JobID
   /// False where a living job had its unique key already: `id` is that job's.
-  package var isNew: Bool
+  public var isNew: Bool
 
-  package init(id: JobID, isNew: Bool) {
+  public init(id: JobID, isNew: Bool) {
     self.id = id
     self.isNew = isNew
   }
@@ -56,7 +56,7 @@ extension JobStore {
   /// - Returns: One for each, in their order.
   /// - Source: `job_enqueue.sql`, `job_enqueue_unique.sql`.
   @discardableResult
-  package func enqueue(_ jobs: [NewJob], now: String? = nil) async throws -> [EnqueuedJob] {
+  public func enqueue(_ jobs: [NewJob], now: String? = nil) async throws -> [EnqueuedJob] {
     let (enqueued, lanes) = try await database.transaction { try await enqueue(jobs, in: $0, now: now) }
     bell?.ring(lanes)
     return enqueued
@@ -65,7 +65,7 @@ extension JobStore {
   /// As ``enqueue(_:now:)``, in the caller's transaction.
   ///
   /// - Returns: One for each in their order, and the lanes to tell the ``LaneBell`` of after the commit.
-  package func enqueue(
+  public func enqueue(
     _ jobs: [NewJob], in session: some PostgresSession, now: String? = nil
   ) async throws -> (jobs: [EnqueuedJob], lanes: Set<Int64>) {
     var results = [EnqueuedJob?](repeating: nil, count: jobs.count)

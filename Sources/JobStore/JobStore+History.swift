@@ -22,40 +22,40 @@ package struct RunRecord: Sendable, Equatable {
 }
 
 /// A job as people see it.
-package struct JobRecord: Sendable, Equatable {
-  package var id: JobID
-  package var runID: RunID?
-  package var pipeline: String
-  package var stage: String
-  package var kind: String
-  package var label: String
-  package var state: JobState
-  package var attempt: Int
-  package var maximumAttempts: Int
-  package var epoch: Int64
-  package var worker: Int64?
-  package var createdAt: String
-  package var claimedAt: String?
+public struct JobRecord: Sendable, Equatable {
+  public var id: JobID
+  public var runID: RunID?
+  public var pipeline: String
+  public var stage: String
+  public var kind: String
+  public var label: String
+  public var state: JobState
+  public var attempt: Int
+  public var maximumAttempts: Int
+  public var epoch: Int64
+  public var worker: Int64?
+  public var createdAt: String
+  public var claimedAt: String?
   /// When a job in LATER is tried again.
-  package var dueAt: String?
-  package var mark: JobMark?
-  package var markAt: String?
+  public var dueAt: String?
+  public var mark: JobMark?
+  public var markAt: String?
   /// JSON.
-  package var progress: String?
+  public var progress: String?
 }
 
 /// One attempt that has ended.
-package struct AttemptRecord: Sendable, Equatable {
-  package var jobID: JobID
-  package var attempt: Int
-  package var epoch: Int64
-  package var status: String
-  package var worker: Int64?
-  package var startedAt: String
-  package var finishedAt: String
-  package var seconds: Double
+public struct AttemptRecord: Sendable, Equatable {
+  public var jobID: JobID
+  public var attempt: Int
+  public var epoch: Int64
+  public var status: String
+  public var worker: Int64?
+  public var startedAt: String
+  public var finishedAt: String
+  public var seconds: Double
   /// JSON: the last progress of one that is done, the failure of one that is not.
-  package var detail: String?
+  public var detail: String?
 }
 
 /// A worker that lives.
@@ -87,7 +87,7 @@ extension JobStore {
   }
 
   /// Jobs, newest first: of a run with its loads, one job, or those in a state.
-  package func jobs(
+  public func jobs(
     run: RunID? = nil, job: JobID? = nil, state: JobState? = nil, limit: Int = 200
   ) async throws -> [JobRecord] {
     try await database.query(
@@ -97,7 +97,7 @@ extension JobStore {
   }
 
   /// Every ended attempt of these jobs, oldest first.
-  package func attempts(of jobs: [JobID]) async throws -> [AttemptRecord] {
+  public func attempts(of jobs: [JobID]) async throws -> [AttemptRecord] {
     try await database.query(Statement.outcomeList, [.ints(jobs.map(\.rawValue))]).map(AttemptRecord.init(row:))
   }
 

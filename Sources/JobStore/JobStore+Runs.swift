@@ -97,7 +97,7 @@ extension JobStore {
   }
 
   /// Takes up one dead or cancelled job again. Returns whether it was one, and its unique key free.
-  package func retry(job: JobID, now: String? = nil) async throws -> Bool {
+  public func retry(job: JobID, now: String? = nil) async throws -> Bool {
     try await retry(run: nil, job: job, now: now) == 1
   }
 
@@ -111,11 +111,11 @@ extension JobStore {
   }
 
   /// What a cancellation met.
-  package struct Cancellation: Sendable, Equatable {
+  public struct Cancellation: Sendable, Equatable {
     /// Jobs that ended at once.
-    package var ended: Set<JobID> = []
+    public var ended: Set<JobID> = []
     /// Jobs that run, and are asked to stop: within a second, where their worker lives.
-    package var stopping: Set<JobID> = []
+    public var stopping: Set<JobID> = []
 
     package init() {}
   }
@@ -124,7 +124,7 @@ extension JobStore {
   package func cancel(run: RunID) async throws -> Cancellation { try await cancel(run: run, job: nil) }
 
   /// Cancels one job that has no run.
-  package func cancel(job: JobID) async throws -> Cancellation { try await cancel(run: nil, job: job) }
+  public func cancel(job: JobID) async throws -> Cancellation { try await cancel(run: nil, job: job) }
 
   /// - Source: `claim_lock_exclusive.sql`, `job_cancel.sql`.
   private func cancel(run: RunID?, job: JobID?) async throws -> Cancellation {

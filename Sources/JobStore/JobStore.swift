@@ -5,12 +5,12 @@ import Postgres
 ///
 /// Every statement stands in a file of its own under `sql/`, with its locks and indexes in its header. A call that ends
 /// or changes a leased job says `(job, epoch)` and does nothing when the pair no longer holds.
-package struct JobStore: Sendable {
+public struct JobStore: Sendable {
   package let database: PostgresPool
   /// Told of lanes where jobs became ready; nil where nobody is to be woken before its next look.
   package let bell: LaneBell?
 
-  package init(database: PostgresPool, bell: LaneBell? = nil) {
+  public init(database: PostgresPool, bell: LaneBell? = nil) {
     self.database = database
     self.bell = bell
   }
@@ -78,27 +78,27 @@ package struct LeaseHolder: Sendable, Hashable {
 }
 
 /// A checkpoint: what a job has finished.
-package struct JobMark: Sendable, Equatable {
-  package var format: CheckpointFormat
+public struct JobMark: Sendable, Equatable {
+  public var format: CheckpointFormat
   /// JSON.
-  package var state: String
+  public var state: String
 
-  package init(format: CheckpointFormat, state: String) {
+  public init(format: CheckpointFormat, state: String) {
     self.format = format
     self.state = state
   }
 }
 
 /// The lease moved on: another attempt has the job, or will. The attempt must stop and write nothing more.
-package struct LeaseLost: Failure, Equatable {
-  package var jobID: JobID
-  package var epoch: Int64
+public struct LeaseLost: Failure, Equatable {
+  public var jobID: JobID
+  public var epoch: Int64
   package init(_ holder: LeaseHolder) {
     jobID = holder.jobID
     epoch = holder.epoch
   }
-  package var code: String { "lease_lost" }
-  package var message: String { "job \(jobID) is no longer leased with epoch \(epoch)" }
-  package var hint: String? { nil }
-  package var isTransient: Bool { true }
+  public var code: String { "lease_lost" }
+  public var message: String { "job \(jobID) is no longer leased with epoch \(epoch)" }
+  public var hint: String? { nil }
+  public var isTransient: Bool { true }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// other processes gathers here until a notifier takes it.
 ///
 /// A hint and no more: who misses it finds the jobs at its next look.
-package final class LaneBell: Sendable {
+public final class LaneBell: Sendable {
   /// What PostgreSQL calls the channel.
   package static let channel = "sluice_ready"
 
@@ -18,10 +18,10 @@ package final class LaneBell: Sendable {
   /// Set when something was rung.
   package let rung = WakeUp()
 
-  package init() {}
+  public init() {}
 
   /// Says that jobs became ready in these lanes. To be called after the commit.
-  package func ring(_ lanes: some Collection<Int64>) {
+  public func ring(_ lanes: some Collection<Int64>) {
     guard !lanes.isEmpty else { return }
     let lanes = Set(lanes)
     let listeners = state.withLock { state in

@@ -9,9 +9,9 @@ import ServiceLifecycle
 ///
 /// One at a time acts, by an advisory lock of each round's transaction. It revokes only while its own session is older than
 /// one lease: a restart or a failover of the database ends every session at once and must not revoke the fleet.
-package struct QueueMaintenance: Service {
+public struct QueueMaintenance: Service {
   /// How long the history of ended jobs is kept, where nothing else is said.
-  package static let standardRetention = Duration.seconds(30 * 86_400)
+  public static let standardRetention = Duration.seconds(30 * 86_400)
   private static let retentionEvery = Duration.seconds(60)
 
   private let store: JobStore
@@ -22,7 +22,7 @@ package struct QueueMaintenance: Service {
   private let logger: Logger
   private let clock = ContinuousClock()
 
-  package init(
+  public init(
     store: JobStore, database: PostgresSettings, timing: LeaseTiming, tick: Duration = .milliseconds(250),
     retention: Duration = standardRetention, logger: Logger
   ) {
@@ -34,7 +34,7 @@ package struct QueueMaintenance: Service {
     self.logger = logger
   }
 
-  package func run() async throws {
+  public func run() async throws {
     // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
     do {
       try await cancelWhenGracefulShutdown {

@@ -8,7 +8,7 @@ import ServiceLifecycle
 ///
 /// A graceful shutdown drains it: no more claims, every attempt stops at its next checkpoint and gives its job back,
 /// then the worker says goodbye. A worker that could not renew its lease stops its attempts by its own clock.
-package struct Worker: Service {
+public struct Worker: Service {
   private let settings: WorkerSettings
   private let database: PostgresSettings
   private let store: JobStore
@@ -20,7 +20,7 @@ package struct Worker: Service {
   /// - Parameters:
   ///   - database: For the worker's own session, whose advisory lock tells the reaper of a crash.
   ///   - handlers: By job kind. A job of another kind in a lane of the worker's stages is put off, uncharged.
-  package init(
+  public init(
     settings: WorkerSettings, database: PostgresSettings, store: JobStore, handlers: [String: any JobHandler],
     logger: Logger
   ) {
@@ -35,9 +35,9 @@ package struct Worker: Service {
   }
 
   /// Asks the worker to finish its chunks, give its jobs back and return from ``run()``.
-  package func drain() { running.drain() }
+  public func drain() { running.drain() }
 
-  package func run() async throws {
+  public func run() async throws {
     let sent = clock.now
     let session = try await WorkerSession.open(settings, database: database, store: store, logger: logger)
     var logger = logger
@@ -126,12 +126,12 @@ package struct Worker: Service {
 }
 
 /// The worker was declared dead, by the reaper or by its own clock: its jobs belong to others.
-package struct WorkerRevoked: Failure, Equatable {
-  package init() {}
-  package var code: String { "worker_revoked" }
-  package var message: String { "this worker could not renew its lease and has stopped its attempts" }
-  package var hint: String? { "look for a database outage or a stopped process; start a new worker" }
-  package var isTransient: Bool { true }
+public struct WorkerRevoked: Failure, Equatable {
+  public init() {}
+  public var code: String { "worker_revoked" }
+  public var message: String { "this worker could not renew its lease and has stopped its attempts" }
+  public var hint: String? { "look for a database outage or a stopped process; start a new worker" }
+  public var isTransient: Bool { true }
 }
 
 /// Carries the end of the queue's loop out of the group whose other tasks never end.

@@ -1,30 +1,39 @@
 import JobModel
 
-/// What one worker process is.
-package struct WorkerSettings: Sendable {
-  /// Jobs at once.
-  package var slots: Int
-  /// Whether it leaves with the run that it was started for.
-  package var servesOneRun: Bool
-  package var timing: LeaseTiming
-  package var retry: RetryPolicy
-  /// The release whose pinned jobs it takes; 0: only jobs that any release may do.
-  package var release: Int64
-  /// The stages whose lanes it claims from: of jobs without a run, their kinds. Nil: what it has handlers for.
-  package var stages: [String]?
-  package var host: String
-  package var pid: Int32
-  package var engine: String
-  /// The longest wait between two looks at an empty queue.
-  package var poll: Duration
-  /// How long a drain waits for attempts to reach a checkpoint before it cancels them.
-  package var stopGrace: Duration
+#if canImport(Glibc)
+  import Glibc
+#endif
 
-  package init(
+/// What one worker process is.
+public struct WorkerSettings: Sendable {
+  /// Jobs at once.
+  public var slots: Int
+  /// Whether it leaves with the run that it was started for.
+  public var servesOneRun: Bool
+  public var timing: LeaseTiming
+  public var retry: RetryPolicy
+  /// The release whose pinned jobs it takes; 0: only jobs that any release may do.
+  public var release: Int64
+  /// The stages whose lanes it claims from: of jobs without a run, their kinds. Nil: what it has handlers for.
+  public var stages: [String]?
+  public var host: String
+  public var pid: Int32
+  public var engine: String
+  /// The longest wait between two looks at an empty queue.
+  public var poll: Duration
+  /// How long a drain waits for attempts to reach a checkpoint before it cancels them.
+  public var stopGrace: Duration
+
+  /// - Parameters:
+  ///   - host: Shown with the worker, as are the next two; this machine's name where nothing is said.
+  ///   - pid: This process.
+  ///   - engine: The program and its version.
+  public init(
     slots: Int, servesOneRun: Bool = false, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(),
     release: Int64 = 0, stages: [String]? = nil,
-    host: String,
-    pid: Int32, engine: String, poll: Duration = .milliseconds(200), stopGrace: Duration = .seconds(30)
+    host: String = WorkerSettings.thisHost,
+    pid: Int32 = getpid(), engine: String = "embedded", poll: Duration = .milliseconds(200),
+    stopGrace: Duration = .seconds(30)
   ) {
     precondition(slots > 0, "a worker has at least one slot")
     self.slots = slots
@@ -38,5 +47,12 @@ package struct WorkerSettings: Sendable {
     self.engine = engine
     self.poll = poll
     self.stopGrace = stopGrace
+  }
+
+  /// This machine's name.
+  public static var thisHost: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

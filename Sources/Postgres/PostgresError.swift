@@ -4,8 +4,8 @@ import JobModel
 ///
 /// The message is PostgreSQL's primary one, without the values that it may quote; the full text, the detail and the
 /// context stay in `debugDescription`.
-package struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
-  package enum Kind: String, Sendable, CaseIterable {
+public struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
+  public enum Kind: String, Sendable, CaseIterable {
     /// No session could be opened.
     case unreachable
     /// The session ended under the statement; whether it took effect is not known, unless it was in a transaction.
@@ -21,17 +21,17 @@ package struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
     case usage = "postgres_usage"
   }
 
-  package let kind: Kind
+  public let kind: Kind
   /// The statement's name, or `connect`, `copy in`, …
-  package let operation: String
+  public let operation: String
   /// The server's five characters, where the server said something.
-  package let sqlState: String?
-  package let message: String
-  package let hint: String?
+  public let sqlState: String?
+  public let message: String
+  public let hint: String?
   /// The server's own words; may hold values.
-  package let detail: String?
+  public let detail: String?
 
-  package init(
+  public init(
     _ kind: Kind, operation: String, message: String, sqlState: String? = nil, hint: String? = nil,
     detail: String? = nil
   ) {
@@ -43,9 +43,9 @@ package struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
     self.detail = detail
   }
 
-  package var code: String { kind.rawValue }
+  public var code: String { kind.rawValue }
 
-  package var isTransient: Bool {
+  public var isTransient: Bool {
     switch kind {
     case .connectionLost, .commitUnknown, .cancelled, .timeout: true
     case .usage: false
@@ -54,7 +54,7 @@ package struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
     }
   }
 
-  package var debugDescription: String {
+  public var debugDescription: String {
     var text = description
     if let sqlState { text += " [\(sqlState)]" }
     if let detail { text += "\n\(detail)" }

@@ -5,7 +5,7 @@ import Synchronization
 /// Broken connections are discarded, transactions that were left open are rolled back, and a connection that lay idle for
 /// a while proves that it lives before it is lent. Settings and advisory locks of a session stay with it: who needs them
 /// opens a connection of his own. Who holds a connection and asks for a second one may wait for himself.
-package final class PostgresPool: PostgresSession {
+public final class PostgresPool: PostgresSession {
   /// Idle connections older than this are asked before they are lent: a server that was replaced, or a network that
   /// forgot them, is found out here and not by a statement.
   static let idleBeforeTest = Duration.seconds(30)
@@ -27,7 +27,7 @@ package final class PostgresPool: PostgresSession {
   /// - Parameters:
   ///   - maximum: Connections at once; callers beyond it wait their turn.
   ///   - now: By which idle connections age.
-  package init(
+  public init(
     _ settings: PostgresSettings, maximum: Int = 8,
     now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
   ) {
@@ -55,34 +55,34 @@ package final class PostgresPool: PostgresSession {
   }
 
   /// As ``PostgresConnection/transaction(isolation:_:)``, on a connection of the pool.
-  package func transaction<T: Sendable>(
+  public func transaction<T: Sendable>(
     isolation: isolated (any Actor)? = #isolation, _ body: (PostgresTransaction) async throws -> T
   ) async throws -> T {
     try await withConnection { try await $0.transaction(body) }
   }
 
   @discardableResult
-  package func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult {
+  public func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult {
     try await withConnection { try await $0.query(statement, values) }
   }
 
-  package func execute(_ script: String) async throws { try await withConnection { try await $0.execute(script) } }
+  public func execute(_ script: String) async throws { try await withConnection { try await $0.execute(script) } }
 
-  package func pipeline(_ steps: [(SQLStatement, [PostgresValue])]) async throws -> [PostgresResult] {
+  public func pipeline(_ steps: [(SQLStatement, [PostgresValue])]) async throws -> [PostgresResult] {
     try await withConnection { try await $0.pipeline(steps) }
   }
 
-  package func copyIn<Chunks: AsyncSequence & Sendable>(_ sql: String, from chunks: Chunks) async throws -> Int
+  public func copyIn<Chunks: AsyncSequence & Sendable>(_ sql: String, from chunks: Chunks) async throws -> Int
   where Chunks.Element == [UInt8] {
     try await withConnection { try await $0.copyIn(sql, from: chunks) }
   }
 
-  package func copyOut(_ sql: String, _ consume: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
+  public func copyOut(_ sql: String, _ consume: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
     try await withConnection { try await $0.copyOut(sql, consume) }
   }
 
   /// Turns away who waits, and returns when what is lent has come back and every session is closed.
-  package func close() async {
+  public func close() async {
     await turnstile.close()
     for entry in idle.withLock({ $0.removingAll() }) { await entry.connection.close() }
   }

@@ -1,11 +1,11 @@
 import CLibPQ
 
 /// The rows of one statement, as the server sent them: values are read when they are asked for.
-package struct PostgresResult: Sendable, RandomAccessCollection {
+public struct PostgresResult: Sendable, RandomAccessCollection {
   let storage: ResultStorage
-  package let count: Int
+  public let count: Int
   /// Rows that an insert, update, delete, merge, select or copy touched.
-  package let affectedRows: Int
+  public let affectedRows: Int
 
   init(_ storage: ResultStorage) {
     self.storage = storage
@@ -13,15 +13,15 @@ package struct PostgresResult: Sendable, RandomAccessCollection {
     affectedRows = Int(String(cString: PQcmdTuples(storage.pointer))) ?? 0
   }
 
-  package var startIndex: Int { 0 }
-  package var endIndex: Int { count }
-  package subscript(position: Int) -> PostgresRow {
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { count }
+  public subscript(position: Int) -> PostgresRow {
     precondition(indices.contains(position), "the result has no row \(position)")
     return PostgresRow(storage: storage, row: Int32(position))
   }
 
   /// The columns' names; several may be the same, and then the first is found by it.
-  package var columns: [String] { storage.columns }
+  public var columns: [String] { storage.columns }
 
   /// What the server says that it did: `INSERT 0 1`, `COMMIT`, ….
   var commandTag: String { String(cString: PQcmdStatus(storage.pointer)) }

@@ -4,54 +4,54 @@ import CLibPQ
 ///
 /// Every accessor throws ``PostgresError`` `.usage` for a column that is not there, for a null where none may be, and
 /// for a value of another type: the statement and its reader do not fit each other.
-package struct PostgresRow: Sendable {
+public struct PostgresRow: Sendable {
   let storage: ResultStorage
   let row: Int32
 
-  package func isNull(_ column: String) throws -> Bool { try bytes(at: position(column)) == nil }
+  public func isNull(_ column: String) throws -> Bool { try bytes(at: position(column)) == nil }
 
-  package func optionalString(_ column: String) throws -> String? {
+  public func optionalString(_ column: String) throws -> String? {
     try bytes(at: position(column)).map { String(decoding: $0, as: UTF8.self) }
   }
-  package func string(_ column: String) throws -> String { try required(optionalString(column), column) }
+  public func string(_ column: String) throws -> String { try required(optionalString(column), column) }
 
-  package func optionalInt(_ column: String) throws -> Int64? {
+  public func optionalInt(_ column: String) throws -> Int64? {
     try optionalString(column).map { try parsed(Int64($0), column, "an integer") }
   }
-  package func int(_ column: String) throws -> Int64 { try required(optionalInt(column), column) }
+  public func int(_ column: String) throws -> Int64 { try required(optionalInt(column), column) }
 
-  package func optionalDouble(_ column: String) throws -> Double? {
+  public func optionalDouble(_ column: String) throws -> Double? {
     try optionalString(column).map { try parsed(Double($0), column, "a number") }
   }
-  package func double(_ column: String) throws -> Double { try required(optionalDouble(column), column) }
+  public func double(_ column: String) throws -> Double { try required(optionalDouble(column), column) }
 
-  package func optionalBool(_ column: String) throws -> Bool? {
+  public func optionalBool(_ column: String) throws -> Bool? {
     try optionalString(column).map { try parsed($0 == "t" ? true : $0 == "f" ? false : nil, column, "a boolean") }
   }
-  package func bool(_ column: String) throws -> Bool { try required(optionalBool(column), column) }
+  public func bool(_ column: String) throws -> Bool { try required(optionalBool(column), column) }
 
-  package func optionalBytes(_ column: String) throws -> [UInt8]? {
+  public func optionalBytes(_ column: String) throws -> [UInt8]? {
     try bytes(at: position(column)).map { try parsed(Self.unescaped($0), column, "a bytea") }
   }
-  package func bytes(_ column: String) throws -> [UInt8] { try required(optionalBytes(column), column) }
+  public func bytes(_ column: String) throws -> [UInt8] { try required(optionalBytes(column), column) }
 
   /// The value in PostgreSQL's text form, by position; nil for null.
-  package func optionalString(at position: Int) -> String? {
+  public func optionalString(at position: Int) -> String? {
     precondition(storage.columns.indices.contains(position), "the result has no column \(position)")
     return bytes(at: Int32(position)).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  package func string(at position: Int) -> String {
+  public func string(at position: Int) -> String {
     guard let value = optionalString(at: position) else { preconditionFailure("column \(position) is null") }
     return value
   }
 
-  package func optionalInt(at position: Int) throws -> Int64? {
+  public func optionalInt(at position: Int) throws -> Int64? {
     precondition(storage.columns.indices.contains(position), "the result has no column \(position)")
     guard let digits = bytes(at: Int32(position)) else { return nil }
     return try parsed(Self.integer(digits), "\(position)", "an integer")
   }
-  package func int(at position: Int) throws -> Int64 { try required(optionalInt(at: position), "\(position)") }
+  public func int(at position: Int) throws -> Int64 { try required(optionalInt(at: position), "\(position)") }
 
   /// PostgreSQL writes integers as digits with at most a minus before them.
   private static func integer(_ digits: UnsafeRawBufferPointer) -> Int64? {

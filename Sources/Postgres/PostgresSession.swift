@@ -3,7 +3,7 @@
 /// Results are held in memory whole; what may be large goes through ``copyOut(_:_:)``. A cancelled task makes the server
 /// cancel what it runs, and the call throws `CancellationError`. Everything else that goes wrong is a ``PostgresError``
 /// with the statement's name.
-package protocol PostgresSession: Sendable {
+public protocol PostgresSession: Sendable {
   /// Runs one statement; its parameters are `$1`, `$2`, ….
   @discardableResult
   func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult
@@ -36,5 +36,5 @@ package protocol PostgresSession: Sendable {
 extension PostgresSession {
   /// Runs one statement without parameters.
   @discardableResult
-  package func query(_ statement: SQLStatement) async throws -> PostgresResult { try await query(statement, []) }
+  public func query(_ statement: SQLStatement) async throws -> PostgresResult { try await query(statement, []) }
 }

@@ -1,7 +1,7 @@
 import CLibPQ
 
 /// Where a database is and how to reach it; parsed once, and never printed with its user or password.
-package struct PostgresSettings: Sendable, CustomStringConvertible {
+public struct PostgresSettings: Sendable, CustomStringConvertible {
   /// libpq's own keywords, such as `host` and `sslmode`.
   let parameters: [String: String]
   /// Of one address; a database with several may take that long for each.
@@ -19,7 +19,7 @@ package struct PostgresSettings: Sendable, CustomStringConvertible {
   ///   - isPooled: Behind a transaction pooler. Statements are not prepared, and `options` are not sent, which such a
   ///     pooler refuses; it keeps the time zone and the style of dates for each client.
   /// - Throws: ``PostgresError`` `.usage` when libpq cannot read the conninfo.
-  package init(
+  public init(
     _ conninfo: String, applicationName: String = "sluice", connectTimeout: Duration = .seconds(10),
     options: [String: String] = [:], statementTimeout: Duration? = nil, isPooled: Bool = false
   ) throws {
@@ -71,7 +71,7 @@ package struct PostgresSettings: Sendable, CustomStringConvertible {
   package subscript(keyword: String) -> String? { parameters[keyword] }
 
   /// Database and place, without user and password.
-  package var description: String {
+  public var description: String {
     let place = self["host"] ?? self["hostaddr"] ?? "the default socket"
     let port = self["port"].map { ":\($0)" } ?? ""
     return "database \(self["dbname"] ?? self["user"] ?? "of the default name") at \(place)\(port)"

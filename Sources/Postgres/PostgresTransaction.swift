@@ -1,25 +1,25 @@
 /// A transaction in progress; valid inside the body that it was given to.
-package struct PostgresTransaction: PostgresSession {
+public struct PostgresTransaction: PostgresSession {
   let connection: PostgresConnection
   let number: UInt64
 
   @discardableResult
-  package func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult {
+  public func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult {
     try await connection.query(statement, values, in: number)
   }
 
-  package func execute(_ script: String) async throws { try await connection.execute(script, in: number) }
+  public func execute(_ script: String) async throws { try await connection.execute(script, in: number) }
 
-  package func pipeline(_ steps: [(SQLStatement, [PostgresValue])]) async throws -> [PostgresResult] {
+  public func pipeline(_ steps: [(SQLStatement, [PostgresValue])]) async throws -> [PostgresResult] {
     try await connection.pipeline(steps, in: number)
   }
 
-  package func copyIn<Chunks: AsyncSequence & Sendable>(_ sql: String, from chunks: Chunks) async throws -> Int
+  public func copyIn<Chunks: AsyncSequence & Sendable>(_ sql: String, from chunks: Chunks) async throws -> Int
   where Chunks.Element == [UInt8] {
     try await connection.copyIn(sql, from: chunks, in: number)
   }
 
-  package func copyOut(_ sql: String, _ consume: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
+  public func copyOut(_ sql: String, _ consume: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
     try await connection.copyOut(sql, consume, in: number)
   }
 }

@@ -2,7 +2,7 @@
 ///
 /// All but bytes travel as text without a type, so that PostgreSQL infers it from where the parameter stands; where it
 /// cannot, the statement casts: `$1::bigint[]`.
-package enum PostgresValue: Sendable, Equatable {
+public enum PostgresValue: Sendable, Equatable {
   case null
   case text(String)
   case int(Int64)
@@ -15,8 +15,8 @@ package enum PostgresValue: Sendable, Equatable {
   case ints([Int64])
   case optionalTexts([String?])
 
-  package static func optional(_ text: String?) -> PostgresValue { text.map { .text($0) } ?? .null }
-  package static func optional(_ number: Int64?) -> PostgresValue { number.map { .int($0) } ?? .null }
+  public static func optional(_ text: String?) -> PostgresValue { text.map { .text($0) } ?? .null }
+  public static func optional(_ number: Int64?) -> PostgresValue { number.map { .int($0) } ?? .null }
 
   /// PostgreSQL's text form; nil for null and for bytes, which go in binary.
   var encoded: String? {
@@ -47,9 +47,9 @@ package enum PostgresValue: Sendable, Equatable {
 extension PostgresValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
   ExpressibleByFloatLiteral, ExpressibleByNilLiteral
 {
-  package init(stringLiteral value: String) { self = .text(value) }
-  package init(integerLiteral value: Int64) { self = .int(value) }
-  package init(booleanLiteral value: Bool) { self = .bool(value) }
-  package init(floatLiteral value: Double) { self = .double(value) }
-  package init(nilLiteral: ()) { self = .null }
+  public init(stringLiteral value: String) { self = .text(value) }
+  public init(integerLiteral value: Int64) { self = .int(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(floatLiteral value: Double) { self = .double(value) }
+  public init(nilLiteral: ()) { self = .null }
 }

@@ -1,30 +1,30 @@
 /// A statement with the name by which errors tell of it: that of its `.sql` file.
-package struct SQLStatement: Sendable, Equatable, ExpressibleByStringLiteral {
-  package let name: String
-  package let text: String
+public struct SQLStatement: Sendable, Equatable, ExpressibleByStringLiteral {
+  public let name: String
+  public let text: String
   /// How long the server may take; the session's own limit where nil.
-  package var deadline: Duration?
+  public var deadline: Duration?
   /// Whether a session prepares it at its first use and then runs it by name: for statements that run often. The server
   /// keeps a plan of it, so its text must not need another plan for other parameters.
-  package private(set) var isPrepared = false
+  public private(set) var isPrepared = false
 
-  package init(name: String, text: String) {
+  public init(name: String, text: String) {
     self.name = name
     self.text = text
   }
 
-  package init(text: String) { self.init(name: Self.firstWords(text), text: text) }
-  package init(stringLiteral value: String) { self.init(text: value) }
+  public init(text: String) { self.init(name: Self.firstWords(text), text: text) }
+  public init(stringLiteral value: String) { self.init(text: value) }
 
   /// The same statement, given up with a ``PostgresError`` `.timeout` when it takes longer.
-  package func within(_ deadline: Duration) -> SQLStatement {
+  public func within(_ deadline: Duration) -> SQLStatement {
     var copy = self
     copy.deadline = deadline
     return copy
   }
 
   /// The same statement, parsed and planned once a session. In a session behind a transaction pooler it changes nothing.
-  package var prepared: SQLStatement {
+  public var prepared: SQLStatement {
     var copy = self
     copy.isPrepared = true
     return copy

@@ -30,7 +30,7 @@ struct ImportTable {
       "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
       "Logging Subprocess SystemPackage"),
     "Loading": row("Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records", "Logging"),
-    "JobWorker": row("JobModel JobStore Postgres", "Logging ServiceLifecycle"),
+    "JobWorker": row("JobModel JobStore Migrations Postgres", "Logging ServiceLifecycle"),
     "Launchers": row("CSpawn JobModel", "Logging"),
     "Monitoring": row(
       "JobModel JobStore PipelineDefinition Postgres",

@@ -12,13 +12,15 @@ struct Installed: Sendable {
   let environment: [String: String]
   private let started = Started()
 
-  /// Where the package manager puts the program: beside the tests.
-  static let program: String = {
+  static let program = path(of: "sluice")
+
+  /// Where the package manager puts a program: beside the tests.
+  static func path(of program: String) -> String {
     let folder = CommandLine.arguments[0].split(separator: "/").dropLast().joined(separator: "/")
-    let beside = "/" + folder + "/sluice"
+    let beside = "/" + folder + "/" + program
     if FileManager.default.isExecutableFile(atPath: beside) { return beside }
-    return FileManager.default.currentDirectoryPath + "/.build/debug/sluice"
-  }()
+    return FileManager.default.currentDirectoryPath + "/.build/debug/" + program
+  }
 
   init(_ project: TestProject, _ more: [String: String] = [:]) {
     self.project = project

@@ -259,29 +259,43 @@ left join sluice.dead d on d.job_id = j.job_id;
 --   class       lower is more urgent; a lane of a lower class is served first, always
 --   wake        tell the workers at commit, so that an idle one starts at once instead of at its next look (200 ms). Commits
 --               that do so pass one after the other, in the whole server: leave it off where many transactions enqueue
+-- It runs with its owner's rights, so that an application's role needs none on the tables: usage on the schema and execute
+-- on this function are granted to it, and to nobody else.
 create function sluice.enqueue(
   kind text, payload jsonb default '{}', pipeline text default 'default', unique_key text default null,
-  run_at timestamptz default null, class smallint default 0, max_attempts integer default 8,
+  run_at timestamptz default null, class integer default 0, max_attempts integer default 8,
   time_limit interval default null, label text default null, wake boolean default false
-) returns bigint language plpgsql as $$
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   lane bigint;
   job bigint;
+  wrong text := case
+    when coalesce(kind, '') = '' then 'a job needs a kind: the name that a handler is registered under'
+    when coalesce(pipeline, '') = '' then 'a job needs a pipeline: leave it out for the default one'
+    when length(kind) > 200 or length(pipeline) > 200 then 'a kind and a pipeline have at most 200 characters'
+    when payload is null then 'a payload is not null: leave it out where there is none'
+    when unique_key = '' then 'a unique key is not empty: leave it out where there is none'
+    when octet_length(unique_key) > 2000 then 'a unique key has at most 2000 bytes: use a hash of it'
+    when class is null or class not between -32768 and 32767 then 'class is a number from -32768 to 32767'
+    when max_attempts is null or max_attempts < 1 then 'max_attempts is at least 1'
+    when time_limit <= interval '0' then 'time_limit is longer than nothing: leave it out for none'
+  end;
 begin
-  if coalesce(kind, '') = '' or coalesce(pipeline, '') = '' then
-    raise exception 'a job needs a kind and a pipeline' using errcode = 'invalid_parameter_value';
+  if wrong is not null then
+    raise exception 'sluice.enqueue: %', wrong using errcode = 'invalid_parameter_value';
   end if;
   loop
     select l.lane_id into lane from sluice.lane l
-    where l.pipeline = enqueue.pipeline and l.stage = enqueue.kind and l.class = enqueue.class and l.release_id = 0;
+    where l.pipeline = enqueue.pipeline and l.stage = enqueue.kind and l.class = enqueue.class::smallint
+      and l.release_id = 0;
     exit when found;
     insert into sluice.lane (pipeline, stage, class, paused)
     values (enqueue.pipeline, enqueue.kind, enqueue.class,
       coalesce((select bool_and(o.paused) from sluice.lane o where o.pipeline = enqueue.pipeline), false))
     on conflict (pipeline, stage, release_id, class) do nothing;
   end loop;
-  job := nextval(pg_get_serial_sequence('sluice.job', 'job_id'));
+  job := nextval('sluice.job_job_id_seq');
   while unique_key is not null loop
     insert into sluice.live_key (key, job_id) values (unique_key, job) on conflict (key) do nothing;
     exit when found;
@@ -295,7 +309,7 @@ begin
   end loop;
   insert into sluice.job (job_id, lane_id, kind, label, payload, max_attempts, time_limit, live_key, created_at)
   overriding system value
-  values (job, lane, kind, coalesce(label, kind), coalesce(payload, '{}'), max_attempts, time_limit, unique_key, now());
+  values (job, lane, kind, coalesce(label, kind), payload, max_attempts, time_limit, unique_key, now());
   if run_at > now() then
     insert into sluice.later (job_id, run_at, lane_id, attempt, epoch) values (job, run_at, lane, 0, 0);
   else
@@ -304,3 +318,4 @@ begin
   end if;
   return job;
 end $$;
+revoke all on function sluice.enqueue from public;

@@ -4,8 +4,8 @@ import JobStore
 
 struct JobsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "Look at jobs and their history; take dead ones up again.",
-    subcommands: [List.self, Show.self, Retry.self], defaultSubcommand: List.self)
+    commandName: "jobs", abstract: "Look at jobs and their history; cancel them; take dead ones up again.",
+    subcommands: [List.self, Show.self, Cancel.self, Retry.self], defaultSubcommand: List.self)
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List jobs, newest first.")
@@ -61,17 +61,84 @@ struct JobsCommand: AsyncParsableCommand {
     }
   }
 
+  struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Cancel jobs that belong to no run; one that runs is stopped within a second.",
+      discussion:
+        "The jobs of a run are cancelled with it: sluice runs cancel RUN. Nothing is done where one cannot be.")
+
+    @OptionGroup var options: ProjectOptions
+    @Argument(help: "The jobs' numbers.") var ids: [Int64]
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        for id in ids {
+          guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Show.unknown(id) }
+          if let refusal = JobsCommand.refusal(toCancel: job) { throw refusal }
+        }
+        var lines: [(id: JobID, isRunning: Bool)] = []
+        for id in ids { lines.append((JobID(id), try await Self.cancel(JobID(id), installation.store))) }
+        if options.json {
+          let list = lines.map { id, isRunning in
+            JSONValue.object([
+              ("job", .int(id.rawValue)), ("state", .text((isRunning ? JobState.leased : .cancelled).rawValue)),
+              ("stopping", .bool(isRunning)),
+            ])
+          }
+          Console.data(json: .object([("jobs", .list(list))]))
+        } else {
+          for (id, isRunning) in lines {
+            Console.data(isRunning ? "job \(id) runs and is stopping" : "job \(id) is cancelled")
+          }
+        }
+      }
+    }
+
+    /// Returns whether the job still runs, and is asked to stop.
+    private static func cancel(_ id: JobID, _ store: JobStore) async throws -> Bool {
+      let met = try await store.cancel(job: id)
+      if met.ended.contains(id) { return false }
+      if met.stopping.contains(id) { return true }
+      // It was asked before, or has ended since it was looked at.
+      guard let job = try await store.jobs(job: id).first else { throw Show.unknown(id.rawValue) }
+      if job.state == .leased { return true }
+      if job.state == .cancelled { return false }
+      throw JobsCommand.refusal(toCancel: job) ?? Show.unknown(id.rawValue)
+    }
+  }
+
+  /// Why a job cannot be cancelled; nil where it can.
+  static func refusal(toCancel job: JobRecord) -> StageFailure? {
+    if let run = job.runID {
+      return StageFailure(
+        code: "job_of_run", message: "job \(job.id) belongs to run \(run) and is cancelled with it",
+        hint: "cancel the run: sluice runs cancel \(run)")
+    }
+    guard job.state.isTerminal else { return nil }
+    return StageFailure(
+      code: "job_ended", message: "job \(job.id) has ended already: it is \(job.state.rawValue)",
+      hint: "look at it: sluice jobs show \(job.id)")
+  }
+
   struct Retry: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Take a dead job up again, from its checkpoint.")
+    static let configuration = CommandConfiguration(
+      abstract: "Take a dead or cancelled job up again, from its checkpoint.")
 
     @OptionGroup var options: ProjectOptions
     @Argument(help: "The job's number.") var id: Int64
 
     func run() async throws {
       try await Installation.with(options) { installation in
-        guard try await installation.store.retry(job: JobID(id)) else {
+        guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Show.unknown(id) }
+        guard job.state == .dead || job.state == .cancelled else {
           throw StageFailure(
-            code: "not_dead", message: "job \(id) is not dead", hint: "look at it: sluice jobs show \(id)")
+            code: "not_dead", message: "job \(id) is \(job.state.rawValue), neither dead nor cancelled",
+            hint: "look at it: sluice jobs show \(id)")
+        }
+        guard try await installation.store.retry(job: job.id) else {
+          throw StageFailure(
+            code: "key_taken", message: "job \(id) stays as it is: another job has its unique key by now",
+            hint: "wait until that one has ended, or cancel it: sluice jobs")
         }
         options.json
           ? Console.data(json: .object([("job", .int(id)), ("state", .text(JobState.ready.rawValue))]))

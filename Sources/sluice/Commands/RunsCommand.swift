@@ -6,8 +6,8 @@ import Postgres
 
 struct RunsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "runs", abstract: "Look at runs; take failed ones up again, or give their raw up.",
-    subcommands: [List.self, Show.self, Retry.self, Skip.self], defaultSubcommand: List.self)
+    commandName: "runs", abstract: "Look at runs; cancel them; take failed ones up again, or give their raw up.",
+    subcommands: [List.self, Show.self, Cancel.self, Retry.self, Skip.self], defaultSubcommand: List.self)
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List runs, newest first.")
@@ -65,9 +65,45 @@ struct RunsCommand: AsyncParsableCommand {
     }
   }
 
+  struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Cancel what is not done of a run and its loads; what runs is stopped within a second.",
+      discussion: "What is done stays done. The run can be taken up again from its checkpoints: sluice runs retry RUN.")
+
+    @OptionGroup var options: ProjectOptions
+    @Argument(help: "The run's number.") var id: Int64
+
+    func run() async throws {
+      try await Installation.with(options) { installation in
+        let report = try await RunReport.gather(RunID(id), installation)
+        // What waits for a failed job has not ended either.
+        let jobs = try await installation.store.jobs(run: report.batch.id, limit: 10_000)
+        guard report.runs.contains(where: { !$0.state.isTerminal }) || jobs.contains(where: { !$0.state.isTerminal })
+        else {
+          throw StageFailure(
+            code: "run_ended", message: "run \(id) has ended already: it is \(report.state.rawValue)",
+            hint: "look at it: sluice runs show \(id)")
+        }
+        let met = try await installation.store.cancel(run: report.batch.id)
+        if options.json {
+          Console.data(
+            json: .object([
+              ("run", .int(id)), ("state", .text(RunState.cancelled.rawValue)),
+              ("jobs_cancelled", .list(met.ended.sorted().map { .int($0.rawValue) })),
+              ("jobs_stopping", .list(met.stopping.sorted().map { .int($0.rawValue) })),
+            ]))
+        } else {
+          Console.data(
+            "run \(id) is cancelled: \(met.ended.count) job(s) at once, \(met.stopping.count) running job(s) are stopping"
+          )
+        }
+      }
+    }
+  }
+
   struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Take the dead jobs of a run up again, from their checkpoints.")
+      abstract: "Take the dead and cancelled jobs of a run up again, from their checkpoints.")
 
     @OptionGroup var options: ProjectOptions
     @Argument(help: "The run's number.") var id: Int64
@@ -78,7 +114,8 @@ struct RunsCommand: AsyncParsableCommand {
         let count = try await installation.store.retry(run: report.batch.id)
         guard count > 0 else {
           throw StageFailure(
-            code: "nothing_to_retry", message: "run \(id) has no dead job", hint: "look at it: sluice runs show \(id)")
+            code: "nothing_to_retry", message: "run \(id) has no dead or cancelled job",
+            hint: "look at it: sluice runs show \(id)")
         }
         options.json
           ? Console.data(json: .object([("run", .int(id)), ("jobs", .int(Int64(count)))]))
