@@ -25,6 +25,7 @@ package struct Migration: Sendable {
   package static let all: [Migration] = [
     Migration(number: 1, name: "jobs", bytes: PackageResources.m0001_jobs_sql),
     Migration(number: 2, name: "catalog", bytes: PackageResources.m0002_catalog_sql),
+    Migration(number: 4, name: "limits", bytes: PackageResources.m0004_limits_sql),
   ]
 }
 

@@ -38,6 +38,8 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   private var earliestSurvey: Instant
   /// Lanes that were rung since the last question was asked: its answer may be older than what they have.
   private var rungSince: Set<Int64> = []
+  /// Lanes whose watermark was set back since then.
+  private var loweredSince: Set<Int64> = []
 
   init(now: Instant) {
     nextSurvey = now
@@ -48,11 +50,11 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   mutating func next(free: Int, now: Instant) -> Action {
     guard free > 0 else { return .wait(until: nil) }
     guard now < nextSurvey else {
-      rungSince = []
+      (rungSince, loweredSince) = ([], [])
       return .survey
     }
     guard let request = request(free: free) else { return .wait(until: nextSurvey) }
-    rungSince = []
+    (rungSince, loweredSince) = ([], [])
     return .claim(request)
   }
 
@@ -62,7 +64,10 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   ///   - poll: How long to wait where there is nothing to do.
   mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
-    for lane in found { lanes[lane.id] = Lane(ready: lane, watermark: lane.lowest, mayHaveWork: true) }
+    for lane in found {
+      let lowered = loweredSince.contains(lane.id) ? lanes[lane.id]?.watermark : nil
+      lanes[lane.id] = Lane(ready: lane, watermark: min(lane.lowest, lowered ?? .max), mayHaveWork: true)
+    }
     let gap = max(Self.shortestSurveyGap, min(took * Self.surveyShare, Self.longestSurveyGap))
     // A lane that rang meanwhile and is still not known: this survey's answer may be older than its first job.
     let isIdle = found.isEmpty && rungSince.allSatisfy { lanes[$0] != nil }
@@ -83,7 +88,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
         lanes[lane.id]?.mayHaveWork = rungSince.contains(lane.id)
         continue
       }
-      lanes[lane.id]?.watermark = lowest
+      if !loweredSince.contains(lane.id) { lanes[lane.id]?.watermark = lowest }
       if count < request.each.rawValue {
         lanes[lane.id]?.mayHaveWork = rungSince.contains(lane.id)
       }
@@ -96,6 +101,17 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
       if lanes[id] == nil { nextSurvey = min(nextSurvey, max(now, earliestSurvey)) }
       lanes[id]?.mayHaveWork = true
       rungSince.insert(id)
+    }
+  }
+
+  /// Jobs that had waited became ready in these lanes, none lower than these: mostly below the watermark.
+  mutating func passedOn(_ lowest: [Int64: JobID]) {
+    for (id, job) in lowest {
+      guard let lane = lanes[id] else { continue }
+      lanes[id]?.watermark = min(lane.watermark, job.rawValue)
+      lanes[id]?.mayHaveWork = true
+      rungSince.insert(id)
+      loweredSince.insert(id)
     }
   }
 

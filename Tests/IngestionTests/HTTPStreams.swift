@@ -8,7 +8,8 @@ func httpConnector(
   _ base: String, _ client: HTTPClient, _ fixture: PullFixture, records: RecordFormat = .json(path: "$.data[*]"),
   path: String = "/v2/invoices", query: [(name: String, value: ValueTemplate)] = [], paginate: Pagination = .none,
   cursor: Cursor? = nil, storedCursor: String? = nil, auth: HTTPAuth? = nil, retry: HTTPRetry = HTTPRetry(),
-  requestsPerSecond: Double? = nil, secrets: [String: String] = [:], variables: [String: String] = [:]
+  requestsPerSecond: Double? = nil, line: RequestPace? = nil, secrets: [String: String] = [:],
+  variables: [String: String] = [:]
 ) -> HTTPConnector {
   let request = HTTPRequest(path: ValueTemplate(literal: path), query: query, paginate: paginate)
   let stream = Stream(
@@ -20,7 +21,7 @@ func httpConnector(
     source: source, stream: stream,
     resolver: ValueResolver(
       environment: { variables[$0] }, secret: { secrets[$0] }, placeholders: ["env": "test", "run": "7"]),
-    storedCursor: storedCursor, client: client, timing: fixture.timing)
+    storedCursor: storedCursor, client: client, timing: fixture.timing, line: line)
 }
 
 func page(_ ids: [Int], next: String = "null", at: String = "2024-01-01T00:00:00Z") -> SourceServer.Response {

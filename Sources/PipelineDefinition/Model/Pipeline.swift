@@ -10,6 +10,10 @@ package struct Pipeline: Sendable, Equatable {
   package var owner: String?
   package var onDeploy: OnDeploy
   package var priority: Int
+  /// Of its share of the workers, beside pipelines of the same priority.
+  package var weight: Double
+  /// At most so many of its jobs run at once; nil: as many as there are slots.
+  package var concurrency: Int?
   package var sources: [Source]
   package var raw: RawZone
   package var curate: [CurateStep]
@@ -21,7 +25,8 @@ package struct Pipeline: Sendable, Equatable {
 
   package init(
     name: String, was: String? = nil, owner: String? = nil, onDeploy: OnDeploy = .finish, priority: Int = 0,
-    sources: [Source] = [], raw: RawZone = RawZone(), curate: [CurateStep] = [], load: [LoadTarget] = [],
+    weight: Double = 1, concurrency: Int? = nil, sources: [Source] = [], raw: RawZone = RawZone(),
+    curate: [CurateStep] = [], load: [LoadTarget] = [],
     notify: [NotifyRule] = [], place: Place = .unknown
   ) {
     self.name = name
@@ -29,6 +34,8 @@ package struct Pipeline: Sendable, Equatable {
     self.owner = owner
     self.onDeploy = onDeploy
     self.priority = priority
+    self.weight = weight
+    self.concurrency = concurrency
     self.sources = sources
     self.raw = raw
     self.curate = curate

@@ -40,7 +40,8 @@ extension Pipeline {
         kind: StageJob.load, stage: "load", label: target.name, payload: Self.payload(["target": target.name]),
         after: Array(Set(target.tables.compactMap { curateAt[$0.from] })).sorted())
     }
-    return RunPlan(pipeline: name, urgencyClass: -priority, jobs: jobs, loads: loads)
+    return RunPlan(
+      pipeline: name, urgencyClass: -priority, weight: weight, concurrency: concurrency, jobs: jobs, loads: loads)
   }
 
   /// A flat JSON object in the order of its keys; names of the format need no escapes.

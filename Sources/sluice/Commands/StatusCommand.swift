@@ -33,6 +33,11 @@ struct StatusCommand: AsyncParsableCommand {
           ["worker", "pid", "host", "slots", "busy"],
           report.workers.map { ["\($0.id)", "\($0.pid)", $0.host, "\($0.slots)", "\($0.busy)"] }
         ).text)
+      for queue in report.waiting {
+        Console.data(
+          "waiting: \(queue.jobs) job(s) of \(queue.pipeline) for \(queue.permit) "
+            + "(\(queue.taken) of \(queue.slots) taken), since \(queue.since)")
+      }
       for raw in report.rawDue {
         Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")
       }
