@@ -26,6 +26,7 @@ package struct Migration: Sendable {
     Migration(number: 1, name: "jobs", bytes: PackageResources.m0001_jobs_sql),
     Migration(number: 2, name: "catalog", bytes: PackageResources.m0002_catalog_sql),
     Migration(number: 3, name: "schedules", bytes: PackageResources.m0003_schedules_sql),
+    Migration(number: 4, name: "limits", bytes: PackageResources.m0004_limits_sql),
   ]
 }
 

@@ -54,6 +54,15 @@ package struct StatusReport: Sendable, Codable {
     package var runs: Int64
     package var oldest: String
   }
+  /// Jobs of a pipeline that wait for a permit.
+  package struct Waiting: Sendable, Codable {
+    package var pipeline: String
+    package var permit: String
+    package var slots: Int
+    package var taken: Int
+    package var jobs: Int
+    package var since: String
+  }
 
   package var environment: String
   package var controlUrl: String?
@@ -63,6 +72,7 @@ package struct StatusReport: Sendable, Codable {
   package var runs: [Run]
   package var schedules: [Schedule]
   package var rawDue: [WaitingRaw]
+  package var waiting: [Waiting]
   package var bottleneck: String
 
   package static func gather(
@@ -97,6 +107,10 @@ package struct StatusReport: Sendable, Codable {
       rawDue: try await catalog.waitingRaw().map {
         WaitingRaw(
           pipeline: $0.stream.pipeline, stream: $0.stream.description, runs: $0.runs, oldest: $0.oldest)
+      },
+      waiting: try await store.permitQueues().map {
+        Waiting(
+          pipeline: $0.pipeline, permit: $0.key, slots: $0.slots, taken: $0.taken, jobs: $0.jobs, since: $0.since)
       },
       bottleneck: "not measured yet")
   }

@@ -60,7 +60,7 @@ package struct CurateHandler: JobHandler {
     }
     guard let run = attempt.runID else { preconditionFailure("curate jobs belong to a run") }
     // Two runs must not take the same raw; the second waits its turn, which costs it no attempt.
-    guard try await attempt.acquirePermit("curate/\(pipeline.name)/\(step.name)") else { throw JobSnooze(.seconds(2)) }
+    try await attempt.takePermits([PermitNeed("curate/\(pipeline.name)/\(step.name)")])
     attempt.killPoint(.curateStarted)
     let streams = step.from.map { StreamID(pipeline: pipeline.name, source: $0.source, stream: $0.stream) }
     let due = try await catalog.dueRaw(pipeline: pipeline.name, dataset: step.name, streams: streams, upTo: run)

@@ -46,11 +46,15 @@ package struct IngestHandler: JobHandler {
     }
     let id = StreamID(pipeline: attempt.pipeline, source: payload.source, stream: payload.stream)
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
+    let host = try host(of: stream, source, resolver)
     // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt.
     // A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
-    let turn = "ingest/\(id.pipeline)/\(id)" + (payload.range == nil ? "" : "/backfill")
-    guard try await attempt.acquirePermit(turn) else { throw JobSnooze(.seconds(2)) }
-    let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
+    var needs: Set = [PermitNeed("ingest/\(id.pipeline)/\(id)" + (payload.range == nil ? "" : "/backfill"))]
+    if let host, case .http(let http) = source.kind, let inFlight = http.inFlight {
+      needs.insert(PermitNeed("source/\(host)", slots: inFlight))
+    }
+    try await attempt.takePermits(needs)
     let context = PullContext(
       label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),
       keys: RawKeys(stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch),
@@ -59,7 +63,8 @@ package struct IngestHandler: JobHandler {
     case .http(let http):
       let connector = HTTPConnector(
         source: http, stream: stream, resolver: resolver, storedCursor: try await surroundings.catalog.cursor(of: id),
-        range: payload.range, client: surroundings.client, timing: surroundings.timing)
+        range: payload.range, client: surroundings.client, timing: surroundings.timing,
+        line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
       try await carry(connector, stream, id, run, context, attempt)
     case .files(let files):
       let connector = FilesConnector(
@@ -67,6 +72,14 @@ package struct IngestHandler: JobHandler {
         seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
       try await carry(connector, stream, id, run, context, attempt)
     }
+  }
+
+  /// Whom the limits of a source spare; nil where it has none.
+  private func host(
+    of stream: PipelineDefinition.Stream, _ source: Source, _ resolver: ValueResolver
+  ) throws -> String? {
+    guard case .http(let http) = source.kind, http.inFlight != nil || http.requestsPerSecond != nil else { return nil }
+    return try HTTPConnector.host(of: stream, http, resolver, label: "\(source.name).\(stream.name)")
   }
 
   /// Pulls step by step, a transaction each, and ends the job.

@@ -19,6 +19,7 @@ package struct IngestSurroundings: Sendable {
   /// From `HTTPClient.forSources()`; the owner shuts it down.
   package var client: HTTPClient
   package var timing: PullTiming
+  package let paces = RequestPaces()
 
   package init(
     catalog: Catalog, pipeline: @escaping @Sendable (JobAttempt) async throws -> Pipeline, resolver: ValueResolver,

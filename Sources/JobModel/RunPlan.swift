@@ -33,11 +33,16 @@ package struct RunPlan: Sendable, Equatable {
   package var urgencyClass: Int
   /// How its pipeline's share of the workers compares with another's.
   package var weight: Double
+  /// At most so many of its pipeline's jobs run at once, this run's and others'; nil: as many as there are slots.
+  package var concurrency: Int?
 
-  package init(pipeline: String, urgencyClass: Int = 0, weight: Double = 1, jobs: [Job], loads: [Job]) {
+  package init(
+    pipeline: String, urgencyClass: Int = 0, weight: Double = 1, concurrency: Int? = nil, jobs: [Job], loads: [Job]
+  ) {
     self.pipeline = pipeline
     self.urgencyClass = urgencyClass
     self.weight = weight
+    self.concurrency = concurrency
     self.jobs = jobs
     self.loads = loads
   }

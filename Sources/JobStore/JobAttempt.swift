@@ -22,8 +22,10 @@ public final class JobAttempt: Sendable {
     var yieldRequested = false
     var isCancelled = false
     var isEnded = false
+    var permits: Set<String>
+    var passedOn: [Int64: JobID]?
   }
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// - Parameter acknowledger: Ends jobs that have nothing more to write, many in one exchange; nil: each by itself.
   package init(claim: Claim, store: JobStore, logger: Logger, acknowledger: (any Acknowledging)? = nil) {
@@ -31,6 +33,7 @@ public final class JobAttempt: Sendable {
     self.store = store
     self.acknowledger = acknowledger
     baseLogger = logger
+    state = Mutex(State(permits: claim.permits))
   }
 
   /// With the job's number in every line.
@@ -86,7 +89,11 @@ public final class JobAttempt: Sendable {
     guard claim.runID == nil else { return try await complete { _ in } }
     let progress = currentProgress
     let finished = FinishedJob(claim.holder, detail: progress == JobProgress() ? nil : progress.json)
-    if let acknowledger {
+    let permits = state.withLock { $0.permits }
+    if !permits.isEmpty {
+      guard let lanes = try await store.finish(finished, passingOn: permits) else { throw LeaseLost(claim.holder) }
+      state.withLock { $0.passedOn = lanes }
+    } else if let acknowledger {
       try await acknowledger.acknowledge(finished)
     } else if try await !store.finish([finished], in: store.database).isEmpty {
       throw LeaseLost(claim.holder)
@@ -143,9 +150,28 @@ public final class JobAttempt: Sendable {
     try await store.raiseTickets(above: ticket, for: claim.holder)
   }
 
-  /// Tries to take an exclusive permit that ends with this attempt.
-  public func acquirePermit(_ key: String) async throws -> Bool {
-    try await store.acquirePermit(key, for: claim.holder)
+  /// Takes all of these permits, which end with this attempt.
+  ///
+  /// - Throws: ``JobWaits`` where one of them is short: the job is put off until it is free, and that is not charged.
+  ///   ``LeaseLost``.
+  package func takePermits(_ needs: Set<PermitNeed>) async throws {
+    switch try await store.takePermits(needs, for: claim.holder) {
+    case .given(let keys): state.withLock { $0.permits.formUnion(keys) }
+    case .ending: throw JobSnooze(.zero)
+    case .waits(let key):
+      // What it had before is free again with its lease.
+      state.withLock { $0.isEnded = true }
+      throw JobWaits(key: key)
+    }
+  }
+
+  /// After the end of the attempt: lets those go on who wait for its permits.
+  ///
+  /// - Returns: The lanes where jobs became ready, and the lowest of them.
+  package func passPermitsOn() async throws -> [Int64: JobID] {
+    let (permits, done) = state.withLock { ($0.permits, $0.passedOn) }
+    if let done { return done }
+    return try await store.passOn(permits)
   }
 
   /// Ends the process with SIGKILL here when a test armed this point.
@@ -167,6 +193,12 @@ public struct JobYield: Error, Equatable { public init() {} }
 public struct JobSnooze: Error, Equatable {
   public var delay: Duration
   public init(_ delay: Duration) { self.delay = delay }
+}
+
+/// The job was put off until a permit is free; not charged. Its lease is gone: there is nothing left to do.
+package struct JobWaits: Error, Equatable {
+  package var key: String
+  package init(key: String) { self.key = key }
 }
 
 /// What does the work of one kind of job.

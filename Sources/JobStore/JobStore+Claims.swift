@@ -84,6 +84,12 @@ extension JobStore {
           ]
         ))
     }
+    // Jobs of lanes with a limit that find no slot free are put off before anybody has seen them.
+    let limited = Set((turn.request?.lanes ?? []).filter(\.lane.isLimited).map(\.lane.pipeline)).sorted()
+    if !limited.isEmpty {
+      steps.append((Statement.permitLock, [.texts(limited.map { PermitNeed.key(ofPipeline: $0) })]))
+      steps.append((Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now)]))
+    }
     steps.append(("commit", []))
     let results = try await (session ?? database).pipeline(steps)
     var outcome = QueueTurn.Outcome()
@@ -92,10 +98,27 @@ extension JobStore {
     }
     if let request = turn.request {
       let lanes = Dictionary(request.lanes.map { ($0.lane.id, $0.lane) }) { first, _ in first }
-      let rows = results[results.count - 2]
+      let rows = results[results.count - (limited.isEmpty ? 2 : 4)]
       outcome.claims = try rows.map { try Claim(row: $0, lanes: lanes) }
+      if !limited.isEmpty {
+        outcome.claims = Self.permitted(outcome.claims, try Self.answers(results[results.count - 2]))
+      }
     }
     return outcome
+  }
+
+  /// The claims that were not put off.
+  private static func permitted(_ claims: [Claim], _ answers: [JobID: PermitAnswer]) -> [Claim] {
+    claims.compactMap { claim in
+      var claim = claim
+      switch answers[claim.jobID] {
+      case .given(let keys): claim.permits = keys
+      // Its pipeline has no limit any more.
+      case nil: break
+      case .waits, .ending: return nil
+      }
+      return claim
+    }
   }
 
   static func parameters(_ finished: [FinishedJob], now: String?) -> [PostgresValue] {

@@ -106,17 +106,6 @@ extension JobStore {
         Statement.ticketRaise, [.int(holder.jobID.rawValue), .int(holder.epoch), .int(ticket)])
     }
   }
-
-  /// Tries to take an exclusive permit, which ends with the lease whatever ends that.
-  ///
-  /// - Throws: ``LeaseLost``.
-  /// - Source: `permit_acquire.sql`.
-  package func acquirePermit(_ key: String, for holder: LeaseHolder) async throws -> Bool {
-    let given = try await database.query(
-      Statement.permitAcquire, [.text(key), .int(holder.jobID.rawValue), .int(holder.epoch)])
-    if given.isEmpty, try await held([holder]).isEmpty { throw LeaseLost(holder) }
-    return given.count == 1
-  }
 }
 
 extension Duration {

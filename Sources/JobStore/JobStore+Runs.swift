@@ -65,6 +65,7 @@ extension JobStore {
     let stages = jobs.map(\.stage)
     try await session.query(
       Statement.laneEnsure, [.texts(pipelines), .texts(stages), urgencyClass, .double(plan.weight)])
+    try await limit(pipeline: plan.pipeline, to: plan.concurrency, in: session)
     let reserved = try await session.query(Statement.jobReserve, [.int(Int64(jobs.count))])
     let ids = try reserved.map { try $0.int("job_id") }
     var upstream: [Int64] = []

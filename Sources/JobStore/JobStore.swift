@@ -39,6 +39,8 @@ package struct Claim: Sendable {
   /// The run's own time, in ISO 8601; what the SQL sees as `_run_at`.
   package var runAt: String?
   package var mark: JobMark?
+  /// What it was given before it began, because its lane has a limit.
+  package var permits: Set<String> = []
 
   package init(
     jobID: JobID, runID: RunID?, releaseID: Int64?, epoch: Int64, ticket: Int64, attempt: Int, maximumAttempts: Int,

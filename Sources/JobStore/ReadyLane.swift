@@ -12,9 +12,12 @@ package struct ReadyLane: Sendable, Equatable {
   package var weight: Double
   /// The lowest number of its ready jobs.
   package var lowest: Int64
+  /// Whether its jobs need a permit of their pipeline before they begin.
+  package var isLimited: Bool
 
   package init(
-    id: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, weight: Double = 1, lowest: Int64 = 0
+    id: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, weight: Double = 1, lowest: Int64 = 0,
+    isLimited: Bool = false
   ) {
     self.id = id
     self.pipeline = pipeline
@@ -22,12 +25,14 @@ package struct ReadyLane: Sendable, Equatable {
     self.urgencyClass = urgencyClass
     self.weight = weight
     self.lowest = lowest
+    self.isLimited = isLimited
   }
 
   init(row: PostgresRow) throws {
     self.init(
       id: try row.int("lane_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
-      urgencyClass: Int(try row.int("class")), weight: try row.double("weight"), lowest: try row.int("lowest"))
+      urgencyClass: Int(try row.int("class")), weight: try row.double("weight"), lowest: try row.int("lowest"),
+      isLimited: try row.bool("limited"))
   }
 }
 

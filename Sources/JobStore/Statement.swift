@@ -47,8 +47,15 @@ enum Statement {
   static let outcomeDone = SQLStatement("outcome_done", PackageResources.outcome_done_sql)
   static let outcomeList = SQLStatement("outcome_list", PackageResources.outcome_list_sql)
   static let outcomePartitions = SQLStatement("outcome_partitions", PackageResources.outcome_partitions_sql)
-  static let permitAcquire = SQLStatement("permit_acquire", PackageResources.permit_acquire_sql)
+  static let permitLimitSet = SQLStatement("permit_limit_set", PackageResources.permit_limit_set_sql)
+  static let permitLock = SQLStatement("permit_lock", PackageResources.permit_lock_sql).prepared
+  static let permitPass = SQLStatement("permit_pass", PackageResources.permit_pass_sql).prepared
+  static let permitShort = SQLStatement("permit_short", PackageResources.permit_short_sql).prepared
+  static let permitTake = SQLStatement("permit_take", PackageResources.permit_take_sql).prepared
+  static let permitWaiting = SQLStatement("permit_waiting", PackageResources.permit_waiting_sql)
+  static let pipelineLimit = SQLStatement("pipeline_limit", PackageResources.pipeline_limit_sql)
   static let progressWrite = SQLStatement("progress_write", PackageResources.progress_write_sql)
+  static let rateReserve = SQLStatement("rate_reserve", PackageResources.rate_reserve_sql).prepared
   static let releaseFileInsert = SQLStatement("release_file_insert", PackageResources.release_file_insert_sql)
   static let releaseFiles = SQLStatement("release_files", PackageResources.release_files_sql)
   static let releaseList = SQLStatement("release_list", PackageResources.release_list_sql)
@@ -87,7 +94,8 @@ enum Statement {
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
       jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
       laneSurvey, leaseCancelled, leaseHeld, leaseOfWorker, leaseReap, liveKeyList, outboxInsert, outboxList,
-      outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitAcquire, progressWrite,
+      outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
+      permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
       releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
     ] + schedules + ClaimBatch.allCases.map(jobClaim)

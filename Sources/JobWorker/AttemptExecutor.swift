@@ -11,7 +11,8 @@ struct AttemptExecutor: Sendable {
   let running: RunningAttempts
   let logger: Logger
 
-  func perform(_ attempt: JobAttempt) async {
+  /// - Returns: The lanes where others became ready who waited for its permits, and the lowest job of each.
+  func perform(_ attempt: JobAttempt) async -> [Int64: JobID] {
     let claim = attempt.claim
     attempt.killPoint(.jobClaimed)
     if attempt.logs(claim.level) {
@@ -23,12 +24,19 @@ struct AttemptExecutor: Sendable {
       guard let handler = handlers[claim.kind] else { throw UnknownKind(kind: claim.kind) }
       try await handler.run(attempt)
       result = .success(())
+    } catch let error as JobWaits {
+      attempt.logger.info("job waits for a permit", metadata: ["permit": "\(error.key)"])
+      result = .failure(error)
     } catch { result = .failure(error) }
     let end = Self.end(
       of: result, claim: claim, isEnded: attempt.isEnded, stop: running.stop(of: attempt), retry: retry,
       jitter: .random(in: 0...1))
     await settle(attempt, end)
     running.end(attempt)
+    do { return try await attempt.passPermitsOn() } catch {
+      attempt.logger.info("the maintenance passes on the permits of an attempt", metadata: ["error": "\(error)"])
+      return [:]
+    }
   }
 
   /// How an attempt ended; nil where nothing is left to write: it is done, or the lease is lost.
@@ -67,7 +75,7 @@ struct AttemptExecutor: Sendable {
       if !attempt.isEnded {
         attempt.logger.info("attempt abandoned: its lease is lost")
       } else if attempt.logs(attempt.claim.level) {
-        attempt.logger.log(level: attempt.claim.level, "attempt done")
+        attempt.logger.log(level: attempt.claim.level, "attempt ended")
       }
       return
     }

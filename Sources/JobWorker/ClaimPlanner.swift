@@ -31,21 +31,30 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
 
   private var lanes: [Int64: Lane] = [:]
   private var inHand: [String: Int] = [:]
+  /// The part of a job by which a pipeline got less than its share, or more, because jobs cannot be parted.
+  private var owed: [String: Double] = [:]
   private var nextSurvey: Instant
+  /// However many lanes ring: what is not known here may be another worker's.
+  private var earliestSurvey: Instant
   /// Lanes that were rung since the last question was asked: its answer may be older than what they have.
   private var rungSince: Set<Int64> = []
+  /// Lanes whose watermark was set back since then.
+  private var loweredSince: Set<Int64> = []
 
-  init(now: Instant) { nextSurvey = now }
+  init(now: Instant) {
+    nextSurvey = now
+    earliestSurvey = now
+  }
 
   /// - Parameter free: Slots.
   mutating func next(free: Int, now: Instant) -> Action {
     guard free > 0 else { return .wait(until: nil) }
     guard now < nextSurvey else {
-      rungSince = []
+      (rungSince, loweredSince) = ([], [])
       return .survey
     }
     guard let request = request(free: free) else { return .wait(until: nextSurvey) }
-    rungSince = []
+    (rungSince, loweredSince) = ([], [])
     return .claim(request)
   }
 
@@ -55,9 +64,15 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   ///   - poll: How long to wait where there is nothing to do.
   mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
-    for lane in found { lanes[lane.id] = Lane(ready: lane, watermark: lane.lowest, mayHaveWork: true) }
+    for lane in found {
+      let lowered = loweredSince.contains(lane.id) ? lanes[lane.id]?.watermark : nil
+      lanes[lane.id] = Lane(ready: lane, watermark: min(lane.lowest, lowered ?? .max), mayHaveWork: true)
+    }
     let gap = max(Self.shortestSurveyGap, min(took * Self.surveyShare, Self.longestSurveyGap))
-    nextSurvey = now.advanced(by: found.isEmpty ? max(gap, poll) : gap)
+    // A lane that rang meanwhile and is still not known: this survey's answer may be older than its first job.
+    let isIdle = found.isEmpty && rungSince.allSatisfy { lanes[$0] != nil }
+    earliestSurvey = now.advanced(by: gap)
+    nextSurvey = isIdle ? now.advanced(by: max(gap, poll)) : earliestSurvey
   }
 
   /// A claim came back.
@@ -73,19 +88,30 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
         lanes[lane.id]?.mayHaveWork = rungSince.contains(lane.id)
         continue
       }
-      lanes[lane.id]?.watermark = lowest
+      if !loweredSince.contains(lane.id) { lanes[lane.id]?.watermark = lowest }
       if count < request.each.rawValue {
         lanes[lane.id]?.mayHaveWork = rungSince.contains(lane.id)
       }
     }
   }
 
-  /// Jobs became ready in these lanes. A lane that is not known yet asks for a survey.
+  /// Jobs became ready in these lanes. A lane that is not known yet asks for a survey, as soon as one may be made.
   mutating func rung(_ ids: Set<Int64>, now: Instant) {
     for id in ids {
-      if lanes[id] == nil { nextSurvey = min(nextSurvey, now) }
+      if lanes[id] == nil { nextSurvey = min(nextSurvey, max(now, earliestSurvey)) }
       lanes[id]?.mayHaveWork = true
       rungSince.insert(id)
+    }
+  }
+
+  /// Jobs that had waited became ready in these lanes, none lower than these: mostly below the watermark.
+  mutating func passedOn(_ lowest: [Int64: JobID]) {
+    for (id, job) in lowest {
+      guard let lane = lanes[id] else { continue }
+      lanes[id]?.watermark = min(lane.watermark, job.rawValue)
+      lanes[id]?.mayHaveWork = true
+      rungSince.insert(id)
+      loweredSince.insert(id)
     }
   }
 
@@ -98,7 +124,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
     if inHand[claim.pipeline] == 0 { inHand[claim.pipeline] = nil }
   }
 
-  private func request(free: Int) -> ClaimRequest? {
+  private mutating func request(free: Int) -> ClaimRequest? {
     let open = lanes.values.filter(\.mayHaveWork)
     guard let urgent = open.map(\.ready.urgencyClass).min() else { return nil }
     // The oldest lane of each pipeline stands for it.
@@ -111,13 +137,21 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
     let most = shares.map(\.count).max() ?? 1
     let each = ClaimBatch.largest(within: most)
     let chosen = shares.filter { $0.count >= each.rawValue }
+    // Where it takes several claims to give out what is free, who goes without in this one is counted anew in the next.
+    let isLast = !shares.contains { $0.count > each.rawValue }
+    owed = Dictionary(
+      uniqueKeysWithValues: shares.map { lane, count, exact in
+        let isFinal = count == each.rawValue || (count == 0 && isLast)
+        let debt = (owed[lane.ready.pipeline] ?? 0) + (isFinal ? exact - Double(count) : 0)
+        return (lane.ready.pipeline, min(1, max(-1, debt)))
+      })
     return ClaimRequest(lanes: chosen.map { ($0.lane.ready, $0.lane.watermark) }, each: each)
   }
 
   /// Gives the free slots out one by one, each to the pipeline that has the least in hand for its weight.
-  private func shares(of candidates: [Lane], free: Int) -> [(lane: Lane, count: Int)] {
+  private func shares(of candidates: [Lane], free: Int) -> [(lane: Lane, count: Int, exact: Double)] {
     let free = min(free, ClaimBatch.twoHundred.rawValue)
-    guard candidates.count > 1 else { return candidates.map { ($0, free) } }
+    guard candidates.count > 1 else { return candidates.map { ($0, free, Double(free)) } }
     let held = candidates.map { Double(inHand[$0.ready.pipeline] ?? 0) }
     // The level to which all are filled: found by going through them from the lowest, not slot by slot.
     let order = candidates.indices.sorted {
@@ -134,15 +168,16 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
       let next = order[place + 1]
       if level <= held[next] / candidates[next].ready.weight { break }
     }
-    var left = free
-    var result: [(lane: Lane, count: Int)] = []
-    for index in order where left > 0 {
-      let target = level * candidates[index].ready.weight - held[index]
-      let count = min(left, max(result.isEmpty ? 1 : 0, Int(target.rounded())))
-      guard count > 0 else { continue }
-      result.append((candidates[index], count))
-      left -= count
+    let exact = candidates.indices.map { max(0, level * candidates[$0].ready.weight - held[$0]) }
+    var counts = exact.map { Int($0.rounded(.down)) }
+    // What the rounding leaves goes one by one to who has lost the most by it, now and in the turns before: with more
+    // pipelines than slots that is all of it, and they take turns.
+    let lost = candidates.indices.map { exact[$0] - Double(counts[$0]) + (owed[candidates[$0].ready.pipeline] ?? 0) }
+    let leftover = max(0, free - counts.reduce(0, +))
+    let needy = order.enumerated().filter { exact[$0.element] > 0 }.sorted {
+      (-lost[$0.element], $0.offset) < (-lost[$1.element], $1.offset)
     }
-    return result
+    for index in needy.prefix(leftover).map(\.element) { counts[index] += 1 }
+    return order.map { (candidates[$0], counts[$0], exact[$0]) }
   }
 }

@@ -47,7 +47,17 @@ final class QueueLoop: Sendable {
     running.changed.set()
   }
 
-  func ended(_ claim: Claim) { planner.withLock { $0.ended(claim) } }
+  /// - Parameter passedOn: Where others became ready by its end, and the lowest of them.
+  func ended(_ claim: Claim, passedOn: [Int64: JobID]) {
+    planner.withLock {
+      $0.ended(claim)
+      $0.passedOn(passedOn)
+    }
+    guard !passedOn.isEmpty else { return }
+    running.changed.set()
+    // Only now: a claim before the watermark was set back would not find them.
+    store.bell?.ring(passedOn.keys)
+  }
 
   /// Goes on until the worker drains and every attempt has ended.
   ///

@@ -112,7 +112,10 @@ public struct QueueMaintenance: Service {
       }
       let due = try await store.promoteDue(on: transaction)
       if !due.isEmpty { logger.debug("jobs became ready", metadata: ["jobs": "\(due.values.reduce(0, +))"]) }
-      return (judge, lanes.union(due.keys), true)
+      lanes.formUnion(due.keys)
+      // Last, because nothing may be waited for once permits are locked.
+      lanes.formUnion(try await store.passOnAll(in: transaction).keys)
+      return (judge, lanes, true)
     }
     judge = after
     store.bell?.ring(lanes)

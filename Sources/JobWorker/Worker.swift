@@ -89,8 +89,8 @@ public struct Worker: Service {
     try await loop.run { claim in
       let attempt = JobAttempt(claim: claim, store: store, logger: logger, acknowledger: loop.acknowledger)
       running.start(attempt, now: clock.now) {
-        await executor.perform(attempt)
-        loop.ended(claim)
+        let passedOn = await executor.perform(attempt)
+        loop.ended(claim, passedOn: passedOn)
       }
     }
   }

@@ -51,9 +51,11 @@ package struct LoadHandler: JobHandler {
         hint: "the run keeps the definition that it began with; start a new run")
     }
     // One load of a pipeline's target at a time: a second run's job waits its turn, which costs it no attempt.
-    guard try await attempt.acquirePermit("load/\(pipeline.name)/\(target.name)") else {
-      throw JobSnooze(.seconds(2))
+    var needs: Set = [PermitNeed("load/\(pipeline.name)/\(target.name)")]
+    if let concurrency = target.concurrency {
+      needs.insert(PermitNeed("target/\(try place(of: target))", slots: concurrency))
     }
+    try await attempt.takePermits(needs)
     let directory = "\(scratch)/load-\(attempt.jobID)-\(attempt.epoch)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let result: Result<[LoadRecord], any Error>
@@ -112,12 +114,25 @@ package struct LoadHandler: JobHandler {
 
   private func connect(_ definition: LoadTarget, directory: String) throws -> any Target {
     switch definition.kind {
+    case .postgres:
+      return PostgresTarget(name: definition.name, url: try url(of: definition), duckDB: duckDB, directory: directory)
+    }
+  }
+
+  private func url(of definition: LoadTarget) throws -> String {
+    switch definition.kind {
     case .postgres(let template):
-      let url: String
-      do { url = try template.resolved(with: resolver) } catch let error as TemplateError {
+      do { return try template.resolved(with: resolver) } catch let error as TemplateError {
         throw StageFailure(code: "target_url", message: "target \(definition.name): \(error)")
       }
-      return PostgresTarget(name: definition.name, url: url, duckDB: duckDB, directory: directory)
+    }
+  }
+
+  /// Which database it is, without who asks: pipelines may come as different users.
+  private func place(of definition: LoadTarget) throws -> String {
+    do { return try PostgresSettings(try url(of: definition)).description } catch let error as PostgresError {
+      throw StageFailure(
+        code: "target_url", message: "target \(definition.name): \(error.message)", hint: error.hint)
     }
   }
 

@@ -191,7 +191,8 @@ struct HTTPRequestTests {
         try await SourceServer.serving({ _, number in number < 4 ? page([number]) : page([]) }) { server async throws in
           let outcome = await carry(
             httpConnector(
-              server.url, client, fixture, paginate: .page(param: "page", start: 1), requestsPerSecond: 4),
+              server.url, client, fixture, paginate: .page(param: "page", start: 1), requestsPerSecond: 4,
+              line: RequestPace(now: fixture.timing.now, reserve: Reservations(fixture.timing.now).reserve)),
             in: fixture.context())
           #expect(outcome.error == nil)
           #expect(fixture.sleeps == Array(repeating: .milliseconds(250), count: 4))

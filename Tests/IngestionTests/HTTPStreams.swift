@@ -8,8 +8,8 @@ func httpConnector(
   _ base: String, _ client: HTTPClient, _ fixture: PullFixture, records: RecordFormat = .json(path: "$.data[*]"),
   path: String = "/v2/invoices", query: [(name: String, value: ValueTemplate)] = [], paginate: Pagination = .none,
   cursor: Cursor? = nil, storedCursor: String? = nil, range: CursorRange? = nil, auth: HTTPAuth? = nil,
-  retry: HTTPRetry = HTTPRetry(),
-  requestsPerSecond: Double? = nil, secrets: [String: String] = [:], variables: [String: String] = [:]
+  retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil, line: RequestPace? = nil,
+  secrets: [String: String] = [:], variables: [String: String] = [:]
 ) -> HTTPConnector {
   let request = HTTPRequest(path: ValueTemplate(literal: path), query: query, paginate: paginate)
   let stream = Stream(
@@ -21,7 +21,7 @@ func httpConnector(
     source: source, stream: stream,
     resolver: ValueResolver(
       environment: { variables[$0] }, secret: { secrets[$0] }, placeholders: ["env": "test", "run": "7"]),
-    storedCursor: storedCursor, range: range, client: client, timing: fixture.timing)
+    storedCursor: storedCursor, range: range, client: client, timing: fixture.timing, line: line)
 }
 
 func page(_ ids: [Int], next: String = "null", at: String = "2024-01-01T00:00:00Z") -> SourceServer.Response {

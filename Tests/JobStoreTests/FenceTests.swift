@@ -97,22 +97,6 @@ struct FenceTests {
     }
   }
 
-  @Test("a permit is one holder's until its lease ends")
-  func permit() async throws {
-    try await QueueFixture.with { queue in
-      try await queue.enqueue(jobs: 2)
-      let worker = try await queue.worker()
-      let first = try #require(try await queue.claimOne(worker))
-      let second = try #require(try await queue.claimOne(worker))
-      #expect(try await queue.store.acquirePermit("k", for: first.holder))
-      #expect(try await queue.store.acquirePermit("k", for: first.holder))
-      #expect(try await queue.store.acquirePermit("k", for: second.holder) == false)
-      try await queue.store.endAttempt(first.holder, as: .yielded)
-      await #expect(throws: LeaseLost.self) { try await queue.store.acquirePermit("k", for: first.holder) }
-      #expect(try await queue.store.acquirePermit("k", for: second.holder))
-    }
-  }
-
   @Test("a failure whose text holds a NUL is written all the same")
   func nul() async throws {
     try await QueueFixture.with { queue in

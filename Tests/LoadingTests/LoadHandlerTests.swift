@@ -163,7 +163,7 @@ struct LoadHandlerTests {
         try await handler.run(zombie)
       } throws: { error in
         // Its permit is gone, or its ticket is refused, or its lease: it stops at the first it meets.
-        error is JobSnooze || error is LeaseLost || error is Fenced
+        error is LeaseLost || error is Fenced
       }
       #expect(!zombie.isEnded)
       #expect(try await control.target.rows("select * from mart.orders") == ["(1,a)"])

@@ -16,14 +16,16 @@ package struct HTTPConnector: Connector {
   private let range: CursorRange?
   private let client: HTTPClient
   private let timing: PullTiming
+  private let line: RequestPace?
 
   /// - Parameters:
   ///   - resolver: With the run's placeholders; `cursor` is added here.
   ///   - storedCursor: The stream's cursor as the catalog has it.
   ///   - range: Of a backfill: what is read instead of what is behind the cursor, which stays where it is.
+  ///   - line: Where requests to the host wait for their turn, when the source has a rate.
   package init(
     source: HTTPSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, storedCursor: String?,
-    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming
+    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming, line: RequestPace? = nil
   ) {
     self.source = source
     self.stream = stream
@@ -32,6 +34,15 @@ package struct HTTPConnector: Connector {
     self.range = range
     self.client = client
     self.timing = timing
+    self.line = line
+  }
+
+  /// Host and port of the stream's requests; the cursor has no part in them.
+  static func host(
+    of stream: PipelineDefinition.Stream, _ source: HTTPSource, _ resolver: ValueResolver, label: String
+  ) throws -> String? {
+    guard let request = stream.request else { return nil }
+    return try StreamRequest(request, of: source, resolver: resolver.adding(["cursor": ""]), label: label).first.host
   }
 
   package func pull(from text: String?, in context: PullContext) async throws -> any Pull {
@@ -53,8 +64,8 @@ package struct HTTPConnector: Connector {
       exchange: HTTPExchange(
         client: client, request: filled, accept: Self.accept(stream.records), label: context.label),
       paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
-      interval: source.requestsPerSecond.map { .seconds(1) / $0 }, storedCursor: storedCursor,
-      movesCursor: range == nil, state: state)
+      pace: line.flatMap { line in source.requestsPerSecond.map { (line, .seconds(1) / $0) } },
+      storedCursor: storedCursor, movesCursor: range == nil, state: state)
   }
 
   private func start(_ text: String?, paginator: Paginator, label: String) throws -> HTTPPullState {

@@ -16,21 +16,21 @@ struct HTTPPull: Pull {
   let rule: HTTPRetryRule
   let timing: PullTiming
   let context: PullContext
-  /// The least time between two requests.
-  let interval: Duration?
+  /// The time between two requests of the whole fleet to the host, and the line in which it stands; nil: no limit.
+  let pace: (line: RequestPace, interval: Duration)?
   /// The stream's cursor as the catalog has it.
   let storedCursor: String?
   /// Off in a backfill: a run over a range says nothing of what is behind it.
   let movesCursor: Bool
 
   var state: HTTPPullState
-  private var lastRequest: Duration?
   /// Bytes of this attempt, tries that failed included: a sign of life.
   private var moved: Int64 = 0
 
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
-    timing: PullTiming, context: PullContext, interval: Duration?, storedCursor: String?, movesCursor: Bool,
+    timing: PullTiming, context: PullContext, pace: (line: RequestPace, interval: Duration)?, storedCursor: String?,
+    movesCursor: Bool,
     state: HTTPPullState
   ) {
     self.stream = stream
@@ -39,7 +39,7 @@ struct HTTPPull: Pull {
     self.rule = rule
     self.timing = timing
     self.context = context
-    self.interval = interval
+    self.pace = pace
     self.storedCursor = storedCursor
     self.movesCursor = movesCursor
     self.state = state
@@ -67,7 +67,7 @@ struct HTTPPull: Pull {
     var tries = 0
     while true {
       tries += 1
-      try await keepInterval()
+      try await waitForTurn()
       do { return try await page(at: place, url) } catch let trouble as HTTPTrouble {
         let elapsed = timing.now() - began
         switch rule.decide(trouble, tries: tries, elapsed: elapsed, jitter: timing.jitter()) {
@@ -192,16 +192,18 @@ struct HTTPPull: Pull {
       hint: "leave out `paginate` and `cursor`, or ask for it uncompressed")
   }
 
-  private mutating func keepInterval() async throws {
-    if let interval, let lastRequest {
-      let rest = lastRequest + interval - timing.now()
-      if rest > .zero { try await timing.sleep(rest) }
-    }
-    lastRequest = timing.now()
+  /// Waits until the host's line has come to this request.
+  private func waitForTurn() async throws {
+    guard let pace else { return }
+    let slot = try await pace.line.turn(every: pace.interval)
+    let delay = slot - timing.now()
+    guard delay > .zero else { return }
+    if delay > Self.longestWait { pace.line.putBack(slot) }
+    try await pause(delay, note: delay < .seconds(1) ? nil : "waiting \(Self.text(delay)): as many requests as allowed")
   }
 
   /// Waits in small steps, so that a drain is not kept waiting; a long wait gives the slot back.
-  private func pause(_ delay: Duration, note: String) async throws {
+  private func pause(_ delay: Duration, note: String?) async throws {
     tell(note: note)
     if delay > Self.longestWait { throw JobSnooze(delay) }
     var rest = delay

@@ -31,6 +31,9 @@ struct PageURL: Sendable, Hashable {
     return PageURL(url.absoluteString)
   }
 
+  /// Host and port: whom limits spare.
+  var host: String { origin.split(separator: "/").last.map(String.init) ?? "" }
+
   /// Scheme, host and port: who receives what is sent.
   var origin: String {
     guard let url = URL(string: text), let scheme = url.scheme?.lowercased() else { return "" }

@@ -2,14 +2,17 @@
 package struct LoadTarget: Sendable, Equatable {
   package var name: String
   package var kind: Kind
+  /// At most so many loads into its database at once, of all pipelines; nil: one of each pipeline and target.
+  package var concurrency: Int?
   package var tables: [LoadTable]
   package var place: Place
 
   package enum Kind: Sendable, Equatable { case postgres(url: ValueTemplate) }
 
-  package init(name: String, kind: Kind, tables: [LoadTable], place: Place = .unknown) {
+  package init(name: String, kind: Kind, concurrency: Int? = nil, tables: [LoadTable], place: Place = .unknown) {
     self.name = name
     self.kind = kind
+    self.concurrency = concurrency
     self.tables = tables
     self.place = place
   }

@@ -13,6 +13,10 @@ package struct Pipeline: Sendable, Equatable {
   package var onDeploy: OnDeploy
   /// 0...1000: ahead of pipelines with a lower number.
   package var priority: Int
+  /// Of its share of the workers, beside pipelines of the same priority.
+  package var weight: Double
+  /// At most so many of its jobs run at once; nil: as many as there are slots.
+  package var concurrency: Int?
   package var sources: [Source]
   package var raw: RawZone
   package var curate: [CurateStep]
@@ -24,7 +28,7 @@ package struct Pipeline: Sendable, Equatable {
 
   package init(
     name: String, was: String? = nil, owner: String? = nil, schedule: ScheduleRule? = nil,
-    onDeploy: OnDeploy = .finish, priority: Int = 0,
+    onDeploy: OnDeploy = .finish, priority: Int = 0, weight: Double = 1, concurrency: Int? = nil,
     sources: [Source] = [], raw: RawZone = RawZone(), curate: [CurateStep] = [], load: [LoadTarget] = [],
     notify: [NotifyRule] = [], place: Place = .unknown
   ) {
@@ -34,6 +38,8 @@ package struct Pipeline: Sendable, Equatable {
     self.schedule = schedule
     self.onDeploy = onDeploy
     self.priority = priority
+    self.weight = weight
+    self.concurrency = concurrency
     self.sources = sources
     self.raw = raw
     self.curate = curate

@@ -24,16 +24,20 @@ package struct HTTPSource: Sendable, Equatable {
   package var baseURL: ValueTemplate
   package var auth: HTTPAuth?
   package var retry: HTTPRetry
-  /// At most this many requests a second from one job; nil means no limit of ours.
+  /// At most this many requests a second to the host from the whole fleet; nil means no limit of ours.
   package var requestsPerSecond: Double?
+  /// At most this many streams are read from the host at once by the whole fleet, each one request at a time.
+  package var inFlight: Int?
 
   package init(
-    baseURL: ValueTemplate, auth: HTTPAuth? = nil, retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil
+    baseURL: ValueTemplate, auth: HTTPAuth? = nil, retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil,
+    inFlight: Int? = nil
   ) {
     self.baseURL = baseURL
     self.auth = auth
     self.retry = retry
     self.requestsPerSecond = requestsPerSecond
+    self.inFlight = inFlight
   }
 }
 

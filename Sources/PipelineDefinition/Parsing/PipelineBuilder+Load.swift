@@ -17,7 +17,10 @@ extension PipelineBuilder {
         tables.append(built)
       }
       guard let url = entry.value["postgres"]?.template("url", in: .environment) else { continue }
-      targets.append(LoadTarget(name: entry.key, kind: .postgres(url: url), tables: tables, place: entry.place))
+      targets.append(
+        LoadTarget(
+          name: entry.key, kind: .postgres(url: url), concurrency: entry.value["limits"]?.integer("concurrency"),
+          tables: tables, place: entry.place))
     }
     return targets
   }

@@ -28,7 +28,8 @@ extension PipelineBuilder {
       return .http(
         HTTPSource(
           baseURL: base, auth: http["auth"].flatMap { auth($0) }, retry: http["retry"].map { retry($0) } ?? HTTPRetry(),
-          requestsPerSecond: http[path: "limits", "requests_per_second"]?.scalar?.number))
+          requestsPerSecond: http[path: "limits", "requests_per_second"]?.scalar?.number,
+          inFlight: http["limits"]?.integer("in_flight")))
     }
     return node["files"]?.location("at").map { .files(FilesSource(at: $0)) }
   }

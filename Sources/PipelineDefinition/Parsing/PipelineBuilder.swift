@@ -23,6 +23,7 @@ struct PipelineBuilder {
     return Pipeline(
       name: name, was: definition.text("was"), owner: definition.text("owner"), schedule: scheduleRule(),
       onDeploy: definition.choice("on_deploy") ?? .finish, priority: definition.integer("priority") ?? 0,
+      weight: definition["weight"]?.scalar?.number ?? 1, concurrency: definition["limits"]?.integer("concurrency"),
       sources: sources, raw: RawZone(location: definition["raw"]?.location("to")), curate: curate, load: load,
       notify: notifyRules(), place: definition.entry("pipeline")?.place ?? definition.place)
   }

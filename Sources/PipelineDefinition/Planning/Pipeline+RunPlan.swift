@@ -56,7 +56,8 @@ extension Pipeline {
         kind: StageJob.load, stage: "load", label: target.name, payload: Self.payload(["target": target.name]),
         after: after)
     }
-    return RunPlan(pipeline: name, urgencyClass: urgencyClass, jobs: jobs, loads: loads)
+    return RunPlan(
+      pipeline: name, urgencyClass: urgencyClass, weight: weight, concurrency: concurrency, jobs: jobs, loads: loads)
   }
 
   /// A flat JSON object in the order of its keys.

@@ -23,6 +23,7 @@ extension PipelineSchema {
       ObjectShape([
         kind,
         .later("window", window, "When loading is allowed", instead: "remove it: loads start at once"),
+        .key("limits", .object(targetLimits), "How much of it happens at once"),
         .later("throttle", .object(throttle), "What the target bears", instead: "remove it for now"),
         .later(
           "together", .list(.text(.table)), "Tables that are loaded in one transaction", instead: "remove it for now"),
@@ -31,6 +32,13 @@ extension PipelineSchema {
           example: "{public.orders: {from: orders, mode: replace}}"),
       ]))
   }
+
+  static let targetLimits = ObjectShape([
+    .key(
+      "concurrency", .integer(1...1000),
+      "At most so many loads into this database at a time, of all pipelines together",
+      default: "one of each pipeline and target", example: "2")
+  ])
 
   static let table = ObjectShape([
     .required("from", .name, "The dataset", example: "orders"),

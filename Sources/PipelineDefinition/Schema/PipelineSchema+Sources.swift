@@ -35,9 +35,12 @@ extension PipelineSchema {
       "limits",
       .object(
         ObjectShape([
-          .key("requests_per_second", .number(moreThan: 0), "At most so many"),
-          .later(
-            "in_flight", .integer(1...1000), "At most so many at a time", instead: "remove it: one at a time for now"),
+          .key(
+            "requests_per_second", .number(moreThan: 0), "At most so many requests to the host, of all workers together"
+          ),
+          .key(
+            "in_flight", .integer(1...1000),
+            "At most so many requests to the host at a time, of all workers together: one for each stream"),
         ])), "How gently to ask"),
     .key("retry", .object(retry), "Which answers are tried again"),
   ])

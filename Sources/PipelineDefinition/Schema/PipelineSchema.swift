@@ -20,6 +20,9 @@ package enum PipelineSchema {
     .key(
       "priority", .integer(0...1000), "Ahead of pipelines with a lower number; every backfill comes after every run",
       default: "0"),
+    .key(
+      "weight", .number(moreThan: 0), "Its share of the workers, beside other pipelines of its priority", default: "1"),
+    .key("limits", .object(limits), "How much of it happens at once"),
     .required("sources", .map(names: .name, source), "Where data comes from, by name", example: "{shop: {…}}"),
     .key("raw", .object(raw), "Where the bytes as received are kept", default: "the project's storage"),
     .key("curate", .map(names: .name, .object(dataset)), "The datasets that are made, by name", default: "raw only"),
@@ -30,6 +33,12 @@ package enum PipelineSchema {
     .later(
       "tests", .list(.object(definitionTest)), "Inputs with the rows they must give",
       instead: "remove them for now"),
+  ])
+
+  static let limits = ObjectShape([
+    .key(
+      "concurrency", .integer(1...1000), "At most so many of its jobs at a time, of all its runs together",
+      default: "no limit", example: "4")
   ])
 
   static let schedule = Shape.variants(

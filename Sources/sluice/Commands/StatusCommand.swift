@@ -45,6 +45,11 @@ struct StatusCommand: AsyncParsableCommand {
             }
           ).text)
       }
+      for queue in report.waiting {
+        Console.data(
+          "waiting: \(queue.jobs) job(s) of \(queue.pipeline) for \(queue.permit) "
+            + "(\(queue.taken) of \(queue.slots) taken), since \(queue.since)")
+      }
       for raw in report.rawDue {
         Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")
       }
