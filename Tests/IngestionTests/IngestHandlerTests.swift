@@ -94,7 +94,7 @@ struct IngestHandlerTests {
   func backfill() async throws {
     try await bench(threePages()) { bench, _, server async throws in
       let running = try #require(try await bench.claim())
-      #expect(try await running.acquirePermit("ingest/orders/billing.invoices"))
+      try await running.takePermits([PermitNeed("ingest/orders/billing.invoices")])
       let range = CursorRange(from: "2024-01-15T00:00:00Z", to: "2024-02-15T00:00:00Z")
       let plan = Pipeline(name: "orders", sources: [source(server)])
         .backfillPlan([(StreamReference(source: "billing", stream: "invoices"), range)])
