@@ -55,7 +55,7 @@ struct RequestPaceTests {
     let hands = Hands()
     let host = Reservations { hands.now }
     let pace = RequestPace(now: { hands.now }, reserve: host.reserve)
-    for _ in 0..<200 { hands.move(to: try await pace.turn(every: .milliseconds(20))) }
+    for _ in 0..<205 { hands.move(to: try await pace.turn(every: .milliseconds(20))) }
     let before = host.calls.count
     hands.move(by: .seconds(5))
     let resumed = hands.now

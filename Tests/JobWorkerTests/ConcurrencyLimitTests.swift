@@ -69,8 +69,9 @@ struct ConcurrencyLimitTests {
       #expect(sink.most == 4)
       #expect(sink.times == [1])
       #expect(try await queue.outcomes() == ["done": 1000])
-      // On a machine that does nothing else it is far more; on a busy one the hand-over takes its time.
-      #expect(sink.utilisation(of: 4) > 0.3)
+      // On a machine that does nothing else it is far more; on a busy one the hand-over takes its time. Were permits passed on
+      // by maintenance alone, it would be under a tenth.
+      #expect(sink.utilisation(of: 4) > 0.15)
     }
   }
 

@@ -25,10 +25,10 @@ struct LimitTests {
 
         """)
       for name in ["a", "b", "c"] {
-        for number in 1...3 { try project.write("d/\(name)\(number).csv", "id\n\(number)\n") }
+        for number in 1...200 { try project.write("d/\(name)\(number).csv", "id\n\(number)\n") }
       }
       let sluice = Installed(project)
-      let run = try sluice.start("run", "p", name: "run", adding: ["SLUICE_KILL_AT": "ingest.object_written:2"])
+      let run = try sluice.start("run", "p", name: "run", adding: ["SLUICE_KILL_AT": "ingest.object_written:150"])
       try await Installed.ended(run)
       #expect(try project.text("run.log").contains("kill point ingest.object_written"))
 

@@ -40,12 +40,13 @@ package final class RequestPace: Sendable {
   /// Takes the next place in the host's line, and gives its time by the local clock.
   func turn(every interval: Duration) async throws -> Duration {
     while true {
+      if let slot = take(interval) { return slot }
+      // After the look at what passed unused, which makes it smaller.
       let count = state.withLock { state in
         let most = max(1, Int(Self.longestReservation / interval))
         state.batch = min(state.batch, most)
         return state.batch
       }
-      if let slot = take(interval) { return slot }
       let wait = try await reserve(count, interval)
       // From the answer on, because the question may have taken its time: late rather than early.
       let first = now() + wait
