@@ -5,11 +5,13 @@ SHELL := /bin/bash
 
 # Tests at once: each starts databases, children and whole systems; more of them only wait for the two cores they share.
 TEST_WIDTH ?= 3
+# Of the storm of faults.
+SOAK_SECONDS ?= 600
 SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test lint fmt demo model ci clean
+.PHONY: help setup build test soak-faults lint fmt demo model ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,11 @@ build: setup ## the release binary, .build/release/sluice
 test: setup ## the whole test suite
 	@swift build --build-tests
 	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
+
+soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SECONDS, SLUICE_TEST_SEED)
+	@swift build --build-tests
+	@SLUICE_SOAK_SECONDS=$(SOAK_SECONDS) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
+	  swift test --skip-build --filter 'FaultTests'
 
 lint: ## swift format, strict
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)

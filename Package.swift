@@ -118,7 +118,7 @@ let package = Package(
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("JobModelTests", ["JobModel"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
-    tests("ObjectStoreTests", ["JobModel", "ObjectStore"]),
+    tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
     tests("DuckDBTests", ["JobModel", "DuckDB", subprocess, systemPackage, logging]),
     tests("RecordsTests", ["JobModel", "Records"]),
@@ -140,6 +140,11 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Loading", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
         "EmbeddedPostgres", "TestSupport", subprocess, systemPackage, logging,
       ]),
+    .executableTarget(
+      name: "FaultWorker",
+      dependencies: ["JobModel", "JobStore", "JobWorker", "Postgres", logging, lifecycle, unixSignals],
+      path: "Tests/FaultWorker", swiftSettings: strict),
+    tests("FaultTests", ["FaultWorker", "JobModel", "JobStore", "Launchers", "Migrations", "Postgres", "TestSupport"]),
     tests(
       "SystemTests",
       ["sluice", "mailroom", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),

@@ -24,6 +24,7 @@ libpq-dev          /usr/include/postgresql/libpq-fe.h
 libssl-dev         /usr/include/openssl/evp.h
 libyajl-dev        /usr/include/yajl/yajl_parse.h
 make               make
+pgbouncer          /usr/sbin/pgbouncer
 pkg-config         pkg-config
 postgresql         /usr/lib/postgresql/*/bin/initdb
 postgresql-client  psql

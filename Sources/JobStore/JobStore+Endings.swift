@@ -48,9 +48,12 @@ extension JobStore {
   /// Ends one attempt; of a job that is to be cancelled, whatever the end was, as cancelled. Returns false when the lease was
   /// lost already.
   ///
+  /// - Parameter session: For who must not wait for a connection of the pool.
   /// - Source: `job_end_attempt.sql`.
   @discardableResult
-  package func endAttempt(_ holder: LeaseHolder, as end: AttemptEnd, now: String? = nil) async throws -> Bool {
+  package func endAttempt(
+    _ holder: LeaseHolder, as end: AttemptEnd, on session: (any PostgresSession)? = nil, now: String? = nil
+  ) async throws -> Bool {
     let (status, delay, failure): (AttemptStatus, Duration, String?) =
       switch end {
       case .yielded: (.yielded, .zero, nil)
@@ -59,7 +62,7 @@ extension JobStore {
       case .dead(let failure): (.dead, .zero, failure)
       case .cancelled: (.cancelled, .zero, nil)
       }
-    let rows = try await database.query(
+    let rows = try await (session ?? database).query(
       Statement.jobEndAttempt,
       [
         .int(holder.jobID.rawValue), .int(holder.epoch), .text(status.rawValue), .double(delay.inSeconds),

@@ -4,7 +4,8 @@ import Postgres
   import Glibc
 #endif
 
-/// A thread of its own for the beats of a worker's lease: tasks with this preference go on while handlers block every thread
+/// A thread of its own for the beats of a worker's lease, and for maintenance: tasks with this preference go on while
+/// handlers block every thread
 /// of the cooperative pool, and so do their pauses, which do not go through the pool's timers.
 final class BeatThread: TaskExecutor {
   private let inbox = Inbox()

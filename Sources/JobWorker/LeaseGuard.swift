@@ -32,7 +32,7 @@ struct LeaseGuard: Sendable {
 
   /// Beats until cancelled; a session that is lost is noticed at once and replaced.
   func beat() async throws {
-    var unknown: Set<LeaseHolder> = []
+    var unknown = WorkerSession.Unknown()
     while true {
       let sent = clock.now
       do {

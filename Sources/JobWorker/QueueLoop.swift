@@ -112,6 +112,8 @@ final class QueueLoop: Sendable {
   ) async throws {
     var request: ClaimRequest?
     if case .claim(let asked) = action { request = asked }
+    if request != nil { running.turned() }
+    defer { if request != nil { running.turned() } }
     if !entries.isEmpty || request != nil {
       let turn = QueueTurn(finished: entries.map(\.finished), request: request)
       let outcome: QueueTurn.Outcome

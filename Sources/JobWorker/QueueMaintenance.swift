@@ -35,11 +35,14 @@ public struct QueueMaintenance: Service {
   }
 
   public func run() async throws {
+    // Handlers of this process that block every thread must not stop a round half-way: it holds the lock of maintenance.
+    let thread = BeatThread()
+    defer { thread.stop() }
     // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
     do {
       try await cancelWhenGracefulShutdown {
         try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { try await keepServing() }
+          group.addTask(executorPreference: thread) { try await keepServing(thread) }
           if let bell = store.bell, !database.isPooled {
             group.addTask {
               try await LaneNotifier(bell, store: store, database: database, logger: logger).run()
@@ -52,23 +55,23 @@ public struct QueueMaintenance: Service {
     } catch is CancellationError {}
   }
 
-  private func keepServing() async throws {
+  private func keepServing(_ thread: BeatThread) async throws {
     while !Task.isCancelled {
-      do { try await serve() } catch let error as PostgresError where error.isTransient {
+      do { try await serve(thread) } catch let error as PostgresError where error.isTransient {
         logger.warning("queue maintenance lost its connection; trying again", metadata: ["error": "\(error)"])
-        try await clock.sleep(for: .milliseconds(500))
+        try await thread.pause(for: .milliseconds(500))
       }
     }
   }
 
   /// Serves until its session ends.
-  private func serve() async throws {
+  private func serve(_ thread: BeatThread) async throws {
     let session = try await store.queueSession(database)
     do {
       var judge = Judge(lease: timing.lease)
       var retainedAt: ContinuousClock.Instant?
       while true {
-        try await clock.sleep(for: tick)
+        try await thread.pause(for: tick)
         guard try await round(&judge, on: session) else { continue }
         if retainedAt.map({ $0.duration(to: clock.now) >= Self.retentionEvery }) ?? true {
           retainedAt = clock.now

@@ -30,6 +30,8 @@ final class RunningAttempts: Sendable {
     var isDraining = false
     /// What begins now is cancelled as it begins: its claim's answer came too late.
     var isAborted = false
+    /// Grows as a turn that claims begins, and as it ends: odd while one is under way.
+    var turns = 0
   }
 
   private let state = Mutex(State())
@@ -46,10 +48,17 @@ final class RunningAttempts: Sendable {
   var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
   var isDraining: Bool { state.withLock { $0.isDraining } }
 
-  /// Which of these leases nobody here has in hand.
+  /// Which of these leases nobody here has in hand, as they were read from the database just now.
   func unknown(among leases: Set<LeaseHolder>) -> Set<LeaseHolder> {
     state.withLock { state in leases.filter { state.entries[$0] == nil } }
   }
+
+  /// A turn that claims begins or ends: between the two, leases may be ours that are not in hand yet. However long: handlers
+  /// that block every thread keep the answer of a claim from being read.
+  func turned() { state.withLock { $0.turns += 1 } }
+
+  /// When a look at leases was taken, counted in turns.
+  var turns: Int { state.withLock { $0.turns } }
 
   /// Takes a slot for an attempt and starts it.
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {

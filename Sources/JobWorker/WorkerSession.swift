@@ -63,15 +63,29 @@ actor WorkerSession {
     return accepted
   }
 
+  /// Leases that this process did not know at a beat.
+  struct Unknown {
+    var holders: Set<LeaseHolder> = []
+    /// ``RunningAttempts/turns`` at that time.
+    var turns = 0
+  }
+
   /// Gives back leases that this process does not know: of a claim whose answer was lost, or of an attempt whose end could
-  /// not be written. Only what was unknown at the last beat already, because a claim may be on its way.
+  /// not be written. Only what was unknown at an earlier beat already, and once the claim that was on its way then has ended.
+  ///
+  /// On the worker's own session, because the handlers may hold every connection of the pool.
   ///
   /// - Returns: What is unknown now.
-  func giveBackUnknown(_ running: RunningAttempts, suspected: Set<LeaseHolder>) async throws -> Set<LeaseHolder> {
+  func giveBackUnknown(_ running: RunningAttempts, suspected: Unknown) async throws -> Unknown {
     guard let connection else { return suspected }
-    let unknown = running.unknown(among: try await store.leases(ofWorker: worker, on: connection))
-    for holder in unknown.intersection(suspected) { try await store.endAttempt(holder, as: .yielded) }
-    return unknown.subtracting(suspected)
+    let leases = try await store.leases(ofWorker: worker, on: connection)
+    let now = Unknown(holders: running.unknown(among: leases), turns: running.turns)
+    let suspects = now.holders.intersection(suspected.holders)
+    guard !suspects.isEmpty else { return now }
+    // The claim may still be on its way.
+    guard suspected.turns.isMultiple(of: 2) || now.turns > suspected.turns else { return suspected }
+    for holder in suspects { try await store.endAttempt(holder, as: .yielded, on: connection) }
+    return Unknown(holders: now.holders.subtracting(suspects), turns: now.turns)
   }
 
   /// - Throws: ``SchemaError`` when a newer engine has changed the schema in a way that this one cannot live with.

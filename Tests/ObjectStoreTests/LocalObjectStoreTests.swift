@@ -1,6 +1,7 @@
 import FoundationEssentials
 import JobModel
 import ObjectStore
+import TestSupport
 import Testing
 
 @Suite("A local object store")

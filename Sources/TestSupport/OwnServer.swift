@@ -1,10 +1,9 @@
 import EmbeddedPostgres
 import Glibc
 import Synchronization
-import TestSupport
 
 /// A PostgreSQL server of a test's own, which the test may crash and whose settings it may change.
-final class OwnServer: Sendable {
+package final class OwnServer: Sendable {
   private let embedded: EmbeddedPostgres
   private let lease: Mutex<EmbeddedPostgresLease>
 
@@ -13,10 +12,11 @@ final class OwnServer: Sendable {
     self.lease = Mutex(lease)
   }
 
-  var url: String { lease.withLock { $0.url } }
+  /// The same after a crash: the socket stays where it is.
+  package var url: String { lease.withLock { $0.url } }
 
   /// Runs a server as long as `body` runs.
-  static func with<T: Sendable>(_ body: @Sendable (OwnServer) async throws -> T) async throws -> T {
+  package static func with<T: Sendable>(_ body: @Sendable (OwnServer) async throws -> T) async throws -> T {
     try await TestProject.withProject { project in
       let embedded = EmbeddedPostgres(
         directory: project.path("postgres"), database: "warehouse",
@@ -36,13 +36,26 @@ final class OwnServer: Sendable {
   private func release() async throws { try await lease.withLock { $0 }.release() }
 
   /// Ends the server without a checkpoint and starts it again: unlogged tables are empty then.
-  func crash() async throws {
+  package func crash() async throws {
+    try await end(with: SIGQUIT)
+    try await start()
+  }
+
+  /// Ends the server's first process with this signal; of SIGKILL the others learn by themselves.
+  package func end(with signal: Int32) async throws {
     let held = lease.withLock { $0 }
     guard let pid = held.postmasterPID else { throw TestSupportError("no server runs that could crash") }
-    kill(pid, SIGQUIT)
+    kill(pid, signal)
     try await eventually("the server has ended") { held.postmasterPID == nil }
+  }
+
+  /// Starts the server again after ``end(with:)``, and returns when it has recovered.
+  package func start() async throws {
     let next = try await embedded.acquire()
-    lease.withLock { $0 = next }
+    let held = lease.withLock { lease in
+      defer { lease = next }
+      return lease
+    }
     try await held.release()
   }
 }
