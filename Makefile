@@ -9,7 +9,7 @@ SWIFT_SOURCES := Sources Tests migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test lint fmt demo model ci clean
+.PHONY: help setup build test lint fmt demo model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,7 @@ build: setup ## the release binary, .build/release/sluice
 test: setup ## the whole test suite
 	@swift build --build-tests
 	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
+	@first=$$((RANDOM * 32768 + RANDOM)); .build/debug/simulate $$first..$$((first + 19))
 
 lint: ## swift format, strict
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -35,6 +36,10 @@ demo: build ## the main job end to end, with a killed worker (DEMO_ORDERS, DEMO_
 
 model: setup ## check the protocol with Spin: the models hold, every seeded mistake is caught (MODEL=quick: the small ones)
 	@ops/model/run.sh
+
+simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..50 (the default)
+	@swift build --quiet --product simulate
+	@.build/debug/simulate $(or $(SEED),1..50)
 
 ci: ## what continuous integration runs: lint, the small models, a small demo, test
 	@$(MAKE) --no-print-directory lint

@@ -1,0 +1,17 @@
+/// A process of the simulated world: it may be stopped, continued and killed at any step.
+class SimulatedProcess {
+  let name: String
+  var isAlive = true
+  /// Stopped as by SIGSTOP: what it was about to do waits, what it sent travels on.
+  var pausedUntil: SimulatedInstant?
+  /// What the wall clock of its machine shows above the truth. Nothing may depend on it.
+  var wallLead = Duration.zero
+  /// Until when its network loses and delays more than others'.
+  var badNetworkUntil: SimulatedInstant?
+  /// Until when a fault of its own explains that the database heard no beat of it.
+  var troubledUntil = SimulatedInstant(milliseconds: -1)
+
+  init(name: String) { self.name = name }
+
+  func trouble(until time: SimulatedInstant) { troubledUntil = max(troubledUntil, time) }
+}
