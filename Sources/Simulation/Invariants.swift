@@ -18,6 +18,7 @@ struct Invariants {
   private var living: [String: JobID] = [:]
   /// Attempts that believe in their lease, and who runs them.
   private var believers: [LeaseHolder: String] = [:]
+  private var begun: Set<LeaseHolder> = []
 
   private mutating func change<T>(_ job: JobID, _ body: (inout Account) throws -> T) throws -> T {
     guard var account = accounts[job] else { throw InvariantBroken("known_job", "job \(job) came from nowhere") }
@@ -53,7 +54,11 @@ struct Invariants {
       throw InvariantBroken("one_holder", "\(name) can still write to job \(holder.jobID), and so can \(process)")
     }
     believers[holder] = process
+    begun.insert(holder)
   }
+
+  /// Whether a worker ever knew of this lease.
+  func hasBegun(_ holder: LeaseHolder) -> Bool { begun.contains(holder) }
 
   mutating func ended(_ holder: LeaseHolder) { believers[holder] = nil }
 

@@ -20,8 +20,10 @@ struct JobScript {
   var chunkTime: Duration
   /// Whether it hears a cancellation in the middle of a chunk.
   var isCooperative: Bool
+  /// A loose job that writes its last results by a checkpoint, and then only says that it is done.
+  var acknowledges: Bool
 
-  static func drawn(from random: inout SeededGenerator) -> JobScript {
+  static func drawn(isLoose: Bool, from random: inout SeededGenerator) -> JobScript {
     let temper = random.weighted([
       (weight: 70, value: Temper.steady), (10, .flaky), (5, .poison), (3, .hopeless), (4, .hanging), (8, .snoozing),
     ])
@@ -30,6 +32,6 @@ struct JobScript {
     return JobScript(
       temper: temper, chunks: neverCheckpoints ? 1 : random.integer(in: 1...8),
       chunkTime: random.duration(isQuick ? 20...800 : (neverCheckpoints ? 5000...30_000 : 800...8000)),
-      isCooperative: random.happens(0.7))
+      isCooperative: random.happens(0.7), acknowledges: isLoose && random.happens(0.6))
   }
 }

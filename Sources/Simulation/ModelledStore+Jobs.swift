@@ -4,6 +4,10 @@ import JobStore
 extension ModelledStore {
   package mutating func enqueue(_ batch: JobBatch) -> [JobID?] {
     var written: [JobID?] = []
+    let stage = batch.isLoose ? "loose" : "run"
+    let lane = lane(LanePlace(pipeline: batch.pipeline, stage: stage, urgencyClass: batch.urgencyClass))
+    if !batch.isLoose { runs += 1 }
+    let run = batch.isLoose ? nil : runs
     for order in batch.orders {
       if let key = order.uniqueKey, keys[key] != nil {
         written.append(nil)
@@ -15,7 +19,7 @@ extension ModelledStore {
       }
       let id = add(
         Job(
-          order: order, urgencyClass: batch.urgencyClass, upstream: upstream, place: .blocked, pending: upstream.count))
+          order: order, lane: lane, run: run, upstream: upstream, place: .blocked, pending: upstream.count))
       for earlier in upstream { jobs[earlier]?.dependents.append(id) }
       if let key = order.uniqueKey { keys[key] = id }
       if upstream.isEmpty { move(id, to: .ready, .enqueued) }
@@ -50,19 +54,24 @@ extension ModelledStore {
     return true
   }
 
-  package mutating func cancel(_ id: JobID) -> Bool {
-    guard let job = jobs[id], !job.place.isTerminal, !job.isCancelRequested else { return false }
-    if job.place == .leased {
-      move(id, to: .leased, .cancelRequested) { $0.isCancelRequested = true }
-    } else {
-      move(id, to: .cancelled, .cancelled) { $0.pending = 0 }
-      freeKey(of: id)
+  package mutating func cancel(_ id: JobID) -> Set<JobID> {
+    guard let asked = jobs[id] else { return [] }
+    let named = asked.run.map { run in jobs.filter { $0.value.run == run }.keys.sorted() } ?? [id]
+    var met: Set<JobID> = []
+    for id in named {
+      guard let job = jobs[id], !job.place.isTerminal, !job.isCancelRequested else { continue }
+      met.insert(id)
+      if job.place == .leased {
+        move(id, to: .leased, .cancelRequested) { $0.isCancelRequested = true }
+      } else {
+        move(id, to: .cancelled, .cancelled) { $0.pending = 0 }
+        freeKey(of: id)
+      }
     }
-    return true
+    return met
   }
 
-  /// Those of the leases that someone asked to stop.
-  package func cancelRequested(among holders: [LeaseHolder]) -> [LeaseHolder] {
-    holders.filter { holds($0) && jobs[$0.jobID]?.isCancelRequested == true }
+  package func cancelledLeases(ofWorker worker: Int64) -> Set<LeaseHolder> {
+    leases(ofWorker: worker).filter { jobs[$0.jobID]?.isCancelRequested == true }
   }
 }

@@ -2,27 +2,65 @@ import JobModel
 import JobStore
 
 extension ModelledStore {
-  package mutating func claim(worker: Int64, limit: Int) -> [LeaseHolder] {
+  /// The lanes with ready work, and the lowest job of each.
+  package func survey() -> [ReadyLane] {
+    var lowest: [Int64: Int64] = [:]
+    for id in ready {
+      guard let lane = jobs[id]?.lane else { continue }
+      lowest[lane] = min(lowest[lane] ?? .max, id.rawValue)
+    }
+    return lanes.values.compactMap { lane in
+      guard let low = lowest[lane.id] else { return nil }
+      var lane = lane
+      lane.lowest = low
+      return lane
+    }.sorted { $0.id < $1.id }
+  }
+
+  /// Claims of each lane that the request names, from its job on, oldest first.
+  package mutating func claim(_ request: ClaimRequest, worker: Int64) -> [LeaseHolder] {
     let now = now
     let isAlive = beats[worker].map { !$0.isDraining && $0.expiresAt > now } ?? false
     guard isAlive || mistake == .claimWithoutBeat else { return [] }
-    let picked = ready.sorted { isBefore($0, $1) }.prefix(limit)
-    for id in picked {
-      move(id, to: .leased, .claimed) {
-        $0.epoch += 1
-        $0.attempt += 1
-        $0.worker = worker
-        $0.deadline = $0.order.timeLimit.map { now.advanced(by: $0) }
+    var holders: [LeaseHolder] = []
+    for (lane, from) in request.lanes {
+      let picked = ready.filter { jobs[$0]?.lane == lane.id && $0.rawValue >= from }.sorted()
+        .prefix(request.each.rawValue)
+      for id in picked {
+        move(id, to: .leased, .claimed) {
+          $0.epoch += 1
+          $0.attempt += 1
+          $0.worker = worker
+          $0.deadline = $0.order.timeLimit.map { now.advanced(by: $0) }
+        }
+        holders.append(LeaseHolder(jobID: id, epoch: jobs[id]?.epoch ?? 0))
       }
     }
-    return picked.map { LeaseHolder(jobID: $0, epoch: jobs[$0]?.epoch ?? 0) }
+    return holders
   }
 
-  /// The order of claims: by class, then age.
-  private func isBefore(_ first: JobID, _ second: JobID) -> Bool {
-    guard let left = jobs[first], let right = jobs[second] else { return false }
-    if left.urgencyClass != right.urgencyClass { return left.urgencyClass < right.urgencyClass }
-    return left.readyNumber < right.readyNumber
+  /// A lease as its worker gets it.
+  package func claimed(_ holder: LeaseHolder) -> Claim? {
+    guard let job = jobs[holder.jobID], let lane = lanes.values.first(where: { $0.id == job.lane }) else { return nil }
+    return Claim(
+      jobID: holder.jobID, runID: job.run.map { RunID(Int64($0)) }, releaseID: nil, epoch: holder.epoch, ticket: 0,
+      attempt: job.attempt, maximumAttempts: job.order.maximumAttempts, kind: lane.stage, label: lane.stage,
+      laneID: lane.id, pipeline: lane.pipeline, stage: lane.stage, payload: "{}", timeLimit: job.order.timeLimit,
+      runAt: nil, mark: job.mark.map { JobMark(format: CheckpointFormat("simulated", 1), state: "\($0.state)") })
+  }
+
+  /// Surveys, then claims, most urgent lane and oldest first.
+  package mutating func claim(worker: Int64, limit: Int) -> [LeaseHolder] {
+    let lanes = survey().sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
+    var holders: [LeaseHolder] = []
+    for lane in lanes {
+      while holders.count < limit {
+        let found = claim(ClaimRequest(lanes: [(lane, 0)], each: .one), worker: worker)
+        if found.isEmpty { break }
+        holders += found
+      }
+    }
+    return holders
   }
 
   /// Whether the pair holds its lease: the one question of every write.
@@ -61,6 +99,16 @@ extension ModelledStore {
     return ended
   }
 
+  package mutating func finish(_ holders: [LeaseHolder]) -> Set<JobID> {
+    var ended: Set<JobID> = []
+    for holder in holders where holds(holder) && jobs[holder.jobID]?.run == nil {
+      move(holder.jobID, to: .done, .completed)
+      freeKey(of: holder.jobID)
+      ended.insert(holder.jobID)
+    }
+    return Set(holders.map(\.jobID)).subtracting(ended)
+  }
+
   package mutating func endAttempt(_ holder: LeaseHolder, as end: JobStore.AttemptEnd) -> Bool {
     guard holds(holder) else { return false }
     let id = holder.jobID
@@ -79,6 +127,7 @@ extension ModelledStore {
       }
     case .retried(let delay, _): move(id, to: .later, .retried) { $0.runAt = now.advanced(by: delay) }
     case .dead: bury(id, as: .dead, .died)
+    case .cancelled: bury(id, as: .cancelled, .cancelled)
     }
     return true
   }
@@ -106,7 +155,7 @@ extension ModelledStore {
       guard let job = jobs[id] else { return ReapedJob(job: id, isDead: false) }
       if job.isCancelRequested, mistake != .reapForgetsCancel {
         bury(id, as: .cancelled, .cancelled)
-        return ReapedJob(job: id, isDead: true)
+        return ReapedJob(job: id, isDead: false)
       }
       let isDead = job.attempt >= job.order.maximumAttempts && mistake != .unchargedCrash
       if isDead {

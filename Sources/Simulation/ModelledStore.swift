@@ -9,7 +9,9 @@ package struct ModelledStore: Sendable {
   /// A job, and where it stands.
   struct Job: Sendable {
     var order: JobBatch.Order
-    var urgencyClass: Int
+    var lane: Int64
+    /// Nil of a loose job.
+    var run: Int?
     var upstream: [JobID]
     var dependents: [JobID] = []
     var place: JobPlace
@@ -21,8 +23,13 @@ package struct ModelledStore: Sendable {
     var pending = 0
     var mark: (epoch: Int64, state: Int)?
     var isCancelRequested = false
-    /// Where it stands among the ready jobs.
-    var readyNumber = 0
+  }
+
+  /// What makes a lane.
+  struct LanePlace: Hashable {
+    var pipeline: String
+    var stage: String
+    var urgencyClass: Int
   }
 
   /// What happened to a job in a transaction.
@@ -51,7 +58,8 @@ package struct ModelledStore: Sendable {
   var ready: Set<JobID> = []
   var leased: Set<JobID> = []
   var later: Set<JobID> = []
-  private var readyNumbers = 0
+  var lanes: [LanePlace: ReadyLane] = [:]
+  var runs = 0
   private var changes: [Change] = []
   var lastJob: Int64 = 0
   var lastWorker: Int64 = 0
@@ -71,6 +79,7 @@ package struct ModelledStore: Sendable {
   package func place(of job: JobID) -> JobPlace? { jobs[job]?.place }
   package func beat(of worker: Int64) -> BeatPicture? { beats[worker] }
   package func owner(ofKey key: String) -> JobID? { keys[key] }
+  package func lane(of job: JobID) -> Int64 { jobs[job]?.lane ?? 0 }
   package func upstream(of job: JobID) -> [JobID] { jobs[job]?.upstream ?? [] }
 
   package func picture() -> QueuePicture {
@@ -102,16 +111,21 @@ package struct ModelledStore: Sendable {
     }
     change(&job)
     switch place {
-    case .ready:
-      readyNumbers += 1
-      job.readyNumber = readyNumbers
-      ready.insert(id)
+    case .ready: ready.insert(id)
     case .leased: leased.insert(id)
     case .later: later.insert(id)
     case .blocked, .done, .dead, .cancelled: break
     }
     jobs[id] = job
     changes.append(Change(job: id, cause: cause, before: before, after: Self.picture(job)))
+  }
+
+  /// The lane of a place, made when it is new.
+  mutating func lane(_ place: LanePlace) -> Int64 {
+    if let lane = lanes[place] { return lane.id }
+    let id = Int64(lanes.count + 1)
+    lanes[place] = ReadyLane(id: id, pipeline: place.pipeline, stage: place.stage, urgencyClass: place.urgencyClass)
+    return id
   }
 
   /// A job that was not there before.

@@ -9,24 +9,23 @@ package struct OperationSequence: Sendable {
   private var holders: [LeaseHolder] = []
   private var suspicions: [Suspicion] = []
   private var workers: [Int64] = []
-  /// Whether batches without a run, with unique keys, and cancellations are drawn.
-  private let hasKeysAndCancels: Bool
 
-  package init(seed: UInt64, start: SimulatedInstant, hasKeysAndCancels: Bool = true) {
+  package init(seed: UInt64, start: SimulatedInstant) {
     random = SeededGenerator(seed: seed)
     now = start
-    self.hasKeysAndCancels = hasKeysAndCancels
   }
 
   private enum Kind {
-    case turnClock, enqueue, retry, cancel, promote, register, lock, endSession, beat, leave, claim, complete, end
-    case checkpoint, held, leases, suspects, revoke, expire, reap
+    case turnClock, enqueue, retry, cancel, promote, register, lock, endSession, beat, leave, claim, complete, finish,
+      end
+    case checkpoint, held, leases, cancelledLeases, suspects, revoke, expire, reap
   }
 
   private static let weights: [(weight: Int, value: Kind)] = [
-    (12, .turnClock), (9, .enqueue), (5, .retry), (5, .cancel), (6, .promote), (3, .register), (2, .lock),
-    (2, .endSession), (7, .beat), (1, .leave), (18, .claim), (12, .complete), (14, .end), (8, .checkpoint), (2, .held),
-    (2, .leases), (3, .suspects), (3, .revoke), (3, .expire), (6, .reap),
+    (12, .turnClock), (9, .enqueue), (5, .retry), (4, .cancel), (6, .promote), (3, .register), (2, .lock),
+    (4, .endSession), (7, .beat), (1, .leave), (18, .claim), (9, .complete), (6, .finish), (14, .end), (8, .checkpoint),
+    (2, .held),
+    (2, .leases), (6, .cancelledLeases), (6, .suspects), (8, .revoke), (3, .expire), (6, .reap),
   ]
 
   /// The next call, by what the tables say now.
@@ -38,7 +37,7 @@ package struct OperationSequence: Sendable {
       return .turnClock(to: now)
     case .enqueue: return .enqueue(batch())
     case .retry: return .retry(job(in: picture, [.dead, .cancelled]))
-    case .cancel: return hasKeysAndCancels ? .cancel(job(in: picture, [.ready, .leased, .later, .blocked])) : .suspects
+    case .cancel: return .cancel(job(in: picture, [.ready, .leased, .later, .blocked]))
     case .promote: return .promoteDue(limit: random.happens(0.5) ? 1 : 1000)
     case .register: return .register(lease: random.duration(5000...20_000), session: random.integer(in: 1...4))
     case .lock: return .takeSessionLock(worker: worker(), session: random.integer(in: 1...4))
@@ -50,12 +49,14 @@ package struct OperationSequence: Sendable {
     case .leave: return .leave(worker: worker())
     case .claim: return .claim(worker: worker(), limit: random.integer(in: 1...4))
     case .complete: return .complete((0..<random.integer(in: 1...3)).map { _ in holder() })
+    case .finish: return .finish((0..<random.integer(in: 1...3)).map { _ in holder() })
     case .end: return .end(holder(), end())
     case .checkpoint: return .checkpoint(holder(), state: random.integer(in: 1...100))
     case .held: return .held((0..<random.integer(in: 1...4)).map { _ in holder() })
     case .leases: return .leases(worker: worker())
+    case .cancelledLeases: return .cancelledLeases(worker: worker())
     case .suspects: return .suspects
-    case .revoke: return random.element(of: suspicions).map { .revoke($0) } ?? .suspects
+    case .revoke: return random.element(of: Array(suspicions.suffix(4))).map { .revoke($0) } ?? .suspects
     case .expire: return .expireBeats
     case .reap: return .reap(limit: random.happens(0.3) ? 1 : 1000)
     }
@@ -72,20 +73,34 @@ package struct OperationSequence: Sendable {
   }
 
   private mutating func batch() -> JobBatch {
-    let isLoose = hasKeysAndCancels && random.happens(0.4)
-    let orders = (0..<random.integer(in: 1...4)).map { index in
-      JobBatch.Order(
-        after: isLoose ? [] : (0..<index).filter { _ in random.happens(0.5) },
-        maximumAttempts: random.integer(in: 1...3),
-        timeLimit: random.happens(0.2) ? random.duration(1000...30_000) : nil,
-        uniqueKey: isLoose && random.happens(0.6) ? "key-\(random.integer(in: 1...4))" : nil)
+    let count = random.integer(in: 1...4)
+    let pipeline = random.happens(0.7) ? "p" : "q"
+    let urgencyClass = random.integer(in: 0...2)
+    guard random.happens(0.5) else {
+      let orders = (0..<count).map { index in
+        JobBatch.Order(
+          after: (0..<index).filter { _ in random.happens(0.5) }, maximumAttempts: random.integer(in: 1...3),
+          timeLimit: timeLimit())
+      }
+      return JobBatch(pipeline: pipeline, urgencyClass: urgencyClass, orders: orders)
     }
-    return JobBatch(urgencyClass: random.integer(in: 0...2), orders: orders, isLoose: isLoose)
+    let order = JobBatch.Order(maximumAttempts: random.integer(in: 1...3), timeLimit: timeLimit())
+    let isKeyed = random.happens(0.6)
+    let first = random.integer(in: 1...4)
+    let orders = (0..<count).map { index in
+      var order = order
+      order.uniqueKey = isKeyed ? "key-\((first + index) % 5)" : nil
+      return order
+    }
+    return JobBatch(pipeline: pipeline, urgencyClass: urgencyClass, orders: orders, isLoose: true)
   }
 
+  private mutating func timeLimit() -> Duration? { random.happens(0.2) ? random.duration(1000...30_000) : nil }
+
   private mutating func end() -> JobStore.AttemptEnd {
-    switch random.integer(in: 0...3) {
+    switch random.integer(in: 0...4) {
     case 0: .yielded
+    case 4: .cancelled
     case 1: .snoozed(random.duration(1...6000))
     case 2: .retried(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     default: .dead(failure: "{\"code\": \"test\"}")

@@ -15,10 +15,12 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
   case leave(worker: Int64)
   case claim(worker: Int64, limit: Int)
   case complete([LeaseHolder])
+  case finish([LeaseHolder])
   case end(LeaseHolder, JobStore.AttemptEnd)
   case checkpoint(LeaseHolder, state: Int)
   case held([LeaseHolder])
   case leases(worker: Int64)
+  case cancelledLeases(worker: Int64)
   case suspects
   case revoke(Suspicion)
   case expireBeats
@@ -32,7 +34,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
       return .nothing
     case .enqueue(let batch): return .jobs(try await store.enqueue(batch))
     case .retry(let job): return .flag(try await store.retry(job))
-    case .cancel(let job): return .flag(try await store.cancel(job))
+    case .cancel(let job): return .jobs(try await store.cancel(job).sorted())
     case .promoteDue(let limit): return .count(try await store.promoteDue(limit: limit))
     case .register(let lease, let session):
       return .workers([try await store.register(lease: lease, session: session)])
@@ -50,10 +52,13 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .claim(let worker, let limit):
       return .holders(Self.sorted(Set(try await store.claim(worker: worker, limit: limit))))
     case .complete(let holders): return .jobs(try await store.complete(holders).sorted())
+    case .finish(let holders): return .jobs(try await store.finish(holders).sorted())
     case .end(let holder, let end): return .flag(try await store.endAttempt(holder, as: end))
     case .checkpoint(let holder, let state): return .flag(try await store.checkpoint(holder, state: state))
     case .held(let holders): return .holders(Self.sorted(try await store.held(holders)))
     case .leases(let worker): return .holders(Self.sorted(try await store.leases(ofWorker: worker)))
+    case .cancelledLeases(let worker):
+      return .holders(Self.sorted(try await store.cancelledLeases(ofWorker: worker)))
     case .suspects: return .suspicions(try await store.suspects().sorted { $0.worker < $1.worker })
     case .revoke(let suspicion): return .flag(try await store.revoke(suspicion))
     case .expireBeats: return .workers(try await store.expireBeats().sorted())
@@ -66,20 +71,21 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
   }
 
   /// The call without its arguments.
-  package var name: String { Mirror(reflecting: self).children.first?.label ?? "suspects" }
+  package var name: String { Mirror(reflecting: self).children.first?.label ?? description }
 
   /// Every call there is.
   package static let names = [
     "turnClock", "enqueue", "retry", "cancel", "promoteDue", "register", "takeSessionLock", "endSession", "beat",
     "leave",
-    "claim", "complete", "end", "checkpoint", "held", "leases", "suspects", "revoke", "expireBeats", "reap",
+    "claim", "complete", "finish", "end", "checkpoint", "held", "leases", "cancelledLeases", "suspects", "revoke",
+    "expire beats", "reap",
   ]
 
   package var description: String {
     switch self {
     case .turnClock(let time): "turn the clock to \(time)"
     case .enqueue(let batch):
-      "enqueue class \(batch.urgencyClass)\(batch.isLoose ? " loose" : ""): "
+      "enqueue \(batch.pipeline), class \(batch.urgencyClass)\(batch.isLoose ? " loose" : ""): "
         + batch.orders.map {
           "\($0.maximumAttempts) attempts" + ($0.after.isEmpty ? "" : " after \($0.after)")
             + ($0.timeLimit.map { " limit \($0)" } ?? "") + ($0.uniqueKey.map { " key \($0)" } ?? "")
@@ -95,10 +101,12 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .leave(let worker): "worker \(worker) leaves"
     case .claim(let worker, let limit): "worker \(worker) claims up to \(limit)"
     case .complete(let holders): "complete \(Self.told(holders))"
+    case .finish(let holders): "finish \(Self.told(holders))"
     case .end(let holder, let end): "end \(Self.told([holder])) as \(end)"
     case .checkpoint(let holder, let state): "checkpoint \(Self.told([holder])) with \(state)"
     case .held(let holders): "which hold of \(Self.told(holders))"
     case .leases(let worker): "leases of worker \(worker)"
+    case .cancelledLeases(let worker): "cancelled leases of worker \(worker)"
     case .suspects: "suspects"
     case .revoke(let suspicion): "revoke worker \(suspicion.worker) suspected at \(suspicion.seenAt)"
     case .expireBeats: "expire beats"

@@ -13,8 +13,9 @@ package protocol QueueStore {
   mutating func enqueue(_ batch: JobBatch) async throws -> [JobID?]
   /// Takes up a dead or cancelled job again, with fresh attempts and the epoch it ended at.
   mutating func retry(_ job: JobID) async throws -> Bool
-  /// Ends a job that waits; asks the worker of one that runs.
-  mutating func cancel(_ job: JobID) async throws -> Bool
+  /// Cancels a loose job, or what is not done of the run of one that has a run. What runs is asked to stop. Returns all of
+  /// them.
+  mutating func cancel(_ job: JobID) async throws -> Set<JobID>
   mutating func promoteDue(limit: Int) async throws -> Int
 
   /// Registers a process start with its first beat; its session lock is taken on this session.
@@ -26,10 +27,14 @@ package protocol QueueStore {
 
   mutating func claim(worker: Int64, limit: Int) async throws -> [LeaseHolder]
   mutating func complete(_ holders: [LeaseHolder]) async throws -> Set<JobID>
+  /// As ``complete(_:)`` for loose jobs; returns those whose leases are lost.
+  mutating func finish(_ holders: [LeaseHolder]) async throws -> Set<JobID>
   mutating func endAttempt(_ holder: LeaseHolder, as end: JobStore.AttemptEnd) async throws -> Bool
   mutating func checkpoint(_ holder: LeaseHolder, state: Int) async throws -> Bool
   func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder>
   func leases(ofWorker worker: Int64) async throws -> Set<LeaseHolder>
+  /// Those of a worker's leases whose jobs someone cancelled.
+  func cancelledLeases(ofWorker worker: Int64) async throws -> Set<LeaseHolder>
 
   /// Workers that should have a session lock and do not, and when that was seen.
   mutating func suspects() async throws -> [Suspicion]
@@ -60,14 +65,17 @@ package struct JobBatch: Sendable, Equatable {
       self.uniqueKey = uniqueKey
     }
   }
+  package var pipeline: String
   /// Lower is more urgent.
   package var urgencyClass: Int
   package var orders: [Order]
   /// Loose jobs belong to no run and wait for none.
   package var isLoose: Bool
 
-  package init(urgencyClass: Int = 0, orders: [Order], isLoose: Bool = false) {
+  /// - Precondition: Loose jobs wait for none and differ in their keys alone, of which all or none have one; jobs of a run have none.
+  package init(pipeline: String = "p", urgencyClass: Int = 0, orders: [Order], isLoose: Bool = false) {
     precondition(isLoose ? orders.allSatisfy(\.after.isEmpty) : orders.allSatisfy { $0.uniqueKey == nil })
+    self.pipeline = pipeline
     self.urgencyClass = urgencyClass
     self.orders = orders
     self.isLoose = isLoose

@@ -37,6 +37,8 @@ package enum SeededMistake: String, Sendable, CaseIterable {
   case workerIgnoresItsKeeper = "worker_ignores_its_keeper"
   /// Leases that it does not know of are never given back.
   case noGiveBack = "no_give_back"
+  /// A worker that leaves keeps what it holds: the reaper takes it back, and charges it.
+  case goodbyeWithoutGivingBack = "goodbye_without_giving_back"
   /// An attempt that the database's outage ended is charged.
   case chargedOutage = "charged_outage"
   /// Results are written apart from the checkpoint that fences them.

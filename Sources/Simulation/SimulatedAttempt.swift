@@ -5,55 +5,58 @@ import Postgres
 
 /// One attempt of a job in a worker's hands: works through its chunks, commits each, and ends as `AttemptExecutor` says.
 final class SimulatedAttempt {
-  let holder: LeaseHolder
-  private let number: Int
-  private let maximumAttempts: Int
+  let claim: Claim
   private var chunksDone: Int
   private let script: JobScript
   private unowned let worker: SimulatedWorker
   private var world: Simulation { worker.world }
 
+  private let startedAt: SimulatedInstant
   private var movedAt: SimulatedInstant
   private var shouldYield = false
   private var isCancelled = false
-  private var isStalled = false
-  /// A transaction is on its way, or the end is being written.
+  private var stop: RunningAttempts.Stop?
+  /// A transaction is on its way.
   private var isWriting = false
   private var isFinishing = false
 
-  init(
-    holder: LeaseHolder, number: Int, chunksDone: Int, script: JobScript, worker: SimulatedWorker, maximumAttempts: Int
-  ) {
-    self.holder = holder
-    self.number = number
-    self.chunksDone = chunksDone
+  init(claim: Claim, script: JobScript, worker: SimulatedWorker) {
+    self.claim = claim
     self.script = script
     self.worker = worker
-    self.maximumAttempts = maximumAttempts
+    chunksDone = claim.mark.flatMap { Int($0.state) } ?? 0
+    startedAt = worker.world.now
     movedAt = worker.world.now
   }
 
+  var holder: LeaseHolder { claim.holder }
+  private var isHanging: Bool { script.temper == .hanging && claim.attempt == 1 }
+
   func start() {
-    if script.temper == .hanging, number == 1 { return }
-    work()
+    if !isHanging { work() }
   }
 
   func requestYield() { shouldYield = true }
 
   /// Takes effect at once, or at the end of the chunk in a handler that does not listen.
-  func cancel() {
+  func cancel(because reason: RunningAttempts.Stop?) {
     isCancelled = true
-    let isHanging = script.temper == .hanging && number == 1
+    if stop == nil { stop = reason }
     if !isWriting, !isFinishing, script.isCooperative || isHanging { finish(.failure(CancellationError())) }
   }
 
-  func cancelIfStalled() {
-    guard !isStalled, movedAt.duration(to: world.now) >= Simulation.timing.stall else { return }
-    isStalled = true
-    cancel()
+  /// Stops it when it stands still or ran out of time.
+  func review() {
+    if stop == nil, movedAt.duration(to: world.now) >= Simulation.timing.stall {
+      cancel(because: .stalled)
+    } else if let limit = claim.timeLimit, startedAt.duration(to: world.now) >= limit {
+      cancel(because: .timeLimit)
+    }
   }
 
   private func work() {
+    // What an earlier attempt could not acknowledge.
+    if chunksDone == script.chunks { return acknowledge() }
     let time = script.chunkTime * (0.5 + world.random.fraction())
     world.plan(after: time, for: worker) { [weak self] in try self?.endChunk() }
   }
@@ -78,7 +81,7 @@ final class SimulatedAttempt {
     }
     isWriting = true
     let chunk = chunksDone + 1
-    let isLast = chunk == script.chunks
+    let isLast = chunk == script.chunks && !script.acknowledges
     let (world, holder) = (self.world, holder)
     world.send(isLast ? "completes job" : "checkpoints job", from: worker, holder.jobID.rawValue) { store in
       let isHeld = isLast ? store.complete([holder]).contains(holder.jobID) : store.checkpoint(holder, state: chunk)
@@ -109,18 +112,24 @@ final class SimulatedAttempt {
     work()
   }
 
+  /// Ends a loose job whose results are written: the worker's loop takes it along.
+  private func acknowledge() {
+    isWriting = true
+    worker.acknowledge(self)
+  }
+
+  func acknowledged(isHeld: Bool) {
+    isWriting = false
+    if isHeld { finish(.success(()), isEnded: true) } else { finish(.failure(LeaseLost(holder))) }
+  }
+
   /// Writes how the attempt ended, by the rule of the real worker.
   private func finish(_ result: Result<Void, any Error>, isEnded: Bool = false) {
     isFinishing = true
-    let claim = Claim(
-      jobID: holder.jobID, runID: nil, releaseID: nil, epoch: holder.epoch, ticket: 0, attempt: number,
-      maximumAttempts: maximumAttempts, kind: script.temper.rawValue, label: "simulated", pipeline: "simulated",
-      stage: "simulated", payload: "{}", runAt: nil, mark: nil)
     var end = AttemptExecutor.end(
-      of: result, claim: claim, isEnded: isEnded, isStalled: isStalled, retry: Simulation.retry,
-      jitter: world.random.fraction())
+      of: result, claim: claim, isEnded: isEnded, stop: stop, retry: Simulation.retry, jitter: world.random.fraction())
     var isOutage = false
-    if case .failure(let error) = result, error is PostgresError, !isStalled { isOutage = true }
+    if case .failure(let error) = result, error is PostgresError, stop == nil { isOutage = true }
     if isOutage, world.mistake == .chargedOutage { end = .retried(after: .seconds(1), failure: "{}") }
     guard let end else { return worker.remove(self) }
     let (world, holder) = (self.world, holder)
@@ -138,7 +147,7 @@ final class SimulatedAttempt {
 extension Simulation {
   func outageIsNotCharged(_ end: JobStore.AttemptEnd, _ holder: LeaseHolder) throws {
     switch end {
-    case .yielded, .snoozed: return
+    case .yielded, .snoozed, .cancelled: return
     case .retried, .dead:
       throw InvariantBroken("outage_is_not_charged", "job \(holder.jobID) pays for an outage of the database")
     }

@@ -114,4 +114,18 @@ extension Simulation {
         "worker \(worker) was revoked without a fault of its own (restarts so far: \(counts.restarts))")
     }
   }
+
+  /// A lease was taken back and charged: its worker, or the job itself, must have given cause.
+  func crashed(_ change: ModelledStore.Change) throws {
+    guard let before = change.before, let number = before.worker, let process = fleet[number] else { return }
+    if before.deadline.map({ $0 < store.now }) ?? false { return }
+    let holder = LeaseHolder(jobID: change.job, epoch: before.epoch)
+    // A claim whose answer was lost, in a worker that could not give it back any more.
+    guard invariants.hasBegun(holder) else { return }
+    if process.wasKilled || process.troubledUntil.advanced(by: Self.timing.lease + .seconds(5)) >= now { return }
+    throw InvariantBroken(
+      "charged_for_a_reason",
+      "job \(change.job) pays for the end of worker \(number), which had no fault of its own (restarts so far: \(counts.restarts))"
+    )
+  }
 }

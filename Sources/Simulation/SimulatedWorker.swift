@@ -4,13 +4,15 @@ import JobWorker
 
 /// A worker process as a state machine: registers, beats, claims, works, gives back, leaves.
 ///
-/// It follows `Worker`, `LeaseGuard` and `WorkerSession` step by step, each step one event.
+/// It follows `Worker`, `LeaseGuard`, `QueueLoop` and `WorkerSession` step by step, each step one event.
 final class SimulatedWorker: SimulatedProcess {
   private static let look = Duration.milliseconds(200)
-  private static let poll = Duration.milliseconds(500)
+  private static let review = Duration.milliseconds(500)
+  private static let stopGrace = Duration.seconds(30)
+  private static let farewellPatience = Duration.seconds(60)
 
   unowned let world: Simulation
-  private let slots: Int
+  let slots: Int
   /// Its number in the queue; 0 before it is registered.
   private(set) var worker: Int64 = 0
   private var keeper: LeaseKeeper<SimulatedInstant>
@@ -18,11 +20,12 @@ final class SimulatedWorker: SimulatedProcess {
   private var hasLock = true
   private(set) var attempts: [SimulatedAttempt] = []
   private var suspected: Set<LeaseHolder> = []
-  private var isClaiming = false
+  private var loop: SimulatedLoop?
   private(set) var isDraining = false
   /// Its keeper said that its leases no longer hold: it must write no more results.
   private(set) var isRevoked = false
   private(set) var isLeaving = false
+  private(set) var wasKilled = false
 
   init(name: String, slots: Int, world: Simulation) {
     self.world = world
@@ -52,16 +55,19 @@ final class SimulatedWorker: SimulatedProcess {
     } answer: { [unowned self] worker in
       guard let worker else { return exit() }
       self.worker = worker
+      world.fleet[worker] = self
       let counted = world.mistake == .keeperCountsFromTheAnswer ? clock : sent
       keeper = LeaseKeeper(lease: Simulation.timing.lease, registeredAt: counted)
       world.send("takes its session lock", from: self, worker, over: session, provesLife: true) {
         $0.takeSessionLock(worker: worker, session: session.number)
       } answer: { [unowned self] taken in
         guard taken != nil else { return exit() }
+        let loop = SimulatedLoop(worker: self)
+        self.loop = loop
         beat()
         watch()
-        claim()
-        review()
+        loop.step()
+        lookAfterAttempts()
       }
     }
   }
@@ -157,92 +163,109 @@ final class SimulatedWorker: SimulatedProcess {
       world.note(name, "knows that its leases are gone, worker", worker)
       guard world.mistake != .workerIgnoresItsKeeper else { return }
       isDraining = true
-      for attempt in attempts { attempt.cancel() }
-      leaveIfDone()
+      for attempt in attempts { attempt.cancel(because: nil) }
+      loop?.end()
+      leave()
     }
   }
 
   // MARK: Jobs
 
-  private func claim() {
-    guard !isDraining else { return leaveIfDone() }
-    let free = slots - attempts.count
-    guard free > 0 else { return claimLater() }
-    isClaiming = true
-    let worker = worker
-    world.send("claims up to", from: self, Int64(free)) { store in
-      let holders = store.claim(worker: worker, limit: free)
-      return holders.map { ($0, store.job($0.jobID)?.attempt ?? 0) }
-    } answer: { [unowned self] claims in
-      isClaiming = false
-      for (holder, number) in claims ?? [] { try begin(holder, attempt: number) }
-      if isDraining { return leaveIfDone() }
-      if (claims ?? []).isEmpty { claimLater() } else { claim() }
-    }
-  }
+  var freeSlots: Int { slots - attempts.count }
 
-  private func claimLater() {
-    world.plan(after: Self.poll, for: self) { [unowned self] in claim() }
-  }
+  /// Jobs became ready in a lane; a hint, that may be lost.
+  func rung(_ lane: Int64) { loop?.rung(lane) }
 
-  private func begin(_ holder: LeaseHolder, attempt number: Int) throws {
-    guard let script = world.scripts[holder.jobID], let job = world.store.job(holder.jobID) else { return }
-    try world.invariants.began(holder, by: name, store: world.store)
-    let attempt = SimulatedAttempt(
-      holder: holder, number: number, chunksDone: job.mark ?? 0, script: script, worker: self,
-      maximumAttempts: world.orders[holder.jobID]?.maximumAttempts ?? 1)
+  func begin(_ claim: Claim) throws {
+    guard let script = world.scripts[claim.jobID] else { return }
+    try world.invariants.began(claim.holder, by: name, store: world.store)
+    let attempt = SimulatedAttempt(claim: claim, script: script, worker: self)
     attempts.append(attempt)
     if isDraining { attempt.requestYield() }
     attempt.start()
-    // A claim that was on its way when the leases went.
-    if isRevoked, world.mistake != .workerIgnoresItsKeeper { attempt.cancel() }
+  }
+
+  func acknowledge(_ attempt: SimulatedAttempt) {
+    guard let loop else { return attempt.acknowledged(isHeld: false) }
+    loop.acknowledge(attempt)
   }
 
   func remove(_ attempt: SimulatedAttempt) {
     attempts.removeAll { $0 === attempt }
     world.invariants.ended(attempt.holder)
-    leaveIfDone()
+    loop?.ended(attempt.claim)
   }
 
-  /// Cancels attempts that stand still and those that someone asked to stop.
-  private func review() {
-    world.plan(after: Self.poll, for: self) { [unowned self] in
+  /// Cancels attempts that stand still or ran out of time, and those whose jobs were cancelled.
+  private func lookAfterAttempts() {
+    world.plan(after: Self.review, for: self) { [unowned self] in
       guard !isLeaving else { return }
-      for attempt in attempts { attempt.cancelIfStalled() }
-      let holders = attempts.map(\.holder)
-      guard !holders.isEmpty else { return review() }
+      for attempt in attempts { attempt.review() }
+      guard !attempts.isEmpty else { return lookAfterAttempts() }
+      let worker = worker
       world.send("looks for cancelled jobs", from: self) {
-        $0.cancelRequested(among: holders)
+        $0.cancelledLeases(ofWorker: worker)
       } answer: { [unowned self] cancelled in
-        for attempt in attempts where (cancelled ?? []).contains(attempt.holder) { attempt.cancel() }
-        review()
+        for attempt in attempts where (cancelled ?? []).contains(attempt.holder) { attempt.cancel(because: .cancelled) }
+        lookAfterAttempts()
       }
     }
   }
 
   // MARK: The end
 
-  /// A deploy or a scale-in: every attempt stops at its next checkpoint.
+  /// A deploy or a scale-in: every attempt stops at its next checkpoint, or at the end of the patience.
   func drain() {
     guard !isDraining, worker != 0 else { return }
     isDraining = true
     for attempt in attempts { attempt.requestYield() }
-    leaveIfDone()
+    loop?.wake()
+    world.plan(after: Self.stopGrace, for: self) { [unowned self] in
+      for attempt in attempts { attempt.cancel(because: nil) }
+    }
   }
 
-  private func leaveIfDone() {
-    guard isDraining, attempts.isEmpty, !isClaiming, !isLeaving else { return }
+  /// Gives back what is still held and says goodbye; where the database does not answer, again and again for a while.
+  func leave() {
+    guard !isLeaving else { return }
     isLeaving = true
+    farewell(until: world.now.advanced(by: Self.farewellPatience))
+  }
+
+  private func farewell(until giveUpAt: SimulatedInstant) {
     let worker = worker
-    world.send("says goodbye, worker", from: self, worker) {
-      $0.leave(worker: worker)
-    } answer: { [unowned self] _ in
-      exit()
+    let again: () -> Void = { [unowned self] in
+      guard world.now < giveUpAt else { return exit() }
+      world.plan(after: .milliseconds(500), for: self) { [unowned self] in farewell(until: giveUpAt) }
+    }
+    world.send("asks what it still holds, worker", from: self, worker, provesLife: true) {
+      $0.leases(ofWorker: worker)
+    } answer: { [unowned self] leases in
+      guard let leases else { return again() }
+      giveBack(leases.sorted { $0.jobID < $1.jobID }, orElse: again)
+    }
+  }
+
+  private func giveBack(_ leases: [LeaseHolder], orElse again: @escaping () -> Void) {
+    let worker = worker
+    guard let holder = leases.first, world.mistake != .goodbyeWithoutGivingBack else {
+      world.send("says goodbye, worker", from: self, worker, provesLife: true) {
+        $0.leave(worker: worker)
+      } answer: { [unowned self] done in
+        if done == nil { again() } else { exit() }
+      }
+      return
+    }
+    world.send("gives back job", from: self, holder.jobID.rawValue, provesLife: true) {
+      $0.endAttempt(holder, as: .yielded)
+    } answer: { [unowned self] written in
+      if written == nil { again() } else { giveBack(Array(leases.dropFirst()), orElse: again) }
     }
   }
 
   private func exit() {
     isAlive = false
+    for attempt in attempts { world.invariants.ended(attempt.holder) }
     discardSession()
     world.replace(self)
   }
@@ -252,7 +275,7 @@ final class SimulatedWorker: SimulatedProcess {
     guard isAlive else { return }
     world.note(name, "is killed, worker", worker)
     world.counts.crashes += 1
-    for attempt in attempts { world.invariants.ended(attempt.holder) }
+    wasKilled = true
     exit()
   }
 }

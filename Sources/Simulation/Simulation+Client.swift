@@ -13,7 +13,7 @@ extension Simulation {
     plan(after: random.duration(200...7000), for: client) { [unowned self] in
       guard areFaultsOn else { return }
       let batch = drawBatch()
-      let scripts = batch.orders.map { _ in JobScript.drawn(from: &random) }
+      let scripts = batch.orders.map { _ in JobScript.drawn(isLoose: batch.isLoose, from: &random) }
       enqueue(batch, scripts, from: client)
       enqueueNext(client)
     }
@@ -28,7 +28,9 @@ extension Simulation {
         timeLimit: random.happens(0.1) ? random.duration(5000...60_000) : nil,
         uniqueKey: isLoose && random.happens(0.5) ? "key-\(random.integer(in: 1...5))" : nil)
     }
-    return JobBatch(urgencyClass: random.integer(in: 0...2), orders: orders, isLoose: isLoose)
+    return JobBatch(
+      pipeline: random.happens(0.6) ? "p" : "q", urgencyClass: random.integer(in: 0...2), orders: orders,
+      isLoose: isLoose)
   }
 
   /// A batch of keyed jobs is sent again when its answer was lost: that is what the keys are for.
@@ -63,7 +65,7 @@ extension Simulation {
         }
       } else if let job = random.element(of: jobs.filter { store.place(of: $0)?.isTerminal == false }) {
         counts.cancels += 1
-        send("cancels job", from: client, job.rawValue, mayRepeat: true) {
+        send("cancels job", from: client, job.rawValue) {
           $0.cancel(job)
         } answer: { _ in
         }

@@ -35,6 +35,8 @@ package final class Simulation {
   private var sessions = 0
 
   var workers: [SimulatedWorker] = []
+  /// Every worker that ever registered, by its number.
+  var fleet: [Int64: SimulatedWorker] = [:]
   var controls: [SimulatedControl] = []
   var births = 0
   var areFaultsOn = true
@@ -141,9 +143,18 @@ package final class Simulation {
     for change in changes {
       trace.note(at: now, "queue", change.cause.told, change.job.rawValue, change.after.epoch)
       try invariants.take(change, store: store)
+      if change.cause == .crashed { try crashed(change) }
     }
     try invariants.settled(changes, store: store)
+    for change in changes where change.after.state == .ready { ring(store.lane(of: change.job)) }
     return answer
+  }
+
+  /// Workers hear of a lane with ready work, most of the time.
+  private func ring(_ lane: Int64) {
+    for worker in workers where worker.isAlive && random.happens(areFaultsOn ? 0.7 : 0.95) {
+      plan(after: random.duration(1...50), for: worker) { [unowned worker] in worker.rung(lane) }
+    }
   }
 }
 

@@ -19,7 +19,7 @@ struct LockstepTests {
     "notice a mistake of the model",
     arguments: [
       SeededMistake.noEpochCheck, .epochResetAtRetry, .chargedYield, .unchargedCrash, .unblocksAtTheFirst,
-      .claimWithoutBeat,
+      .claimWithoutBeat, .keyKeptByTheDead, .retryWithoutKey, .reapForgetsCancel,
     ])
   func notices(mistake: SeededMistake) async throws {
     var differences: [String] = []
@@ -57,7 +57,7 @@ struct LockstepTests {
   private static func firstDifference(
     seed: UInt64, _ model: inout ModelledStore, _ postgres: inout PostgresQueue
   ) async throws -> String? {
-    var sequence = OperationSequence(seed: seed, start: model.now, hasKeysAndCancels: false)
+    var sequence = OperationSequence(seed: seed, start: model.now)
     var done: [String] = []
     for _ in 0..<steps {
       let operation = sequence.next(seeing: model.picture())

@@ -84,12 +84,24 @@ struct PostgresQueue: QueueStore {
   // MARK: Jobs
 
   mutating func enqueue(_ batch: JobBatch) async throws -> [JobID?] {
+    if batch.isLoose {
+      let jobs = batch.orders.map {
+        NewJob(
+          kind: "loose", pipeline: batch.pipeline, uniqueKey: $0.uniqueKey, urgencyClass: batch.urgencyClass,
+          maximumAttempts: $0.maximumAttempts, timeLimit: $0.timeLimit)
+      }
+      var written: [JobID?] = []
+      for job in try await store.enqueue(jobs) {
+        if job.isNew { numbers.append(job.id.rawValue) }
+        written.append(job.isNew ? given(job.id) : nil)
+      }
+      return written
+    }
     let jobs = batch.orders.map {
       RunPlan.Job(
-        kind: "test", stage: "ingest", label: "test", payload: "{}", after: $0.after,
-        maximumAttempts: $0.maximumAttempts)
+        kind: "test", stage: "run", label: "test", payload: "{}", after: $0.after, maximumAttempts: $0.maximumAttempts)
     }
-    let plan = RunPlan(pipeline: "p", urgencyClass: batch.urgencyClass, jobs: jobs, loads: [])
+    let plan = RunPlan(pipeline: batch.pipeline, urgencyClass: batch.urgencyClass, jobs: jobs, loads: [])
     let run = try await store.enqueue(plan, release: release)
     let ids = try await pool.query(
       "select job_id from sluice.job where run_id = $1 order by job_id", [.int(run.runID.rawValue)]
@@ -97,6 +109,7 @@ struct PostgresQueue: QueueStore {
     for (id, order) in zip(ids, batch.orders) {
       numbers.append(id)
       guard let limit = order.timeLimit else { continue }
+      // A plan's jobs have none of their own yet.
       try await pool.query(
         "update sluice.job set time_limit = $2::bigint * interval '1 millisecond' where job_id = $1",
         [.int(id), .int(limit.inMilliseconds)])
@@ -106,11 +119,21 @@ struct PostgresQueue: QueueStore {
 
   func retry(_ job: JobID) async throws -> Bool { try await store.retry(job: number(job)) }
 
-  func cancel(_ job: JobID) async throws -> Bool {
-    throw TestSupportError("the store cannot cancel jobs")
+  func cancel(_ job: JobID) async throws -> Set<JobID> {
+    let run = try await pool.query("select run_id from sluice.job where job_id = $1", [.int(number(job).rawValue)])
+      .first
+    let cancellation =
+      if let run = try run?.optionalInt("run_id") {
+        try await store.cancel(run: RunID(run))
+      } else {
+        try await store.cancel(job: number(job))
+      }
+    return Set(cancellation.ended.union(cancellation.stopping).map { given($0) })
   }
 
-  func promoteDue(limit: Int) async throws -> Int { try await store.promoteDue(limit: limit, on: pool) }
+  func promoteDue(limit: Int) async throws -> Int {
+    try await store.promoteDue(limit: limit, on: pool).values.reduce(0, +)
+  }
 
   // MARK: Workers
 
@@ -180,7 +203,12 @@ struct PostgresQueue: QueueStore {
   func complete(_ holders: [LeaseHolder]) async throws -> Set<JobID> {
     let holders = holders.map { number($0) }
     let ended = try await pool.transaction { try await store.complete(holders, in: $0) }
-    return Set(ended.map { given($0) })
+    return Set(ended.ended.map { given($0) })
+  }
+
+  func finish(_ holders: [LeaseHolder]) async throws -> Set<JobID> {
+    let lost = try await store.finish(holders.map { FinishedJob(number($0)) }, in: pool)
+    return Set(holders.map(\.jobID).filter { lost.contains(number($0)) })
   }
 
   func endAttempt(_ holder: LeaseHolder, as end: JobStore.AttemptEnd) async throws -> Bool {
@@ -201,6 +229,10 @@ struct PostgresQueue: QueueStore {
 
   func leases(ofWorker worker: Int64) async throws -> Set<LeaseHolder> {
     Set(try await store.leases(ofWorker: worker, on: pool).map { given($0) })
+  }
+
+  func cancelledLeases(ofWorker worker: Int64) async throws -> Set<LeaseHolder> {
+    Set(try await store.cancelledLeases(ofWorker: worker).map { given($0) })
   }
 }
 

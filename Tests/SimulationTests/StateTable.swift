@@ -10,24 +10,29 @@ import Testing
 /// is, else where the job stands then, with `epoch/attempt`. Calls with a `-` come from the holder of an older epoch.
 enum StateTable {
   static let text = """
-    state        claim      done     done- yield     yield- snooze    fail      fail- die      die- mark mark- reap      raise     due
-    ready        LEASED:1/1 .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    yielded      LEASED:2/1 .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    crashed      LEASED:2/2 .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    leased       .          DONE:1/1 .     READY:1/0 .      LATER:1/0 LATER:1/1 .     DEAD:1/1 .    =    .     .         .         .
-    taken_over   .          DONE:2/2 .     READY:2/1 .      LATER:2/1 LATER:2/2 .     DEAD:2/2 .    =    .     .         .         .
-    last_try     .          DONE:3/3 .     READY:3/2 .      LATER:3/2 LATER:3/3 .     DEAD:3/3 .    =    .     .         .         .
-    holder_gone  .          DONE:1/1 .     READY:1/0 .      LATER:1/0 LATER:1/1 .     DEAD:1/1 .    =    .     READY:1/1 .         .
-    last_gone    .          DONE:3/3 .     READY:3/2 .      LATER:3/2 LATER:3/3 .     DEAD:3/3 .    =    .     DEAD:3/3  .         .
-    over_limit   .          DONE:1/1 .     READY:1/0 .      LATER:1/0 LATER:1/1 .     DEAD:1/1 .    =    .     READY:1/1 .         .
-    later        .          .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    later_due    .          .        .     .         .      .         .         .     .        .    .    .     .         .         READY:1/1
-    snoozed_due  .          .        .     .         .      .         .         .     .        .    .    .     .         .         READY:1/0
-    blocked      .          .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    done         .          .        .     .         .      .         .         .     .        .    .    .     .         .         .
-    dead         .          .        .     .         .      .         .         .     .        .    .    .     .         READY:1/0 .
-    dead_crashed .          .        .     .         .      .         .         .     .        .    .    .     .         READY:3/0 .
-    risen        LEASED:4/1 .        .     .         .      .         .         .     .        .    .    .     .         .         .
+    state        claim      done     done- yield         yield- snooze        fail          fail- die           die- mark mark- reap          raise       due       cancel
+    ready        LEASED:1/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:0/0
+    yielded      LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/0
+    crashed      LEASED:2/2 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/1
+    leased       .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     .             .           .         =
+    taken_over   .          DONE:2/2 .     READY:2/1     .      LATER:2/1     LATER:2/2     .     DEAD:2/2      .    =    .     .             .           .         =
+    last_try     .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     .             .           .         =
+    holder_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
+    last_gone    .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     DEAD:3/3      .           .         =
+    over_limit   .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
+    later        .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/1
+    later_due    .          .        .     .             .      .             .             .     .             .    .    .     .             .           READY:1/1 CANCELLED:1/1
+    snoozed_due  .          .        .     .             .      .             .             .     .             .    .    .     .             .           READY:1/0 CANCELLED:1/0
+    blocked      .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:0/0
+    done         .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         .
+    dead         .          .        .     .             .      .             .             .     .             .    .    .     .             READY:1/0   .         .
+    dead_crashed .          .        .     .             .      .             .             .     .             .    .    .     .             READY:3/0   .         .
+    risen        LEASED:4/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:3/0
+    asked        .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     .             .           .         .
+    asked_gone   .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     CANCELLED:1/1 .           .         .
+    gave_up      .          .        .     .             .      .             .             .     .             .    .    .     .             READY:1/0   .         .
+    cancelled    .          .        .     .             .      .             .             .     .             .    .    .     .             READY:0/0   .         .
+    cut_off      .          .        .     .             .      .             .             .     .             .    .    .     .             BLOCKED:0/0 .         .
     """
 
   struct Row: Sendable, CustomTestStringConvertible {
@@ -89,6 +94,14 @@ enum StateTable {
     case "risen":
       try await subject.crashed(&store, times: 3)
       _ = try await store.retry(subject.job)
+    case "asked", "asked_gone", "gave_up":
+      try await subject.claimed(&store)
+      _ = try await store.cancel(subject.job)
+      if state == "asked_gone" { try await store.leave(worker: subject.worker) }
+      if state == "gave_up" { _ = try await store.endAttempt(subject.holder, as: .cancelled) }
+    case "cancelled", "cut_off":
+      try await subject.enqueue(&store, isBlocked: state == "cut_off")
+      _ = try await store.cancel(subject.job)
     default: throw TestSupportError("no way is known to the state \(state)")
     }
     return subject
