@@ -108,7 +108,7 @@ extension Simulation {
       throw InvariantBroken(
         "keeper_knows_first", "worker \(worker) still believed in its leases when its beat had run out")
     }
-    if keeps, process.troubledUntil.advanced(by: Self.timing.lease + .seconds(5)) < now {
+    if keeps, !process.isTroubled(at: now) {
       throw InvariantBroken(
         "revoked_for_a_reason",
         "worker \(worker) was revoked without a fault of its own (restarts so far: \(counts.restarts))")
@@ -122,7 +122,7 @@ extension Simulation {
     let holder = LeaseHolder(jobID: change.job, epoch: before.epoch)
     // A claim whose answer was lost, in a worker that could not give it back any more.
     guard invariants.hasBegun(holder) else { return }
-    if process.wasKilled || process.troubledUntil.advanced(by: Self.timing.lease + .seconds(5)) >= now { return }
+    if process.gaveCause || process.isTroubled(at: now) { return }
     throw InvariantBroken(
       "charged_for_a_reason",
       "job \(change.job) pays for the end of worker \(number), which had no fault of its own (restarts so far: \(counts.restarts))"

@@ -25,7 +25,8 @@ final class SimulatedWorker: SimulatedProcess {
   /// Its keeper said that its leases no longer hold: it must write no more results.
   private(set) var isRevoked = false
   private(set) var isLeaving = false
-  private(set) var wasKilled = false
+  /// It was killed, or stopped after a fault of its own: what it held may be charged, whenever the reaper comes to it.
+  private(set) var gaveCause = false
 
   init(name: String, slots: Int, world: Simulation) {
     self.world = world
@@ -145,7 +146,11 @@ final class SimulatedWorker: SimulatedProcess {
     guard let session else { return }
     self.session = nil
     hasLock = false
-    world.plan(after: world.random.duration(0...1500)) { [unowned world] in world.store.endSession(session.number) }
+    // Behind a silent network the server waits for a word of it.
+    let silence = isSilent(at: world.now) ? silence.map { world.now.duration(to: $0.until) } ?? .zero : .zero
+    world.plan(after: silence + world.random.duration(0...1500)) { [unowned world] in
+      world.store.endSession(session.number)
+    }
   }
 
   /// The server ended the session, or a box between did; this end sees it at once or not until it writes.
@@ -160,6 +165,7 @@ final class SimulatedWorker: SimulatedProcess {
     world.plan(after: Self.look, for: self) { [unowned self] in
       if keeper.holds(at: clock) { return watch() }
       isRevoked = true
+      gaveCause = gaveCause || isTroubled(at: world.now)
       world.note(name, "knows that its leases are gone, worker", worker)
       guard world.mistake != .workerIgnoresItsKeeper else { return }
       isDraining = true
@@ -248,7 +254,8 @@ final class SimulatedWorker: SimulatedProcess {
 
   private func giveBack(_ leases: [LeaseHolder], orElse again: @escaping () -> Void) {
     let worker = worker
-    guard let holder = leases.first, world.mistake != .goodbyeWithoutGivingBack else {
+    let givesBack = ![.goodbyeWithoutGivingBack, .goodbyeDropsLeases].contains(world.mistake)
+    guard givesBack, let holder = leases.first else {
       world.send("says goodbye, worker", from: self, worker, provesLife: true) {
         $0.leave(worker: worker)
       } answer: { [unowned self] done in
@@ -265,6 +272,7 @@ final class SimulatedWorker: SimulatedProcess {
 
   private func exit() {
     isAlive = false
+    gaveCause = gaveCause || isTroubled(at: world.now)
     for attempt in attempts { world.invariants.ended(attempt.holder) }
     discardSession()
     world.replace(self)
@@ -275,7 +283,7 @@ final class SimulatedWorker: SimulatedProcess {
     guard isAlive else { return }
     world.note(name, "is killed, worker", worker)
     world.counts.crashes += 1
-    wasKilled = true
+    gaveCause = true
     exit()
   }
 }

@@ -3,13 +3,14 @@ import JobStore
 extension Simulation {
   private enum Fault: CaseIterable {
     case crash, pause, longPause, sessionCut, sessionLostInSilence, restart, outage, clockForward, clockBack, wallClock
-    case badNetwork, drain, controlCrash, controlPause
+    case badNetwork, silence, drain, controlCrash, controlPause
   }
 
   private static let weights: [(weight: Int, value: Fault)] = [
     (12, .crash), (8, .pause), (8, .longPause), (10, .sessionCut), (4, .sessionLostInSilence), (8, .restart),
     (4, .outage),
-    (4, .clockForward), (4, .clockBack), (6, .wallClock), (8, .badNetwork), (8, .drain), (4, .controlCrash),
+    (4, .clockForward), (4, .clockBack), (6, .wallClock), (8, .badNetwork), (6, .silence), (8, .drain),
+    (4, .controlCrash),
     (4, .controlPause),
   ]
 
@@ -47,6 +48,13 @@ extension Simulation {
     case .badNetwork:
       note(worker.name, "has a bad network")
       worker.badNetworkUntil = now.advanced(by: random.duration(2000...25_000))
+    case .silence:
+      let from = now.advanced(by: random.duration(3000...8000))
+      worker.silence = (from, from.advanced(by: random.duration(16_000...30_000)))
+      note(
+        worker.name, "hears late, and soon nothing, for",
+        worker.silence.map { now.duration(to: $0.until).inMilliseconds } ?? 0)
+      worker.trouble(until: worker.silence?.until ?? now)
     case .drain:
       note(worker.name, "is asked to stop")
       worker.drain()

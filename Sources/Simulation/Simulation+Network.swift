@@ -66,6 +66,15 @@ extension Simulation {
   private func drawJourney(from process: SimulatedProcess) -> Journey {
     var journey = Journey(there: random.duration(1...8), back: random.duration(1...8))
     guard areFaultsOn else { return journey }
+    if process.isSilent(at: now) {
+      journey.losesRequest = true
+      journey.notice = random.duration(500...15_000)
+      return journey
+    }
+    if process.isSlow(at: now) {
+      journey.back = random.duration(2000...7000)
+      return journey
+    }
     let isBad = process.badNetworkUntil.map { $0 > now } ?? false
     if random.happens(isBad ? 0.3 : 0.004) {
       if random.happens(0.5) { journey.losesRequest = true } else { journey.losesReply = true }
