@@ -54,6 +54,15 @@ extension ModelledStore {
     return true
   }
 
+  package mutating func retryRun(of id: JobID) -> Int {
+    guard let run = jobs[id]?.run else { return 0 }
+    let named = jobs.filter { $0.value.run == run }.keys.sorted()
+    for id in named where jobs[id]?.place == .leased && jobs[id]?.isCancelRequested == true {
+      move(id, to: .leased, .cancelWithdrawn) { $0.isCancelRequested = false }
+    }
+    return named.count { retry($0) }
+  }
+
   package mutating func cancel(_ id: JobID) -> Set<JobID> {
     guard let asked = jobs[id] else { return [] }
     let named = asked.run.map { run in jobs.filter { $0.value.run == run }.keys.sorted() } ?? [id]

@@ -119,7 +119,8 @@ extension ModelledStore {
     let charge = mistake == .chargedYield ? 0 : 1
     let now = now
     switch end {
-    case .yielded: move(id, to: .ready, .yielded) { $0.attempt -= charge }
+    // Nobody asks for the cancellation any more: someone took the run up again.
+    case .yielded, .cancelled: move(id, to: .ready, .yielded) { $0.attempt -= charge }
     case .snoozed(let delay):
       move(id, to: .later, .snoozed) {
         $0.attempt -= charge
@@ -127,7 +128,6 @@ extension ModelledStore {
       }
     case .retried(let delay, _): move(id, to: .later, .retried) { $0.runAt = now.advanced(by: delay) }
     case .dead: bury(id, as: .dead, .died)
-    case .cancelled: bury(id, as: .cancelled, .cancelled)
     }
     return true
   }

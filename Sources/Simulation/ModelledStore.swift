@@ -35,7 +35,7 @@ package struct ModelledStore: Sendable {
   /// What happened to a job in a transaction.
   package enum Cause: String, Sendable {
     case enqueued, claimed, completed, yielded, snoozed, retried, died, crashed, promoted, unblocked, risen, cancelled
-    case cancelRequested, dropped
+    case cancelRequested, cancelWithdrawn, dropped
   }
 
   /// A change of one job, for whoever watches the store.

@@ -16,13 +16,15 @@ package struct OperationSequence: Sendable {
   }
 
   private enum Kind {
-    case turnClock, enqueue, retry, cancel, promote, register, lock, endSession, beat, leave, claim, complete, finish,
+    case turnClock, enqueue, retry, retryRun, cancel, promote, register, lock, endSession, beat, leave, claim, complete,
+      finish,
       end
     case checkpoint, held, leases, cancelledLeases, suspects, revoke, expire, reap
   }
 
   private static let weights: [(weight: Int, value: Kind)] = [
-    (12, .turnClock), (9, .enqueue), (5, .retry), (4, .cancel), (6, .promote), (3, .register), (2, .lock),
+    (12, .turnClock), (9, .enqueue), (5, .retry), (4, .retryRun), (4, .cancel), (6, .promote), (3, .register),
+    (2, .lock),
     (4, .endSession), (7, .beat), (1, .leave), (18, .claim), (9, .complete), (6, .finish), (14, .end), (8, .checkpoint),
     (2, .held),
     (2, .leases), (6, .cancelledLeases), (6, .suspects), (8, .revoke), (3, .expire), (6, .reap),
@@ -37,6 +39,7 @@ package struct OperationSequence: Sendable {
       return .turnClock(to: now)
     case .enqueue: return .enqueue(batch())
     case .retry: return .retry(job(in: picture, [.dead, .cancelled]))
+    case .retryRun: return .retryRun(of: job(in: picture, [.dead, .cancelled]))
     case .cancel: return .cancel(job(in: picture, [.ready, .leased, .later, .blocked]))
     case .promote: return .promoteDue(limit: random.happens(0.5) ? 1 : 1000)
     case .register: return .register(lease: random.duration(5000...20_000), session: random.integer(in: 1...4))

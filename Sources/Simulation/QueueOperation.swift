@@ -6,6 +6,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
   case turnClock(to: SimulatedInstant)
   case enqueue(JobBatch)
   case retry(JobID)
+  case retryRun(of: JobID)
   case cancel(JobID)
   case promoteDue(limit: Int)
   case register(lease: Duration, session: Int)
@@ -34,6 +35,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
       return .nothing
     case .enqueue(let batch): return .jobs(try await store.enqueue(batch))
     case .retry(let job): return .flag(try await store.retry(job))
+    case .retryRun(let job): return .count(try await store.retryRun(of: job))
     case .cancel(let job): return .jobs(try await store.cancel(job).sorted())
     case .promoteDue(let limit): return .count(try await store.promoteDue(limit: limit))
     case .register(let lease, let session):
@@ -75,7 +77,8 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
 
   /// Every call there is.
   package static let names = [
-    "turnClock", "enqueue", "retry", "cancel", "promoteDue", "register", "takeSessionLock", "endSession", "beat",
+    "turnClock", "enqueue", "retry", "retryRun", "cancel", "promoteDue", "register", "takeSessionLock", "endSession",
+    "beat",
     "leave",
     "claim", "complete", "finish", "end", "checkpoint", "held", "leases", "cancelledLeases", "suspects", "revoke",
     "expire beats", "reap",
@@ -91,6 +94,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
             + ($0.timeLimit.map { " limit \($0)" } ?? "") + ($0.uniqueKey.map { " key \($0)" } ?? "")
         }.joined(separator: "; ")
     case .retry(let job): "retry job \(job)"
+    case .retryRun(let job): "retry the run of job \(job)"
     case .cancel(let job): "cancel job \(job)"
     case .promoteDue(let limit): "promote at most \(limit)"
     case .register(let lease, let session): "register for \(lease) on session \(session)"

@@ -13,6 +13,9 @@ package protocol QueueStore {
   mutating func enqueue(_ batch: JobBatch) async throws -> [JobID?]
   /// Takes up a dead or cancelled job again, with fresh attempts and the epoch it ended at.
   mutating func retry(_ job: JobID) async throws -> Bool
+  /// Takes up all that is dead or cancelled of a job's run again, and lets those go on that were asked to stop. Returns how
+  /// many were taken up.
+  mutating func retryRun(of job: JobID) async throws -> Int
   /// Cancels a loose job, or what is not done of the run of one that has a run. What runs is asked to stop. Returns all of
   /// them.
   mutating func cancel(_ job: JobID) async throws -> Set<JobID>

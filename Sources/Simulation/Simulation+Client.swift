@@ -58,9 +58,16 @@ extension Simulation {
         let dead = jobs.filter { [.dead, .cancelled].contains(store.place(of: $0)) }
         if let job = random.element(of: dead) {
           counts.retries += 1
-          send("retries job", from: client, job.rawValue, mayRepeat: true) {
-            $0.retry(job)
-          } answer: { _ in
+          if random.happens(0.5) {
+            send("retries the run of job", from: client, job.rawValue) {
+              $0.retryRun(of: job)
+            } answer: { _ in
+            }
+          } else {
+            send("retries job", from: client, job.rawValue, mayRepeat: true) {
+              $0.retry(job)
+            } answer: { _ in
+            }
           }
         }
       } else if let job = random.element(of: jobs.filter { store.place(of: $0)?.isTerminal == false }) {

@@ -184,6 +184,7 @@ extension ModelledStore.Cause {
     case .risen: "raised job, epoch"
     case .cancelled: "cancelled job, epoch"
     case .cancelRequested: "asks to cancel job, epoch"
+    case .cancelWithdrawn: "no longer asks to cancel job, epoch"
     case .dropped: "dropped job, epoch"
     }
   }

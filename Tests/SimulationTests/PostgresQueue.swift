@@ -119,12 +119,21 @@ struct PostgresQueue: QueueStore {
 
   func retry(_ job: JobID) async throws -> Bool { try await store.retry(job: number(job)) }
 
-  func cancel(_ job: JobID) async throws -> Set<JobID> {
-    let run = try await pool.query("select run_id from sluice.job where job_id = $1", [.int(number(job).rawValue)])
+  private func run(of job: JobID) async throws -> RunID? {
+    let row = try await pool.query("select run_id from sluice.job where job_id = $1", [.int(number(job).rawValue)])
       .first
+    return try row?.optionalInt("run_id").map { RunID($0) }
+  }
+
+  func retryRun(of job: JobID) async throws -> Int {
+    guard let run = try await run(of: job) else { return 0 }
+    return try await store.retry(run: run)
+  }
+
+  func cancel(_ job: JobID) async throws -> Set<JobID> {
     let cancellation =
-      if let run = try run?.optionalInt("run_id") {
-        try await store.cancel(run: RunID(run))
+      if let run = try await run(of: job) {
+        try await store.cancel(run: run)
       } else {
         try await store.cancel(job: number(job))
       }

@@ -23,7 +23,7 @@ struct RetryRaceTests {
 
       // The upstream job is done before it hears of the cancellation; its commit is on its way when someone retries.
       let retry = try await database.pool.transaction { transaction in
-        _ = try await store.complete([upstream.holder], in: transaction)
+        _ = try await store.complete([upstream.holder], runs: [run], in: transaction)
         let retry = Task { try await store.retry(job: dependent) }
         try await eventually("the retry waits for the completion") {
           try await database.pool.query(
