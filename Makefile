@@ -11,10 +11,10 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test soak-faults lint fmt demo model ci clean
+.PHONY: help setup build test soak-faults lint fmt demo model simulate ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: Debian packages by apt, DuckDB and psycopg by pip into .tools/
 	@scripts/setup.sh
@@ -22,8 +22,9 @@ setup: ## install what is missing: Debian packages by apt, DuckDB and psycopg by
 build: setup ## the release binary, .build/release/sluice
 	@swift build $(RELEASE_FLAGS)
 
-test: setup ## the whole test suite
+test: setup ## the whole test suite, after twenty simulated worlds with new seeds
 	@swift build --build-tests
+	@first=$$((RANDOM * 32768 + RANDOM)); .build/debug/simulate $$first..$$((first + 19))
 	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
 
 soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SECONDS, SLUICE_TEST_SEED)
@@ -42,6 +43,10 @@ demo: build ## the main job end to end, with a killed worker (DEMO_ORDERS, DEMO_
 
 model: setup ## check the protocol with Spin: the models hold, every seeded mistake is caught (MODEL=quick: the small ones)
 	@ops/model/run.sh
+
+simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..50 (the default)
+	@swift build --quiet --product simulate
+	@.build/debug/simulate $(or $(SEED),1..50)
 
 ci: ## what continuous integration runs: lint, the small models, a small demo, test
 	@$(MAKE) --no-print-directory lint

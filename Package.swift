@@ -83,6 +83,8 @@ let package = Package(
       "Loading",
       ["JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Postgres", "DuckDB", logging]),
     module("JobWorker", ["JobModel", "JobStore", "Migrations", "Postgres", logging, lifecycle]),
+    module("Simulation", ["JobModel", "JobStore", "JobWorker", "Postgres"]),
+    .executableTarget(name: "simulate", dependencies: ["Simulation"], swiftSettings: strict),
     module("Launchers", ["CSpawn", "JobModel", logging]),
     module(
       "Monitoring",
@@ -118,6 +120,7 @@ let package = Package(
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("JobModelTests", ["JobModel"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
+    tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
     tests("DuckDBTests", ["JobModel", "DuckDB", subprocess, systemPackage, logging]),

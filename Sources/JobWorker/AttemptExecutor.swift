@@ -4,7 +4,7 @@ import Logging
 import Postgres
 
 /// Does one claimed job with its handler and writes how the attempt ended.
-struct AttemptExecutor: Sendable {
+package struct AttemptExecutor: Sendable {
   let store: JobStore
   let handlers: [String: any JobHandler]
   let retry: RetryPolicy
@@ -40,7 +40,7 @@ struct AttemptExecutor: Sendable {
   }
 
   /// How an attempt ended; nil where nothing is left to write: it is done, or the lease is lost.
-  static func end(
+  package static func end(
     of result: Result<Void, any Error>, claim: Claim, isEnded: Bool, stop: RunningAttempts.Stop?, retry: RetryPolicy,
     jitter: Double
   ) -> JobStore.AttemptEnd? {

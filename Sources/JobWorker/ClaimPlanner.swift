@@ -10,8 +10,8 @@ import JobStore
 /// - Surveys are frequent enough to find work without a wake-up, and never take more than a small part of the time.
 ///
 /// Pure: the caller tells what happened and when.
-struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration {
-  enum Action {
+package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration {
+  package enum Action {
     case survey
     case claim(ClaimRequest)
     /// Nothing to do before this time, unless something happens; nil where only an end of an attempt can change that.
@@ -41,13 +41,13 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   /// Lanes whose watermark was set back since then.
   private var loweredSince: Set<Int64> = []
 
-  init(now: Instant) {
+  package init(now: Instant) {
     nextSurvey = now
     earliestSurvey = now
   }
 
   /// - Parameter free: Slots.
-  mutating func next(free: Int, now: Instant) -> Action {
+  package mutating func next(free: Int, now: Instant) -> Action {
     guard free > 0 else { return .wait(until: nil) }
     guard now < nextSurvey else {
       (rungSince, loweredSince) = ([], [])
@@ -62,7 +62,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   ///
   /// - Parameters:
   ///   - poll: How long to wait where there is nothing to do.
-  mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
+  package mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
     for lane in found {
       let lowered = loweredSince.contains(lane.id) ? lanes[lane.id]?.watermark : nil
@@ -76,7 +76,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   }
 
   /// A claim came back.
-  mutating func claimed(_ request: ClaimRequest, _ claims: [Claim]) {
+  package mutating func claimed(_ request: ClaimRequest, _ claims: [Claim]) {
     var counts: [Int64: (count: Int, lowest: Int64)] = [:]
     for claim in claims {
       let known = counts[claim.laneID] ?? (0, .max)
@@ -96,7 +96,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   }
 
   /// Jobs became ready in these lanes. A lane that is not known yet asks for a survey, as soon as one may be made.
-  mutating func rung(_ ids: Set<Int64>, now: Instant) {
+  package mutating func rung(_ ids: Set<Int64>, now: Instant) {
     for id in ids {
       if lanes[id] == nil { nextSurvey = min(nextSurvey, max(now, earliestSurvey)) }
       lanes[id]?.mayHaveWork = true
@@ -105,7 +105,7 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   }
 
   /// Jobs that had waited became ready in these lanes, none lower than these: mostly below the watermark.
-  mutating func passedOn(_ lowest: [Int64: JobID]) {
+  package mutating func passedOn(_ lowest: [Int64: JobID]) {
     for (id, job) in lowest {
       guard let lane = lanes[id] else { continue }
       lanes[id]?.watermark = min(lane.watermark, job.rawValue)
@@ -116,10 +116,10 @@ struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration
   }
 
   /// Everything is to be looked at: what was said meanwhile may be lost.
-  mutating func forget(now: Instant) { nextSurvey = now }
+  package mutating func forget(now: Instant) { nextSurvey = now }
 
   /// An attempt ended.
-  mutating func ended(_ claim: Claim) {
+  package mutating func ended(_ claim: Claim) {
     inHand[claim.pipeline, default: 1] -= 1
     if inHand[claim.pipeline] == 0 { inHand[claim.pipeline] = nil }
   }

@@ -3,9 +3,9 @@ import JobStore
 import Synchronization
 
 /// The attempts that a worker has in hand, and the slots that are free.
-final class RunningAttempts: Sendable {
+package final class RunningAttempts: Sendable {
   /// Why an attempt is stopped from here, before its handler is done.
-  enum Stop: Sendable, Equatable {
+  package enum Stop: Sendable, Equatable {
     /// It moved neither bytes nor a checkpoint for too long.
     case stalled
     /// It ran longer than its job allows.

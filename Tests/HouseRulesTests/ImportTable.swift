@@ -31,6 +31,8 @@ struct ImportTable {
       "Logging Subprocess SystemPackage"),
     "Loading": row("Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records", "Logging"),
     "JobWorker": row("JobModel JobStore Migrations Postgres", "Logging ServiceLifecycle"),
+    "Simulation": row("JobModel JobStore JobWorker Postgres"),
+    "simulate": row("Simulation"),
     "Launchers": row("CSpawn JobModel", "Logging"),
     "Monitoring": row(
       "JobModel JobStore PipelineDefinition Postgres",
