@@ -96,12 +96,17 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
       ]),
+    module(
+      "Benchmarks",
+      [
+        "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker", "Launchers", logging, subprocess, systemPackage,
+      ], resources: [.embedInCode("sql")]),
     .executableTarget(
       name: "sluice",
       dependencies: [
         "Postgres", "EmbeddedPostgres", "JobModel", "Migrations", "JobStore", "Catalog", "ObjectStore",
         "PipelineDefinition", "DuckDB", "Records", "Ingestion", "Curation", "Loading", "JobWorker", "Launchers",
-        "Monitoring", "ControlPlane", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
+        "Monitoring", "ControlPlane", "Benchmarks", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -134,6 +139,7 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Loading", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
         "EmbeddedPostgres", "TestSupport", subprocess, systemPackage, logging,
       ]),
+    tests("BenchmarksTests", ["Benchmarks", "JobStore", "Postgres", "TestSupport"]),
     tests("SystemTests", ["sluice", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
     tests("HouseRulesTests", []),
 
