@@ -38,9 +38,7 @@ package final class BenchServer: Sendable {
     await connection.close()
   }
 
-  package func remove() async throws {
-    try await administer("drop database if exists \(quoteIdentifier(template)) with (force)")
-  }
+  package func remove() async throws { try await drop(template) }
 
   /// Runs `body` with a database in which nothing has happened yet but the migrations.
   func withDatabase<T: Sendable>(_ body: (BenchDatabase) async throws -> T) async throws -> T {

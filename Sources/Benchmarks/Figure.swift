@@ -68,4 +68,19 @@ package struct Figure: Sendable, Equatable {
       }
     }
   }
+
+  /// Three digits that count; from a thousand on, whole.
+  package static func rounded(_ value: Double) -> Double {
+    guard value.isFinite else { return 0 }
+    guard value != 0, abs(value) < 1000 else { return value.rounded() }
+    var scale = 1.0
+    while abs(value) * scale < 100 { scale *= 10 }
+    return (value * scale).rounded() / scale
+  }
+
+  /// As people read it: without a fraction where there is none.
+  package static func text(_ value: Double) -> String {
+    let number = rounded(value)
+    return number == number.rounded() && abs(number) < 1e15 ? "\(Int64(number))" : "\(number)"
+  }
 }

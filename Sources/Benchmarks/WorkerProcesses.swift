@@ -32,12 +32,19 @@ final class WorkerProcesses: Sendable {
   /// Ends a process and collects it.
   func end(_ pid: Int32) async throws {
     try signal(pid, SIGKILL)
-    let clock = ContinuousClock()
-    while !DetachedProcess.reap(pid) { try await clock.sleep(for: .milliseconds(5)) }
-    alive.withLock { _ = $0.remove(pid) }
+    await collect(pid)
   }
 
-  func close() async throws {
-    for pid in alive.withLock({ $0 }) { try await end(pid) }
+  /// Ends what is left, also in a task that was cancelled.
+  func close() async {
+    let left = alive.withLock { $0 }
+    for pid in left { kill(pid, SIGKILL) }
+    await Task { for pid in left { await collect(pid) } }.value
+  }
+
+  /// Waits for a process that was killed: it is gone within moments.
+  private func collect(_ pid: Int32) async {
+    while !DetachedProcess.reap(pid) { await Task.yield() }
+    alive.withLock { _ = $0.remove(pid) }
   }
 }

@@ -11,71 +11,73 @@ struct Churn: QueueMeasurement {
   private static let share = 0.4
   private static let mostJobsASecond = 10_000.0
   private static let patience = Duration.seconds(60)
-  /// Until the workers run at their pace.
-  private static let warmUp = 0.05
+  /// Looks at the sizes during a run: between two of them vacuum may come and go.
+  private static let looks = 40
 
   private struct Table {
     var bytes: Double
     var dead: Int64
   }
+  private typealias Sizes = [String: Table]
 
   func measure(_ bench: QueueBench) async throws -> [Figure] {
     let rate = min(try await bench.drainedRate() * Self.share, Self.mostJobsASecond)
     let length = bench.scale.churn
     bench.say("  \(Int(rate)) jobs/s for \(length)")
-    let (samples, sent) = try await bench.withQueue { queue in
+    let (looks, sent) = try await bench.withQueue { queue in
       let handler = BenchHandler()
       return try await queue.withWorkers(2, handler: handler) {
         try await run(queue, handler, rate: rate, length: length)
       }
     }
-    let note = "\(sent) jobs at \(Int(rate)) a second for \(length)"
-    func total(_ sample: [String: Table]) -> Double {
-      Self.bounded.compactMap { sample[$0]?.bytes }.reduce(0, +) / 1e6
-    }
-    var figures = [
-      Figure(
-        "size of \(Self.bounded.joined(separator: ", ")) after churn", total(samples[2]), "MB",
-        beside: "half-way", besideValue: total(samples[1]), target: .ratioAtMost(1.25), note: note)
-    ]
-    for name in samples[2].keys.sorted() {
-      guard let end = samples[2][name], end.bytes > 100_000 || Self.passing.contains(name) else { continue }
-      let (start, middle) = (samples[0][name], samples[1][name])
-      figures.append(
-        Figure(
-          "size of \(name) after churn", end.bytes / 1e6, "MB", beside: "half-way",
-          besideValue: (middle?.bytes ?? 0) / 1e6,
-          note: "dead rows \(start?.dead ?? 0), half-way \(middle?.dead ?? 0), at the end \(end.dead); "
-            + "\((start?.bytes ?? 0) / 1e6) MB at the start"))
-    }
-    return figures
+    // The second quarter and the last: by then what dies at this rate was vacuumed a few times.
+    let before = Self.peak(looks[(looks.count / 4)..<(looks.count / 2)])
+    let after = Self.peak(looks[(looks.count * 3 / 4)...])
+    let whole = Figure(
+      "peak size of \(Self.bounded.joined(separator: ", ")) at the end of churn", after, "MB",
+      beside: "before its middle", besideValue: before, target: .ratioAtMost(1.25),
+      note: "\(sent) jobs at \(Int(rate)) a second for \(length); the last quarter and the second")
+    return [whole] + Self.tables(start: looks[1], middle: looks[looks.count / 2], end: looks[looks.count - 1])
   }
 
-  /// Sizes at the start, half-way and at the end.
+  private static func peak(_ looks: ArraySlice<Sizes>) -> Double {
+    looks.map { sizes in bounded.compactMap { sizes[$0]?.bytes }.reduce(0, +) / 1e6 }.max() ?? 0
+  }
+
+  private static func tables(start: Sizes, middle: Sizes, end: Sizes) -> [Figure] {
+    end.keys.sorted().compactMap { name in
+      guard let last = end[name], last.bytes > 100_000 || passing.contains(name) else { return nil }
+      let dead = [start, middle, end].map { "\($0[name]?.dead ?? 0)" }.joined(separator: ", ")
+      return Figure(
+        "size of \(name) after churn", last.bytes / 1e6, "MB", beside: "half-way",
+        besideValue: (middle[name]?.bytes ?? 0) / 1e6,
+        note: "\((start[name]?.bytes ?? 0) / 1e6) MB at the start; dead rows at start, middle and end \(dead)")
+    }
+  }
+
   private func run(
     _ queue: QueueUnderTest, _ handler: BenchHandler, rate: Double, length: Duration
-  ) async throws -> ([[String: Table]], Int) {
+  ) async throws -> ([Sizes], Int) {
     let clock = ContinuousClock()
     let start = clock.now
     let feeder = Feeder(queue: queue, pace: .rate(rate)) { "{}" }
-    return try await withThrowingTaskGroup(of: Int?.self) { group in
+    return try await withThrowingTaskGroup(of: Int.self) { group in
       group.addTask { try await feeder.run(until: start + length) { 0 } }
-      var samples: [[String: Table]] = []
-      for share in [Self.warmUp, 0.5] {
-        try await clock.sleep(until: start + length * share)
-        samples.append(try await sizes(queue))
+      var looks = [try await sizes(queue)]
+      for number in 1...Self.looks {
+        try await clock.sleep(until: start + length * (Double(number) / Double(Self.looks)))
+        looks.append(try await sizes(queue))
       }
-      let sent = try await group.next().flatMap { $0 } ?? 0
-      samples.append(try await sizes(queue))
+      let sent = try await group.next() ?? 0
       guard try await handler.waitUntil(sent, before: clock.now + Self.patience) else {
         throw BenchError(
           "churn_slow", "at \(Int(rate)) jobs a second \(sent - handler.count) of \(sent) jobs were left behind")
       }
-      return (samples, sent)
+      return (looks, sent)
     }
   }
 
-  private func sizes(_ queue: QueueUnderTest) async throws -> [String: Table] {
+  private func sizes(_ queue: QueueUnderTest) async throws -> Sizes {
     let rows = try await queue.database.pool.query(Statement.queueSizes)
     return Dictionary(
       uniqueKeysWithValues: try rows.map {

@@ -28,7 +28,8 @@ struct ClaimCost: QueueMeasurement {
             times.deep.append(other)
           }
           let (deepTimes, shallowTimes) = (Samples(times.deep), Samples(times.shallow))
-          bench.say("  claim of \(limit): \(deepTimes.median) ms, shallow \(shallowTimes.median) ms")
+          bench.say(
+            "  claim of \(limit): \(Figure.text(deepTimes.median)) ms, shallow \(Figure.text(shallowTimes.median)) ms")
           figures.append(
             Figure(
               "claim of \(limit) with \(deepJobs) ready and \(deepJobs) done", deepTimes, "ms",

@@ -34,11 +34,11 @@ struct Fairness: QueueMeasurement {
     }
     let missing = Array(repeating: Self.patience.milliseconds, count: Self.jobs - times.count)
     let waits = Samples(times.all + missing)
-    bench.say("  p50 \(waits.median) ms, p99 \(waits.quantile(0.99)) ms")
+    bench.say("  p50 \(Figure.text(waits.median)) ms, p99 \(Figure.text(waits.quantile(0.99))) ms")
     return [
       Figure(
         "wait beside a flood of another pipeline, p99", waits.quantile(0.99), "ms", target: .atMost(50),
-        note: "flood of \(flood), \(max(0, left)) of them left at the end; p50 \(waits.median) ms; "
+        note: "flood of \(flood), \(max(0, left)) of them left at the end; p50 \(Figure.text(waits.median)) ms; "
           + "\(missing.count) of \(Self.jobs) did not begin within \(Self.patience)")
     ]
   }

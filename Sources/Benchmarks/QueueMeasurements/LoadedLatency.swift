@@ -31,7 +31,8 @@ struct LoadedLatency: QueueMeasurement {
             "ms",
             note: note))
       }
-      bench.say("  at \(Int(share * 100)) %: p50 \(waits.median) ms, p99 \(waits.quantile(0.99)) ms")
+      bench.say(
+        "  at \(Int(share * 100)) %: p50 \(Figure.text(waits.median)) ms, p99 \(Figure.text(waits.quantile(0.99))) ms")
     }
     return figures
   }

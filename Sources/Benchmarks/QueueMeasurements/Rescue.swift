@@ -49,13 +49,13 @@ struct Rescue: QueueMeasurement {
           var times: [Double] = []
           for turn in 1...count {
             times.append(try await rescue(fault, queue, processes))
-            bench.say("  \(fault) \(turn): \(times[turn - 1]) s")
+            bench.say("  \(fault) \(turn): \(Figure.text(times[turn - 1])) s")
           }
-          try await processes.close()
+          await processes.close()
           group.cancelAll()
           return times
         } catch {
-          try await processes.close()
+          await processes.close()
           group.cancelAll()
           throw error
         }

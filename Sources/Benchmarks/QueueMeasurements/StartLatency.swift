@@ -21,7 +21,7 @@ struct StartLatency: QueueMeasurement {
         floor += try await self.bare(each, queue.database)
       }
       let soFar = Samples(times.all)
-      bench.say("  \(turn): p50 \(soFar.median) ms, p99 \(soFar.quantile(0.99)) ms")
+      bench.say("  \(turn): p50 \(Figure.text(soFar.median)) ms, p99 \(Figure.text(soFar.quantile(0.99))) ms")
     }
     let own = Samples(times.all)
     let bare = Samples(floor)

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import JobModel
 import Postgres
+import UnixSignals
 
 /// A server and a scratch folder for benchmarks, and nothing left of them afterwards.
 struct BenchStand {
@@ -13,10 +14,32 @@ struct BenchStand {
   /// On top of what an embedded server has: a checkpoint in the middle of a repetition would be measured instead of it.
   private static let serverSettings = [
     "shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min", "synchronous_commit": "on",
+    // So that minutes of churn are enough to see what vacuum leaves.
+    "autovacuum_naptime": "15s",
   ]
 
+  /// Measures until done, or until SIGINT or SIGTERM; cleans up in either case.
   func measure(
     _ benchmarks: [any Benchmark.Type], scale: BenchScale, only: [String], say: @escaping @Sendable (String) -> Void
+  ) async throws -> BenchReport {
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    return try await withThrowingTaskGroup(of: BenchReport?.self) { group in
+      group.addTask { try await measureAndRemove(benchmarks, scale, only, say) }
+      group.addTask {
+        for await _ in signals { throw CancellationError() }
+        return nil
+      }
+      var report: BenchReport?
+      while report == nil { report = try await group.next() ?? nil }
+      group.cancelAll()
+      guard let report else { throw CancellationError() }
+      return report
+    }
+  }
+
+  private func measureAndRemove(
+    _ benchmarks: [any Benchmark.Type], _ scale: BenchScale, _ only: [String],
+    _ say: @escaping @Sendable (String) -> Void
   ) async throws -> BenchReport {
     let folder = try Self.scratchFolder()
     defer { try? FileManager.default.removeItem(atPath: folder) }

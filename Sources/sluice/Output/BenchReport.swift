@@ -14,8 +14,8 @@ struct BenchReport {
         .object([
           ("processor", .text(machine.processor)), ("processors", .int(Int64(machine.processors))),
           ("memory_bytes", .int(machine.memoryBytes)), ("kernel", .text(machine.kernel)),
-          ("build", .text(machine.build)), ("busy_before", .double(Self.rounded(machine.busyBefore))),
-          ("sync_ms", .double(Self.rounded(machine.syncMilliseconds))),
+          ("build", .text(machine.build)), ("busy_before", .double(Figure.rounded(machine.busyBefore))),
+          ("sync_ms", .double(Figure.rounded(machine.syncMilliseconds))),
           ("postgresql", .object(machine.server.map { ($0.name, .text($0.value)) })),
         ])
       ),
@@ -24,13 +24,13 @@ struct BenchReport {
 
   private static func json(_ figure: Figure) -> JSONValue {
     .object([
-      ("name", .text(figure.name)), ("value", .double(rounded(figure.value))), ("unit", .text(figure.unit)),
-      ("low", .optional(figure.range.map { rounded($0.lowerBound) })),
-      ("high", .optional(figure.range.map { rounded($0.upperBound) })), ("beside", .optional(figure.beside)),
-      ("beside_value", .optional(figure.besideValue.map(rounded))),
-      ("beside_low", .optional(figure.besideRange.map { rounded($0.lowerBound) })),
-      ("beside_high", .optional(figure.besideRange.map { rounded($0.upperBound) })),
-      ("ratio", .optional(figure.ratio.map(rounded))), ("target", .optional(figure.target?.description)),
+      ("name", .text(figure.name)), ("value", .double(Figure.rounded(figure.value))), ("unit", .text(figure.unit)),
+      ("low", .optional(figure.range.map { Figure.rounded($0.lowerBound) })),
+      ("high", .optional(figure.range.map { Figure.rounded($0.upperBound) })), ("beside", .optional(figure.beside)),
+      ("beside_value", .optional(figure.besideValue.map(Figure.rounded))),
+      ("beside_low", .optional(figure.besideRange.map { Figure.rounded($0.lowerBound) })),
+      ("beside_high", .optional(figure.besideRange.map { Figure.rounded($0.upperBound) })),
+      ("ratio", .optional(figure.ratio.map(Figure.rounded))), ("target", .optional(figure.target?.description)),
       ("met", figure.met.map { .bool($0) } ?? .null), ("note", .optional(figure.note)),
     ])
   }
@@ -41,30 +41,18 @@ struct BenchReport {
     let settings = machine.server.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
     let place =
       "\(machine.processors) × \(machine.processor), \(machine.memoryBytes >> 30) GiB, Linux \(machine.kernel), "
-      + "write + fdatasync \(Self.text(machine.syncMilliseconds)) ms, "
+      + "write + fdatasync \(Figure.text(machine.syncMilliseconds)) ms, "
       + "\(Int(machine.busyBefore * 100)) % busy before, \(machine.build) build\nPostgreSQL: \(settings)"
     return TextTable(header, rows).text + "\n\n" + place
   }
 
   private static func row(_ figure: Figure) -> [String] {
-    let range = figure.range.map { "\(text($0.lowerBound))–\(text($0.upperBound))" }
+    let range = figure.range.map { "\(Figure.text($0.lowerBound))–\(Figure.text($0.upperBound))" }
     let met = figure.met.map { $0 ? "yes" : "NO" }
     return [
-      figure.name, text(figure.value), figure.unit, range ?? "", figure.beside ?? "",
-      figure.besideValue.map(text) ?? "", figure.ratio.map(text) ?? "", figure.target?.description ?? "", met ?? "",
+      figure.name, Figure.text(figure.value), figure.unit, range ?? "", figure.beside ?? "",
+      figure.besideValue.map(Figure.text) ?? "", figure.ratio.map(Figure.text) ?? "", figure.target?.description ?? "",
+      met ?? "",
     ]
-  }
-
-  /// Three digits that count; whole numbers stay whole.
-  private static func text(_ value: Double) -> String {
-    let number = rounded(value)
-    return number == number.rounded() && abs(number) < 1e15 ? "\(Int64(number))" : "\(number)"
-  }
-
-  private static func rounded(_ value: Double) -> Double {
-    guard value.isFinite, value != 0, abs(value) < 1000 else { return value.isFinite ? value.rounded() : 0 }
-    var scale = 1.0
-    while abs(value) * scale < 100 { scale *= 10 }
-    return (value * scale).rounded() / scale
   }
 }
