@@ -16,8 +16,8 @@ package enum BenchWorkerProcess {
     let settings = try PostgresSettings(databaseURL, applicationName: "sluice-bench-worker")
     let pool = PostgresPool(settings, maximum: 4)
     let worker = QueueUnderTest.worker(
-      slots: slots, timing: LeaseTiming(beat: lease / 3, lease: lease), database: settings, pool: pool,
-      handler: HeldJob(pool: pool))
+      slots: slots, timing: LeaseTiming(beat: lease / 3, lease: lease), database: settings,
+      store: JobStore(database: pool), handler: HeldJob(pool: pool))
     let clock = ContinuousClock()
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await worker.run() }

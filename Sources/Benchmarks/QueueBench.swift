@@ -17,7 +17,7 @@ final class QueueBench: Sendable {
   func say(_ text: String) { surroundings.say(text) }
 
   func withQueue<T: Sendable>(_ body: (QueueUnderTest) async throws -> T) async throws -> T {
-    try await surroundings.server.withDatabase { try await body(try await QueueUnderTest($0)) }
+    try await surroundings.server.withDatabase { try await body(QueueUnderTest($0)) }
   }
 
   /// Jobs a second that two workers drain; what other measurements call their load a share of.

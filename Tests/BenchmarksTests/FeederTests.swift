@@ -10,7 +10,7 @@ struct FeederTests {
   @Test("what a feeder sends is done by the workers, each once, and its waits are known")
   func fed() async throws {
     try await TestDatabase.withDatabase { database in
-      let queue = try await QueueUnderTest(
+      let queue = QueueUnderTest(
         BenchDatabase(url: database.url, settings: database.settings, pool: database.pool))
       let times = StartTimes()
       let handler = BenchHandler(onStart: times.began)

@@ -1,3 +1,4 @@
+import JobStore
 import Postgres
 import TestSupport
 import Testing
@@ -27,14 +28,17 @@ struct StatementTests {
   @Test("jobs that are put in at once can be claimed like enqueued ones")
   func filled() async throws {
     try await TestDatabase.withDatabase { database in
-      let queue = try await QueueUnderTest(
+      let queue = QueueUnderTest(
         BenchDatabase(url: database.url, settings: database.settings, pool: database.pool))
       try await queue.enqueue(["{}"])
-      let lane: [PostgresValue] = [.text("bench"), .text(QueueUnderTest.stage)]
+      let lane: [PostgresValue] = [.text("bench"), .text(QueueUnderTest.kind)]
       try await database.pool.query(Statement.queueFillReady, lane + [.int(30)])
       try await database.pool.query(Statement.queueFillDone, lane + [.int(5)])
-      let worker = try await queue.registerClaimer()
-      #expect(try await queue.claim(worker: worker, limit: 50) == 31)
+      let claimed = try await queue.withClaimer { claimer in
+        #expect(try await claimer.survey() == 1)
+        return try await claimer.claim(.fifty)
+      }
+      #expect(claimed == 31)
       let outcomes = try #require(try await database.pool.query(Statement.queueOutcomes).first)
       #expect(try outcomes.int("attempts") == 5)
       #expect(try outcomes.int("jobs") == 5)

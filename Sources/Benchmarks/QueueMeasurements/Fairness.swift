@@ -16,7 +16,7 @@ struct Fairness: QueueMeasurement {
     let left = try await bench.withQueue { queue in
       try await queue.enqueue(["{}"], pipeline: "flood")
       try await queue.database.pool.query(
-        Statement.queueFillReady, [.text("flood"), .text(QueueUnderTest.stage), .int(Int64(flood))])
+        Statement.queueFillReady, [.text("flood"), .text(QueueUnderTest.kind), .int(Int64(flood))])
       try await queue.database.settle()
       let handler = BenchHandler { attempt in if attempt.pipeline == "trickle" { times.began(attempt) } }
       return try await queue.withWorkers(2, handler: handler) {
