@@ -11,7 +11,7 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test soak-faults lint fmt demo model simulate ci clean
+.PHONY: help setup build test soak-faults lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ fmt: ## format every Swift file in place
 demo: build ## the main job end to end, with a killed worker (DEMO_ORDERS, DEMO_INVOICES, DEMO_SEED, DEMO_KILL=0)
 	@python3 demo/run.py
 
+bench: build ## the figures, each beside its peer in the same run (BENCH="queue --quick --only drain" for less)
+	@.build/release/sluice bench $(BENCH)
+
 model: setup ## check the protocol with Spin: the models hold, every seeded mistake is caught (MODEL=quick: the small ones)
 	@ops/model/run.sh
 
@@ -48,10 +51,11 @@ simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..5
 	@swift build --quiet --product simulate
 	@.build/debug/simulate $(or $(SEED),1..50)
 
-ci: ## what continuous integration runs: lint, the small models, a small demo, test
+ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model MODEL=quick
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
+	@$(MAKE) --no-print-directory bench BENCH=--quick
 	@$(MAKE) --no-print-directory test
 
 clean: ## remove what build and demo made; .tools/ stays

@@ -98,12 +98,17 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
       ]),
+    module(
+      "Benchmarks",
+      [
+        "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker", "Launchers", logging, subprocess, systemPackage,
+      ], resources: [.embedInCode("sql")]),
     .executableTarget(
       name: "sluice",
       dependencies: [
         "Postgres", "EmbeddedPostgres", "JobModel", "Migrations", "JobStore", "Catalog", "ObjectStore",
         "PipelineDefinition", "DuckDB", "Records", "Ingestion", "Curation", "Loading", "JobWorker", "Launchers",
-        "Monitoring", "ControlPlane", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
+        "Monitoring", "ControlPlane", "Benchmarks", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -143,6 +148,7 @@ let package = Package(
         "JobModel", "JobStore", "Catalog", "Loading", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
         "EmbeddedPostgres", "TestSupport", subprocess, systemPackage, logging,
       ]),
+    tests("BenchmarksTests", ["Benchmarks", "JobStore", "Postgres", "TestSupport"]),
     .executableTarget(
       name: "FaultWorker",
       dependencies: ["JobModel", "JobStore", "JobWorker", "Postgres", logging, lifecycle, unixSignals],

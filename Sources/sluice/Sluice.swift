@@ -17,7 +17,7 @@ struct Sluice: AsyncParsableCommand {
       InitCommand.self, CheckCommand.self, PlanCommand.self, RunCommand.self, BackfillCommand.self, RunsCommand.self,
       JobsCommand.self, PauseCommand.self, ResumeCommand.self, StatusCommand.self,
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
-      WorkerCommand.self, MigrateCommand.self, DoctorCommand.self,
+      WorkerCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() async {

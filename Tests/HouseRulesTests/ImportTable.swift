@@ -39,9 +39,11 @@ struct ImportTable {
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
       "Catalog JobModel JobStore Launchers Monitoring Postgres", "Hummingbird Logging NIOCore ServiceLifecycle"),
+    "Benchmarks": row(
+      "JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(
       """
-      Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
+      Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
       Migrations Monitoring ObjectStore PipelineDefinition Postgres Records
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
     "TestSupport": row("EmbeddedPostgres JobModel Migrations Postgres", "Logging"),

@@ -91,10 +91,11 @@ struct StyleRule: CustomStringConvertible, Sendable {
     mistake: SourceFile(path: "Sources/JobStore/Lease.swift", text: "let path = \"/" + "root/lease\""))
 
   static let queueSQL = StyleRule(
+    // Tests and benchmarks look at the tables from outside: what they find must not come by the store that they judge.
     description: "only JobStore and the migrations have SQL about the queue's tables",
     applies: { file in
       guard let module = file.module else { return false }
-      return !["JobStore", "Migrations", "TestSupport"].contains(module)
+      return !["JobStore", "Migrations", "TestSupport", "Benchmarks"].contains(module)
     },
     violations: { file in
       let message = "SQL about the queue belongs in Sources/JobStore/sql"

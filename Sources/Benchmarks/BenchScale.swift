@@ -1,0 +1,24 @@
+/// How much is measured.
+package struct BenchScale: Sendable {
+  /// Of subject and peer, in turns. The median of fewer says little on a machine that others use.
+  package var repetitions = 5
+  /// The length of one repetition.
+  package var repetition: Duration
+  package var latencyJobs: Int
+  /// Ready jobs, and as many done ones, where the cost of a claim must not grow with them.
+  package var deepQueueJobs: Int
+  package var kills: Int
+  package var hangs: Int
+  /// The worker lease under which crashes are measured: a crash is found out by the session, not by this.
+  package var crashLease: Duration
+  package var churn: Duration
+  package var heldSnapshot: Duration
+
+  package static let full = BenchScale(
+    repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, hangs: 5,
+    crashLease: .seconds(15), churn: .seconds(600), heldSnapshot: .seconds(300))
+  /// For continuous integration.
+  package static let quick = BenchScale(
+    repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, hangs: 1, crashLease: .seconds(3),
+    churn: .seconds(120), heldSnapshot: .seconds(20))
+}

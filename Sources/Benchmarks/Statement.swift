@@ -1,0 +1,38 @@
+import JobStore
+import Postgres
+
+/// The statements under `sql/`, each by its file's name. `peerDrain` and `peerInsert` are scripts of pgbench.
+enum Statement {
+  static let crashAgain = SQLStatement("crash_again", PackageResources.crash_again_sql)
+  static let crashFinish = SQLStatement("crash_finish", PackageResources.crash_finish_sql)
+  static let crashFinished = SQLStatement("crash_finished", PackageResources.crash_finished_sql)
+  static let crashLatest = SQLStatement("crash_latest", PackageResources.crash_latest_sql)
+  static let crashNow = SQLStatement("crash_now", PackageResources.crash_now_sql)
+  static let crashSchema = SQLStatement("crash_schema", PackageResources.crash_schema_sql)
+  static let crashStart = SQLStatement("crash_start", PackageResources.crash_start_sql)
+  static let queueFillDone = SQLStatement("queue_fill_done", PackageResources.queue_fill_done_sql)
+  static let queueFillReady = SQLStatement("queue_fill_ready", PackageResources.queue_fill_ready_sql)
+  static let queueLiveWorkers = SQLStatement("queue_live_workers", PackageResources.queue_live_workers_sql)
+  static let queueReadyCount = SQLStatement("queue_ready_count", PackageResources.queue_ready_count_sql)
+  static let queueOutcomes = SQLStatement("queue_outcomes", PackageResources.queue_outcomes_sql)
+  static let queueSizes = SQLStatement("queue_sizes", PackageResources.queue_sizes_sql)
+  static let serverEffort = SQLStatement("server_effort", PackageResources.server_effort_sql)
+  static let serverSettings = SQLStatement("server_settings", PackageResources.server_settings_sql)
+
+  static let peerClaimOne = SQLStatement("peer_claim_one", PackageResources.peer_claim_one_sql)
+  static let peerFill = SQLStatement("peer_fill", PackageResources.peer_fill_sql)
+  static let peerDrain = SQLStatement("peer_drain", PackageResources.peer_drain_sql)
+  static let peerInsert = SQLStatement("peer_insert", PackageResources.peer_insert_sql)
+  static let peerInsertOne = SQLStatement("peer_insert_one", PackageResources.peer_insert_one_sql)
+  static let peerSchema = SQLStatement("peer_schema", PackageResources.peer_schema_sql)
+
+  /// Those that prepare against the migrated schema.
+  static let all = [
+    queueFillDone, queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
+    serverSettings,
+  ]
+  /// Those that prepare against the schemas `peer` and `bench`; the scripts of pgbench are none of them.
+  static let peerAndCrash = [
+    crashAgain, crashFinish, crashFinished, crashLatest, crashNow, crashStart, peerClaimOne, peerFill, peerInsertOne,
+  ]
+}
