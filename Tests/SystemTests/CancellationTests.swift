@@ -56,7 +56,7 @@ struct CancellationTests {
 
       """
     try await withProject(pipeline) { sluice, database in
-      let count = 800
+      let count = 500
       for number in 1...count { try sluice.project.write("d/\(1000 + number).csv", "id\n\(number)\n") }
       let worker = try await startWorker(sluice)
       #expect(try await sluice("run", "p", "--json").status == 0)
