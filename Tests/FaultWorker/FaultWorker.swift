@@ -29,12 +29,13 @@ struct FaultWorker {
     guard let url = environment["FAULT_DATABASE"], let name = environment["FAULT_NAME"] else { exit(2) }
     let timing = try LeaseTiming.configured(environment)
     let isPooled = environment["SLUICE_POLL_ONLY"] == "1"
-    let settings = try PostgresSettings(
-      url, applicationName: name, options: ["idle_in_transaction_session_timeout": "2s"], isPooled: isPooled)
+    // Whoever stops inside of a transaction holds up nobody for longer than this.
+    let options = ["idle_in_transaction_session_timeout": "2s"]
+    let settings = try PostgresSettings(url, applicationName: name, options: options, isPooled: isPooled)
     let store = JobStore(database: PostgresPool(settings, maximum: 6), bell: LaneBell())
     let logger = Logger(label: name) { StreamLogHandler.standardError(label: $0) }
     let sink = try environment["FAULT_SINK"].map {
-      PostgresPool(try PostgresSettings($0, applicationName: name + "-sink"), maximum: 4)
+      PostgresPool(try PostgresSettings($0, applicationName: name + "-sink", options: options), maximum: 4)
     }
     let chunks = ChunkHandler(store: store, foreign: sink)
     var worker = WorkerSettings(

@@ -197,8 +197,11 @@ struct Replay: ~Copyable {
 
   /// One text column of the control database, which a verb of this kind keeps running meanwhile.
   private func control(_ sql: String) async throws -> [String] {
+    try? FileManager.default.removeItem(atPath: sluice.project.path("look.log"))
     let holder = try sluice.start("control", name: "look")
     defer { kill(holder, SIGTERM) }
+    // A verb that started the server itself would take it along.
+    try await eventually("control is up") { try sluice.project.text("look.log").contains("control is up") }
     let url = try await sluice("doctor", "--json").json("database_url").text ?? ""
     let connection = try await PostgresConnection.connect(PostgresSettings(url))
     let rows = try await connection.query(SQLStatement(name: "look", text: sql), [])
