@@ -20,7 +20,7 @@ struct Mailing {
   ///
   /// - Returns: The job's number.
   func send(to names: [String], through queue: Queue) async throws -> String {
-    let job = try await queue.transaction { transaction in
+    let job = try await queue.database.transaction { transaction in
       let mailing = try await transaction.query(
         "insert into mailroom.mailing (subject, template) values ($1, $2) returning mailing_id",
         [.text(subject), .text(template)]
@@ -30,10 +30,11 @@ struct Mailing {
         insert into mailroom.recipient (mailing_id, place, name)
         select $1, place, name from unnest($2::text[]) with ordinality as r (name, place)
         """, [.int(mailing), .texts(names)])
-      return try await transaction.enqueue(
+      return try await queue.enqueue(
         NewJob(
           kind: Self.jobKind, payload: Job(mailing: mailing), pipeline: "mailroom", uniqueKey: "mailing/\(mailing)",
-          label: subject))
+          label: subject),
+        in: transaction)
     }
     return "\(job.id)"
   }

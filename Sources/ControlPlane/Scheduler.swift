@@ -54,34 +54,30 @@ package struct Scheduler: Service {
   }
 
   private func decide(_ pipeline: String, now: String?) async throws {
-    let lanes = try await store.database.transaction { transaction -> Set<Int64> in
+    try await store.database.transaction { transaction in
       guard try await store.leadsSchedules(in: transaction),
         let schedule = try await store.takeSchedule(pipeline, now: now, in: transaction)
-      else { return [] }
+      else { return }
       var (due, earlier): ([ScheduleDecision.Due], Int) = ([], 0)
       if schedule.isDue { (due, earlier) = try await store.dueTimes(of: schedule, now: now, in: transaction) }
-      var lanes: Set<Int64> = []
       let steps = schedule.decision.steps(for: due)
-      for step in steps { lanes.formUnion(try await take(step, schedule, now, transaction)) }
+      for step in steps { try await take(step, schedule, now, transaction) }
       try await tell(missed: steps, earlier: earlier, of: schedule, transaction)
-      guard schedule.isDue else { return lanes }
+      guard schedule.isDue else { return }
       let next = try await store.nextTimes(
         of: try CronSchedule(schedule.cron), timeZone: schedule.timeZone, after: now, in: transaction
       ).first
       try await store.advanceSchedule(pipeline, next: next, now: now, in: transaction)
-      return lanes
     }
-    store.bell?.ring(lanes)
   }
 
-  /// - Returns: The lanes that have new work.
   private func take(
     _ step: ScheduleDecision.Step, _ schedule: JobStore.TakenSchedule, _ now: String?,
     _ transaction: PostgresTransaction
-  ) async throws -> Set<Int64> {
+  ) async throws {
     let pipeline = schedule.pipeline
     switch step {
-    case .start(let time): return try await start(time, schedule, now, transaction)
+    case .start(let time): try await start(time, schedule, now, transaction)
     case .wait(let time):
       _ = try await store.decide(time, of: pipeline, as: .waiting, now: now, in: transaction)
     case .skip(let time, let reason):
@@ -92,31 +88,28 @@ package struct Scheduler: Service {
     case .miss(let time, let reason):
       _ = try await store.decide(time, of: pipeline, as: .missed(reason), now: now, in: transaction)
     }
-    return []
   }
 
   private func start(
     _ time: String, _ schedule: JobStore.TakenSchedule, _ now: String?, _ transaction: PostgresTransaction
-  ) async throws -> Set<Int64> {
+  ) async throws {
     let pipeline = schedule.pipeline
     do {
       let plan = try await plan(pipeline, schedule.release)
       guard
-        let (run, lanes) = try await store.startScheduled(
+        let run = try await store.startScheduled(
           plan, at: time, release: schedule.release, now: now, in: transaction)
-      else { return [] }
+      else { return }
       logger.info("scheduled run started", metadata: ["pipeline": "\(pipeline)", "run_id": "\(run.runID)"])
-      return lanes
     } catch let failure as any Failure where !(failure is PostgresError) {
       let isOpen = try await store.decide(time, of: pipeline, as: .failed(failure.message), now: now, in: transaction)
-      guard isOpen else { return [] }
+      guard isOpen else { return }
       logger.error("a scheduled run could not start", metadata: ["pipeline": "\(pipeline)", "error": "\(failure)"])
       try await note("schedule_failed", "no run for \(time): \(failure.message)", schedule, transaction)
       let body =
         "{\"event\":\"failed\",\"pipeline\":\(jsonString(pipeline)),\"scheduled_at\":\(jsonString(time)),"
         + "\"error\":\(failure.json)}"
       try await store.tell("failed", pipeline: pipeline, run: nil, body: body, in: transaction)
-      return []
     }
   }
 

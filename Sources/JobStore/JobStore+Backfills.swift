@@ -23,15 +23,13 @@ extension JobStore {
   package func enqueue(
     _ plan: RunPlan, as backfill: Backfill, release: Int64, now: String? = nil
   ) async throws -> EnqueuedRun {
-    let (run, lanes) = try await database.transaction { transaction in
-      let (run, lanes) = try await enqueue(plan, release: release, in: transaction, now: now)
+    try await database.transaction { transaction in
+      let run = try await enqueue(plan, release: release, in: transaction, now: now)
       try await transaction.query(
         Statement.backfillInsert,
         [.int(run.runID.rawValue), .text(backfill.from), .text(backfill.to), .texts(backfill.streams)])
-      return (run, lanes)
+      return run
     }
-    bell?.ring(lanes)
-    return run
   }
 
   /// The range of a run; nil where it is no backfill.

@@ -57,17 +57,14 @@ extension JobStore {
   /// - Source: `job_enqueue.sql`, `job_enqueue_unique.sql`.
   @discardableResult
   public func enqueue(_ jobs: [NewJob], now: String? = nil) async throws -> [EnqueuedJob] {
-    let (enqueued, lanes) = try await database.transaction { try await enqueue(jobs, in: $0, now: now) }
-    bell?.ring(lanes)
-    return enqueued
+    try await database.transaction { try await enqueue(jobs, in: $0, now: now) }
   }
 
-  /// As ``enqueue(_:now:)``, in the caller's transaction.
-  ///
-  /// - Returns: One for each in their order, and the lanes to tell the ``LaneBell`` of after the commit.
+  /// As ``enqueue(_:now:)``, in the caller's transaction; workers are told after the commit.
+  @discardableResult
   public func enqueue(
-    _ jobs: [NewJob], in session: some PostgresSession, now: String? = nil
-  ) async throws -> (jobs: [EnqueuedJob], lanes: Set<Int64>) {
+    _ jobs: [NewJob], in transaction: PostgresTransaction, now: String? = nil
+  ) async throws -> [EnqueuedJob] {
     var results = [EnqueuedJob?](repeating: nil, count: jobs.count)
     var lanes: Set<Int64> = []
     var lanesByPlace: [LanePlace: Int64] = [:]
@@ -75,16 +72,17 @@ extension JobStore {
     for (group, indices) in Self.grouped(jobs) {
       let place = LanePlace(pipeline: group.pipeline, kind: group.kind, urgencyClass: group.urgencyClass)
       let known = lanesByPlace[place]
-      let lane = if let known { known } else { try await self.lane(place, in: session) }
+      let lane = if let known { known } else { try await self.lane(place, in: transaction) }
       lanesByPlace[place] = lane
       lanes.insert(lane)
-      for (index, job) in try await insert(group, indices.map { jobs[$0] }, lane: lane, in: session, now: now)
+      for (index, job) in try await insert(group, indices.map { jobs[$0] }, lane: lane, in: transaction, now: now)
         .enumerated()
       {
         results[indices[index]] = job
       }
     }
-    return (results.compactMap { $0 }, lanes)
+    ring(lanes, after: transaction)
+    return results.compactMap { $0 }
   }
 
   private struct LanePlace: Hashable {

@@ -13,35 +13,29 @@ extension JobStore {
   /// - Parameter now: The run's own time; nil in production: the database's clock.
   /// - Source: `run_insert.sql`, `job_insert.sql`, `edge_insert.sql`.
   package func enqueue(_ plan: RunPlan, release: Int64, now: String? = nil) async throws -> EnqueuedRun {
-    let (run, lanes) = try await database.transaction {
-      try await enqueue(plan, release: release, in: $0, now: now)
-    }
-    bell?.ring(lanes)
-    return run
+    try await database.transaction { try await enqueue(plan, release: release, in: $0, now: now) }
   }
 
-  /// As ``enqueue(_:release:now:)``, in the caller's transaction; the lanes are to be told to the ``LaneBell`` after the
-  /// commit.
+  /// As ``enqueue(_:release:now:)``, in the caller's transaction; workers are told after the commit.
   package func enqueue(
     _ plan: RunPlan, release: Int64, in transaction: PostgresTransaction, now: String? = nil
-  ) async throws -> (run: EnqueuedRun, lanes: Set<Int64>) {
+  ) async throws -> EnqueuedRun {
     precondition(!plan.jobs.isEmpty, "a run has at least one job")
-    do {
-      let batch = try await insertRun(
-        in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, release: release,
-        pending: plan.jobs.count, now: now)
-      var loads: [RunID] = []
-      for load in plan.loads {
-        loads.append(
-          try await insertRun(
-            in: transaction, pipeline: plan.pipeline, kind: "load", target: load.label, parent: batch,
-            release: release, pending: 1, now: now))
-      }
-      let jobs = plan.jobs + plan.loads
-      let runs = plan.jobs.map { _ in batch } + loads
-      let lanes = try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
-      return (EnqueuedRun(runID: batch, loads: loads), lanes)
+    let batch = try await insertRun(
+      in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, release: release,
+      pending: plan.jobs.count, now: now)
+    var loads: [RunID] = []
+    for load in plan.loads {
+      loads.append(
+        try await insertRun(
+          in: transaction, pipeline: plan.pipeline, kind: "load", target: load.label, parent: batch,
+          release: release, pending: 1, now: now))
     }
+    let jobs = plan.jobs + plan.loads
+    let runs = plan.jobs.map { _ in batch } + loads
+    let lanes = try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
+    ring(lanes, after: transaction)
+    return EnqueuedRun(runID: batch, loads: loads)
   }
 
   private func insertRun(
@@ -92,7 +86,7 @@ extension JobStore {
 
   /// Takes up the dead and cancelled jobs of a run again. Returns how many there were.
   ///
-  /// - Source: `run_lock.sql`, `job_retry.sql`.
+  /// - Source: `run_lock.sql`, `lease_uncancel.sql`, `job_retry.sql`.
   package func retry(run: RunID, now: String? = nil) async throws -> Int {
     try await retry(run: run, job: nil, now: now)
   }
@@ -105,10 +99,12 @@ extension JobStore {
   private func retry(run: RunID?, job: JobID?, now: String?) async throws -> Int {
     let what: [PostgresValue] = [.optional(run?.rawValue), .optional(job?.rawValue)]
     let results = try await database.pipeline([
-      ("begin", []), (Statement.runLock, what), (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
+      ("begin", []), (Statement.runLock, what),
+      (Statement.leaseUncancel, [.optional(job == nil ? run?.rawValue : nil)]),
+      (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
     ])
-    bell?.ring(Set(try results[2].map { try $0.int("lane_id") }))
-    return results[2].count
+    bell?.ring(Set(try results[3].map { try $0.int("lane_id") }))
+    return results[3].count
   }
 
   /// What a cancellation met.

@@ -175,18 +175,18 @@ extension JobStore {
 
   /// Starts the run of a scheduled time, whose `_run_at` is that time, in the transaction that decides it.
   ///
-  /// - Returns: The run, and the lanes to tell the ``LaneBell`` of after the commit; nil where the time was decided before.
+  /// - Returns: The run; nil where the time was decided before.
   /// - Source: `run_insert.sql`, `schedule_run_time.sql`, `schedule_tick_write.sql`.
   package func startScheduled(
     _ plan: RunPlan, at time: String, release: Int64, now: String? = nil, in transaction: PostgresTransaction
-  ) async throws -> (run: EnqueuedRun, lanes: Set<Int64>)? {
+  ) async throws -> EnqueuedRun? {
     let isOpen = try await decide(time, of: plan.pipeline, as: .waiting, now: now, in: transaction)
     guard isOpen else { return nil }
-    let (run, lanes) = try await enqueue(plan, release: release, in: transaction, now: now)
+    let run = try await enqueue(plan, release: release, in: transaction, now: now)
     try await transaction.query(
       Statement.scheduleRunTime, [.ints(([run.runID] + run.loads).map(\.rawValue)), .text(time)])
     _ = try await decide(time, of: plan.pipeline, as: .started(run.runID), now: now, in: transaction)
-    return (run, lanes)
+    return run
   }
 
   /// Notes that every time up to now is decided, and when the next one is.

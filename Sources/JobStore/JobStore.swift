@@ -14,6 +14,12 @@ public struct JobStore: Sendable {
     self.database = database
     self.bell = bell
   }
+
+  /// Tells those who wait of lanes where jobs are ready as soon as the transaction has committed.
+  func ring(_ lanes: Set<Int64>, after transaction: PostgresTransaction) {
+    guard let bell else { return }
+    transaction.afterCommit { bell.ring(lanes) }
+  }
 }
 
 /// A job of which this process holds the lease.

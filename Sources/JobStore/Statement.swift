@@ -36,6 +36,7 @@ enum Statement {
   static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
   static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql).prepared
   static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql).prepared
+  static let leaseUncancel = SQLStatement("lease_uncancel", PackageResources.lease_uncancel_sql)
   static let liveKeyList = SQLStatement("live_key_list", PackageResources.live_key_list_sql)
   static let maintenanceLead = SQLStatement("maintenance_lead", PackageResources.maintenance_lead_sql).prepared
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
@@ -93,10 +94,12 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
       jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
-      laneSurvey, leaseCancelled, leaseHeld, leaseOfWorker, leaseReap, liveKeyList, outboxInsert, outboxList,
+      laneSurvey, leaseCancelled, leaseHeld, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, outboxInsert,
+      outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
-      releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, stageList, ticketRaise,
+      releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, runLock, runLockShared,
+      stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
     ] + schedules + ClaimBatch.allCases.map(jobClaim)
 }

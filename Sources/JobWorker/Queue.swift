@@ -4,7 +4,6 @@ import Logging
 import Migrations
 import Postgres
 import ServiceLifecycle
-import Synchronization
 
 /// The queue as a service embeds it: opened once, then used to enqueue, to work and to look.
 ///
@@ -74,20 +73,23 @@ public struct Queue: Sendable {
     return enqueued
   }
 
-  /// Runs `body` in a transaction in which it writes what it likes and enqueues what follows from that: all of it is
-  /// committed when it returns, none when it throws. Idle workers of every process are told after the commit.
+  /// Puts jobs into the queue when the caller's transaction commits: one of ``database``, or the one in which a handler
+  /// writes its results. Idle workers of every process are told then. In one statement go those that differ in payload and
+  /// unique key alone.
   ///
-  /// - Throws: What `body` throws; ``PostgresError`` `.commitUnknown` when the connection was lost before the answer to
-  ///   COMMIT: it may or may not have happened, so try again with a unique key.
-  public func transaction<T: Sendable>(
-    isolation: isolated (any Actor)? = #isolation, _ body: (QueueTransaction) async throws -> T
-  ) async throws -> T {
-    let lanes = LaneList()
-    let result = try await database.transaction {
-      try await body(QueueTransaction(base: $0, store: store, lanes: lanes))
+  /// When a transaction throws ``PostgresError`` `.commitUnknown`, it may or may not have happened: with a unique key it
+  /// can be tried again.
+  @discardableResult
+  public func enqueue(_ jobs: [NewJob], in transaction: PostgresTransaction) async throws -> [EnqueuedJob] {
+    try await store.enqueue(jobs, in: transaction)
+  }
+
+  @discardableResult
+  public func enqueue(_ job: NewJob, in transaction: PostgresTransaction) async throws -> EnqueuedJob {
+    guard let enqueued = try await store.enqueue([job], in: transaction).first else {
+      preconditionFailure("every job that is enqueued is returned")
     }
-    store.bell?.ring(lanes.all)
-    return result
+    return enqueued
   }
 
   /// What a process runs to do jobs: a worker, and the maintenance of the queue, of which one of all processes acts.
@@ -110,57 +112,4 @@ public struct Queue: Sendable {
       Worker(settings: worker, database: settings, store: store, handlers: handlers, logger: logger),
     ]
   }
-}
-
-/// A transaction of a service's own database that also enqueues; valid inside the body that it was given to.
-public struct QueueTransaction: PostgresSession {
-  fileprivate let base: PostgresTransaction
-  fileprivate let store: JobStore
-  fileprivate let lanes: LaneList
-
-  /// Puts a job into the queue when the transaction commits.
-  @discardableResult
-  public func enqueue(_ job: NewJob) async throws -> EnqueuedJob {
-    guard let enqueued = try await enqueue([job]).first else {
-      preconditionFailure("every job that is enqueued is returned")
-    }
-    return enqueued
-  }
-
-  /// Puts jobs into the queue when the transaction commits; in one statement those that differ in payload and unique key
-  /// alone.
-  @discardableResult
-  public func enqueue(_ jobs: [NewJob]) async throws -> [EnqueuedJob] {
-    let (enqueued, lanes) = try await store.enqueue(jobs, in: base)
-    self.lanes.add(lanes)
-    return enqueued
-  }
-
-  @discardableResult
-  public func query(_ statement: SQLStatement, _ values: [PostgresValue]) async throws -> PostgresResult {
-    try await base.query(statement, values)
-  }
-
-  public func execute(_ script: String) async throws { try await base.execute(script) }
-
-  public func pipeline(_ steps: [(SQLStatement, [PostgresValue])]) async throws -> [PostgresResult] {
-    try await base.pipeline(steps)
-  }
-
-  public func copyIn<Chunks: AsyncSequence & Sendable>(_ sql: String, from chunks: Chunks) async throws -> Int
-  where Chunks.Element == [UInt8] {
-    try await base.copyIn(sql, from: chunks)
-  }
-
-  public func copyOut(_ sql: String, _ consume: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
-    try await base.copyOut(sql, consume)
-  }
-}
-
-/// The lanes that a transaction enqueued into, to be told of after its commit.
-private final class LaneList: Sendable {
-  private let lanes = Mutex<Set<Int64>>([])
-
-  func add(_ more: Set<Int64>) { lanes.withLock { $0.formUnion(more) } }
-  var all: Set<Int64> { lanes.withLock { $0 } }
 }

@@ -193,16 +193,16 @@ package actor PostgresConnection: PostgresSession {
     isolation: isolated (any Actor)? = #isolation, _ body: (PostgresTransaction) async throws -> T
   ) async throws -> T {
     let number = try await begin()
+    let transaction = PostgresTransaction(connection: self, number: number)
     let result: T
     do {
-      result = try await Self.$surrounding.withValue(ObjectIdentifier(self)) {
-        try await body(PostgresTransaction(connection: self, number: number))
-      }
+      result = try await Self.$surrounding.withValue(ObjectIdentifier(self)) { try await body(transaction) }
     } catch {
       await rollBack(number)
       throw error
     }
     try await commit(number)
+    transaction.aftermath.happen()
     return result
   }
 

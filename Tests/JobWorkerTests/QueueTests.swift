@@ -71,18 +71,18 @@ struct QueueTests {
     try await Self.with { queue, database in
       try await queue.database.execute("create table sent (name text)")
       await #expect(throws: Stop.self) {
-        try await queue.transaction { transaction in
+        try await queue.database.transaction { transaction in
           try await transaction.query("insert into sent values ('ada')")
-          try await transaction.enqueue(NewJob(kind: "mail"))
+          try await queue.enqueue(NewJob(kind: "mail"), in: transaction)
           throw Stop()
         }
       }
       #expect(try await queue.store.jobs().isEmpty)
       #expect(queue.store.bell?.pending.isEmpty == true)
 
-      let jobs = try await queue.transaction { transaction in
+      let jobs = try await queue.database.transaction { transaction in
         try await transaction.query("insert into sent values ($1)", ["ada"])
-        let jobs = try await transaction.enqueue([NewJob(kind: "mail"), NewJob(kind: "print")])
+        let jobs = try await queue.enqueue([NewJob(kind: "mail"), NewJob(kind: "print")], in: transaction)
         #expect(queue.store.bell?.pending.isEmpty == true)
         #expect(try await queue.store.jobs().isEmpty)
         return jobs
@@ -104,7 +104,7 @@ struct QueueTests {
           seen.withLock { $0.append(letter) }
           // What follows is enqueued in the transaction that ends the job.
           return try await attempt.complete { transaction in
-            _ = try await queue.store.enqueue([NewJob(kind: "print")], in: transaction)
+            try await queue.enqueue(NewJob(kind: "print"), in: transaction)
           }
         }
         try await attempt.checkpoint(format, letter)

@@ -1,7 +1,7 @@
 -- Takes up the dead and cancelled jobs of run $1 and its loads (or the job $2) again, with fresh attempts and the epoch
 -- they died at; one that waits for others that are not done is blocked again. One whose key another living job has by now
--- stays dead. One that still runs and was asked to stop may go on. A run is open again once none of its jobs is dead.
--- Runs after run_lock.
+-- stays dead. A run is open again once none of its jobs is dead.
+-- Runs after run_lock and lease_uncancel.
 -- Locks: run rows in order of their number, then live keys in their order, then dead rows.
 with concerned as materialized (
   select r.run_id from sluice.run r
@@ -30,9 +30,6 @@ with concerned as materialized (
   select lane_id, job_id, 0, epoch, coalesce($3::timestamptz, now()) from placed where waits = 0
 ), waiting as (
   insert into sluice.blocked (job_id, pending, lane_id) select job_id, waits, lane_id from placed where waits > 0
-), withdrawn as (
-  update sluice.lease l set cancelled = false
-  where l.cancelled and ($2::bigint is null and l.run_id in (select run_id from concerned))
 ), reopened as (
   update sluice.run r set state = 'running', finished_at = null, error = null
   where r.run_id in (select run_id from risen) and not exists (
