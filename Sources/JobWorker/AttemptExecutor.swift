@@ -60,7 +60,7 @@ package struct AttemptExecutor: Sendable {
       // Another worker may know the kind; and this one, after the next deploy.
       case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
-      case let error as PostgresError where error.isTransient: return .snoozed(.seconds(1))
+      case let error as PostgresError where error.isOutage: return .snoozed(.seconds(1))
       case let known as any Failure: failure = known
       default: failure = UnexpectedError(error)
       }

@@ -54,6 +54,15 @@ public struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
     }
   }
 
+  /// Whether the database was away or out of means: no fault of who asked, and to be tried again however long it lasts.
+  public var isOutage: Bool {
+    switch kind {
+    case .unreachable, .connectionLost, .commitUnknown, .statement:
+      isTransient && (sqlState.map { SQLState($0).isOutage } ?? true)
+    case .cancelled, .timeout, .usage: false
+    }
+  }
+
   public var debugDescription: String {
     var text = description
     if let sqlState { text += " [\(sqlState)]" }

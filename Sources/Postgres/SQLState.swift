@@ -25,6 +25,11 @@ struct SQLState: Equatable {
     }
   }
 
+  /// Whether the server is away or out of means for everybody, and not against this one session or statement.
+  var isOutage: Bool {
+    ["08", "53"].contains(errorClass) || ["57P01", "57P02", "57P03", "58030"].contains(code)
+  }
+
   /// Whether the server ends the session with this error.
   var endsSession: Bool { errorClass == "08" || ["25P03", "25P04", "57P01", "57P02", "57P05"].contains(code) }
 

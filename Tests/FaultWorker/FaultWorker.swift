@@ -11,7 +11,7 @@ import UnixSignals
 /// A worker for the tests that injure it: the queue's own services, with handlers that write into a sink.
 ///
 /// Its settings are in the environment: `FAULT_DATABASE` and `FAULT_NAME`, and where they are to differ `FAULT_SINK`,
-/// `FAULT_SLOTS`, `FAULT_POLL_SECONDS`, `FAULT_GRACE_SECONDS`, `FAULT_ROLE` (`worker`, `maintenance` or
+/// `FAULT_SLOTS`, `FAULT_POLL_SECONDS`, `FAULT_GRACE_SECONDS`, `FAULT_IDLE_SECONDS`, `FAULT_ROLE` (`worker`, `maintenance` or
 /// both); `SLUICE_LEASE` and `SLUICE_POLL_ONLY` as they are read by the program.
 @main
 struct FaultWorker {
@@ -30,7 +30,7 @@ struct FaultWorker {
     let timing = try LeaseTiming.configured(environment)
     let isPooled = environment["SLUICE_POLL_ONLY"] == "1"
     // Whoever stops inside of a transaction holds up nobody for longer than this.
-    let options = ["idle_in_transaction_session_timeout": "2s"]
+    let options = ["idle_in_transaction_session_timeout": "\(Int(number("FAULT_IDLE_SECONDS", 2)))s"]
     let settings = try PostgresSettings(url, applicationName: name, options: options, isPooled: isPooled)
     let store = JobStore(database: PostgresPool(settings, maximum: 6), bell: LaneBell())
     let logger = Logger(label: name) { StreamLogHandler.standardError(label: $0) }

@@ -43,6 +43,10 @@ struct AttemptEndTests {
     #expect(name(UnknownKind(kind: "k"), attempt: 3) == "snoozed")
     #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
     #expect(name(PostgresError(.connectionLost, operation: "checkpoint", message: "m")) == "snoozed")
+    // The session was ended because of what the handler did in it: that would come again without end.
+    let idle = PostgresError(.connectionLost, operation: "checkpoint", message: "m", sqlState: "25P03")
+    #expect(name(idle) == "retried")
+    #expect(name(PostgresError(.statement, operation: "checkpoint", message: "m", sqlState: "40P01")) == "retried")
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true)) == "retried")
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true), attempt: 3) == "dead")
     #expect(name(StageFailure(code: "x", message: "m")) == "dead")

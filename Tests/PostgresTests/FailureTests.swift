@@ -31,17 +31,19 @@ struct FailureTests {
   }
 
   @Test(
-    "Whether another attempt can help is the server's code's to say",
+    "Whether another attempt can help, and whether the database was away, is the server's code's to say",
     arguments: [
-      ("40001", true), ("40P01", true), ("53100", true), ("53300", true), ("55P03", true), ("57P03", true),
-      ("08006", true), ("23505", false), ("42P01", false), ("22P02", false), ("P0001", false),
+      ("40001", true, false), ("40P01", true, false), ("53100", true, true), ("53300", true, true),
+      ("55P03", true, false), ("57P03", true, true), ("08006", true, true), ("23505", false, false),
+      ("42P01", false, false), ("22P02", false, false), ("P0001", false, false),
     ])
-  func transience(code: String, isTransient: Bool) async throws {
+  func transience(code: String, isTransient: Bool, isOutage: Bool) async throws {
     try await TestDatabase.withEmptyDatabase { database in
       let raise = "do $$ begin raise exception 'on purpose' using errcode = '\(code)'; end $$"
       let error = try await failure { try await database.pool.execute(raise) }
       #expect(error.sqlState == code)
       #expect(error.isTransient == isTransient)
+      #expect(error.isOutage == isOutage)
     }
   }
 
