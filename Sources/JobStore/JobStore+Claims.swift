@@ -2,8 +2,12 @@ import JobModel
 import Postgres
 
 extension JobStore {
-  /// A session for the statements that run all the time, which are planned once: by keys only, because a plan that is made
-  /// while a table is nearly empty must still be good when it is full.
+  /// A session for the statements that run all the time, which are planned once: a plan that is made while a table is nearly
+  /// empty must still be good when it is full.
+  ///
+  /// The settings alone do not see to that: of a table that it believes empty the planner reads a whole index as gladly as one
+  /// place of it. So these statements name the rows of a large table by keys that are known before it is read: `= any (array)`,
+  /// or a lateral subquery with `offset 0`, which the planner cannot turn round.
   package func queueSession(_ settings: PostgresSettings) async throws -> PostgresConnection {
     let connection = try await PostgresConnection.connect(settings)
     if !settings.isPooled {
@@ -122,7 +126,9 @@ extension JobStore {
   }
 
   static func parameters(_ finished: [FinishedJob], now: String?) -> [PostgresValue] {
-    [
+    // Of two attempts of one job the later one may still hold it, and the first that is named counts.
+    let finished = finished.sorted { $0.holder.epoch > $1.holder.epoch }
+    return [
       .ints(finished.map(\.holder.jobID.rawValue)), .ints(finished.map(\.holder.epoch)),
       .optionalTexts(finished.map(\.detail)), .optional(now),
     ]

@@ -10,6 +10,7 @@ struct QueueFixture: Sendable {
   let release: Int64
   /// The session of the workers' advisory locks.
   let session: PostgresConnection
+  let settings: PostgresSettings
 
   static func with<T: Sendable>(_ body: @Sendable (QueueFixture) async throws -> T) async throws -> T {
     try await TestDatabase.withDatabase { try await with($0, body) }
@@ -22,7 +23,10 @@ struct QueueFixture: Sendable {
     let session = try await PostgresConnection.connect(database.settings)
     let release = try await store.registerRelease(contentHash: "h", files: [], label: nil, engine: "test")
     let result: T
-    do { result = try await body(QueueFixture(store: store, release: release, session: session)) } catch {
+    do {
+      result = try await body(
+        QueueFixture(store: store, release: release, session: session, settings: database.settings))
+    } catch {
       await session.close()
       throw error
     }
@@ -55,15 +59,5 @@ struct QueueFixture: Sendable {
 
   func attempt(_ claim: Claim) -> JobAttempt {
     JobAttempt(claim: claim, store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-  }
-
-  /// What PostgreSQL would do for a statement whose parameters it does not know.
-  func plan(of name: String) async throws -> String {
-    guard let statement = jobStoreStatements.first(where: { $0.name == name }) else { return "" }
-    try await session.execute(
-      "analyze; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; prepare planned as \(statement.text)"
-    )
-    let rows = try await session.query("explain execute planned(1, 0, '{1}', '{0}', null)", [])
-    return rows.compactMap { $0.optionalString(at: 0) }.joined(separator: "\n")
   }
 }

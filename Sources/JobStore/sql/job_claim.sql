@@ -3,26 +3,33 @@
 -- Gives nothing to a worker without a live beat or in drain. The limit is a literal, because a plan for an unknown one is bad:
 -- Statement.jobClaim puts 1, 10, 50 or 200 in its place.
 -- Locks: the ready rows it takes (others' are skipped), then its lease rows; run rows in order of their number.
--- Index: primary keys of ready, job, mark, run; lane is small.
+-- Index: primary keys of ready, job, mark, run, lane; whatever the planner believes of their sizes (see queueSession).
 with alive as materialized (
   select from sluice.beat
   where worker_id = $1::bigint and not draining and expires_at > coalesce($5::timestamptz, now())
 ), picked as materialized (
-  select p.lane_id, p.job_id, p.attempt, p.epoch
+  select p.place, p.lane_id, p.job_id, p.attempt, p.epoch
   from unnest($3::bigint[], $4::bigint[]) as asked (lane_id, lowest)
-  join sluice.lane l on l.lane_id = asked.lane_id and not l.paused and l.release_id in (0, $2::bigint)
   cross join lateral (
-    select r.lane_id, r.job_id, r.attempt, r.epoch from sluice.ready r
-    where r.lane_id = asked.lane_id and r.job_id >= asked.lowest and exists (select from alive)
+    select l.lane_id from sluice.lane l
+    where l.lane_id = asked.lane_id and not l.paused and l.release_id in (0, $2::bigint)
+    offset 0) open
+  cross join lateral (
+    select r.ctid as place, r.lane_id, r.job_id, r.attempt, r.epoch from sluice.ready r
+    where r.lane_id = open.lane_id and r.job_id >= asked.lowest and exists (select from alive)
     order by r.job_id
     limit 1 --! literal
     for update skip locked) p
 ), taken as (
-  delete from sluice.ready r using picked p where r.lane_id = p.lane_id and r.job_id = p.job_id
+  delete from sluice.ready where ctid = any (array(select place from picked))
 ), claimed as materialized (
   select p.lane_id, p.job_id, p.attempt + 1 as attempt, p.epoch + 1 as epoch, nextval('sluice.ticket') as ticket,
     j.max_attempts, j.kind, j.label, j.payload, j.run_id, j.time_limit, j.live_key
-  from picked p join sluice.job j on j.job_id = p.job_id
+  from picked p
+  cross join lateral (
+    select j.max_attempts, j.kind, j.label, j.payload, j.run_id, j.time_limit, j.live_key from sluice.job j
+    where j.job_id = p.job_id
+    offset 0) j
 ), held as (
   insert into sluice.lease (job_id, epoch, ticket, worker_id, lane_id, run_id, attempt, claimed_at, deadline_at, live_key)
   select job_id, epoch, ticket, $1::bigint, lane_id, run_id, attempt, coalesce($5::timestamptz, now()),
@@ -30,16 +37,16 @@ with alive as materialized (
   from claimed
 ), beginning as materialized (
   select r.run_id from sluice.run r
-  where r.state = 'queued' and r.run_id in (select run_id from claimed)
+  where r.state = 'queued' and r.run_id = any (array(select run_id from claimed where run_id is not null))
   order by r.run_id
   for update
 ), begun as (
   update sluice.run r set state = 'running', started_at = coalesce(r.started_at, $5::timestamptz, now())
-  from beginning b where r.run_id = b.run_id
+  where r.run_id = any (array(select run_id from beginning))
 )
 select c.lane_id, c.job_id, c.epoch, c.ticket, c.attempt, c.max_attempts, c.kind, c.label, c.payload, c.run_id,
   extract(epoch from c.time_limit)::double precision as time_limit, r.release_id, r.run_at,
   m.format as mark_format, m.state as mark_state
 from claimed c
-left join sluice.run r on r.run_id = c.run_id
-left join sluice.mark m on m.job_id = c.job_id and m.step = ''
+left join lateral (select r.release_id, r.run_at from sluice.run r where r.run_id = c.run_id offset 0) r on true
+left join lateral (select m.format, m.state from sluice.mark m where m.job_id = c.job_id and m.step = '' offset 0) m on true

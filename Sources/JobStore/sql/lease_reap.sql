@@ -12,13 +12,15 @@ with lost as materialized (
   limit $1::integer
   for update of l skip locked
 ), ended as (
-  delete from sluice.lease l using lost where l.job_id = lost.job_id
+  delete from sluice.lease where job_id = any (array(select job_id from lost))
 ), judged as materialized (
   select lost.*, j.kind, j.label, lost.attempt >= j.max_attempts and not lost.cancelled as is_dead,
     jsonb_build_object('code', case when lost.too_long then 'time_limit' else 'worker_lost' end,
       'message', case when lost.too_long then 'the attempt ran longer than the job''s time limit'
         else 'worker ' || lost.worker_id || ' stopped without giving its job back' end) as detail
-  from lost join sluice.job j on j.job_id = lost.job_id
+  from lost
+  cross join lateral (
+    select j.kind, j.label, j.max_attempts from sluice.job j where j.job_id = lost.job_id offset 0) j
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, case when is_dead then 'dead' when cancelled then 'cancelled' else 'crashed' end, worker_id, claimed_at,
@@ -32,12 +34,14 @@ with lost as materialized (
   insert into sluice.dead (job_id, lane_id, attempt, epoch, cancelled, since)
   select job_id, lane_id, attempt, epoch, cancelled, coalesce($2::timestamptz, now()) from judged where is_dead or cancelled
 ), freed as (
-  delete from sluice.live_key k using judged d
-  where (d.is_dead or d.cancelled) and k.key = d.live_key and k.job_id = d.job_id
+  delete from sluice.live_key
+  where key = any (array(select live_key from judged where (is_dead or cancelled) and live_key is not null))
+    and job_id = any (array(select job_id from judged where (is_dead or cancelled) and live_key is not null))
 ), failed as (
   update sluice.run r set state = 'failed', finished_at = coalesce($2::timestamptz, now()), error = d.detail
   from (select distinct on (run_id) run_id, job_id, kind, label, detail from judged where is_dead order by run_id, job_id) d
-  where r.run_id = d.run_id and r.state <> 'cancelled'
+  where r.run_id = any (array(select run_id from judged where is_dead and run_id is not null))
+    and r.run_id = d.run_id and r.state <> 'cancelled'
   returning r.run_id, r.pipeline, d.job_id, d.kind, d.label, d.detail
 ), told as (
   insert into sluice.outbox (kind, pipeline, run_id, body, created_at, next_at)

@@ -4,12 +4,13 @@
 -- Runs after permit_lock on these keys. Locks: the later rows it takes (others' are skipped), permit rows. Index: later_waiting.
 with short as materialized (
   select m.key, m.slots from sluice.permit_limit m
-  where m.key = any ($1::text[]) and exists (select from sluice.later t where t.waits_for = m.key)
+  where m.key = any ($1::text[]) and exists (select from sluice.later t where t.waits_for = m.key offset 0)
 ), held as materialized (
   select p.key, p.slot
   from short s
   join sluice.permit p on p.key = s.key
-  left join sluice.lease l on l.job_id = p.job_id and l.epoch = p.epoch
+  left join lateral (
+    select l.job_id from sluice.lease l where l.job_id = p.job_id and l.epoch = p.epoch offset 0) l on true
   where p.reserved_until > coalesce($2::timestamptz, clock_timestamp()) or l.job_id is not null
 ), room as materialized (
   select s.key, s.slots, greatest(0, s.slots - (select count(*) from held h where h.key = s.key)) as vacancies from short s
@@ -32,7 +33,7 @@ with short as materialized (
     limit r.vacancies
     for update of t skip locked) t
 ), freed as (
-  delete from sluice.later t using next n where t.job_id = n.job_id
+  delete from sluice.later where job_id = any (array(select job_id from next))
 ), startable as (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
   select lane_id, job_id, attempt, epoch, coalesce($2::timestamptz, now()) from next order by job_id

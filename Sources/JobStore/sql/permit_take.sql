@@ -20,7 +20,8 @@ with wanting as materialized (
   select p.key, p.slot, p.job_id
   from (select distinct key from wanting) k
   join sluice.permit p on p.key = k.key
-  left join sluice.lease l on l.job_id = p.job_id and l.epoch = p.epoch
+  left join lateral (
+    select l.job_id from sluice.lease l where l.job_id = p.job_id and l.epoch = p.epoch offset 0) l on true
   where p.reserved_until > coalesce($5::timestamptz, clock_timestamp()) or l.job_id is not null
 ), vacant as materialized (
   select k.key, s.slot, row_number() over (partition by k.key order by s.slot) as place
@@ -47,7 +48,8 @@ with wanting as materialized (
   delete from sluice.permit p using judged j where j.refused is not null and p.key = j.key and p.slot = j.own
 ), put_off as (
   delete from sluice.lease l using (select distinct job_id, epoch, refused from judged where refused is not null) j
-  where l.job_id = j.job_id and l.epoch = j.epoch and not l.cancelled
+  where l.job_id = any (array(select job_id from judged where refused is not null))
+    and l.job_id = j.job_id and l.epoch = j.epoch and not l.cancelled
   returning l.job_id, l.epoch, l.lane_id, l.attempt, j.refused
 ), waiting as (
   insert into sluice.later (job_id, run_at, lane_id, attempt, epoch, waits_for, waits_since)
