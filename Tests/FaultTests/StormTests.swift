@@ -15,11 +15,9 @@ struct StormTests {
   /// `SLUICE_TEST_SEED` repeats one, `SLUICE_SOAK_SECONDS` says for how long.
   @Test("workers, sessions and the server are injured at random while jobs run: all are done, each chunk once")
   func storm() async throws {
-    let seed =
-      ProcessInfo.processInfo.environment["SLUICE_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...99_999)
-    print("storm: seed \(seed)")
+    let drawn = SeededRandom.drawn(for: "storm")
     try await FaultBench.withServer { server, bench in
-      var random = SplitMix(state: seed)
+      var random = drawn
       var workers = try await bench.start(["w1", "w2", "w3"])
       var jobs: [JobID] = []
       let end = ContinuousClock.now + .seconds(Strength.soakSeconds ?? 8)
@@ -75,18 +73,5 @@ struct StormTests {
       try await server.end(with: SIGKILL)
       try await server.start()
     }
-  }
-}
-
-/// A small generator with a seed: the same storm again.
-private struct SplitMix {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
   }
 }

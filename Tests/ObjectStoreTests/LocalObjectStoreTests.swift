@@ -170,8 +170,8 @@ struct LocalObjectStoreTests {
       #expect(try await store.list(prefix: "").isEmpty)
       // A child that another test forks at this moment holds the dropped file until it runs its own program.
       try await eventually("there is room again") {
-        do { try await store.put("raw/small", condition: .absent, bytes: bytes([100_000])) } catch
-          let error as ObjectStoreError where error.code == "disk_full"
+        do { try await store.put("raw/small", condition: .absent, bytes: bytes([100_000])) } catch let error
+          as ObjectStoreError where error.code == "disk_full"
         { return false }
         return true
       }

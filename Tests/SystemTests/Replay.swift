@@ -21,9 +21,7 @@ struct Replay: ~Copyable {
   static func with(
     _ name: String, columns: Int, deletes: String, _ body: @Sendable (inout Replay) async throws -> Void
   ) async throws {
-    let seed =
-      ProcessInfo.processInfo.environment["SLUICE_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...99_999)
-    print("replay \(name): seed \(seed)")
+    let random = SeededRandom.drawn(for: "replay \(name)")
     try await TestProject.withProject { project in
       try await TestDatabase.withEmptyDatabase { target in
         let deliveries = try await Deliveries.unpack(name, into: project.path("history"))
@@ -32,7 +30,7 @@ struct Replay: ~Copyable {
         let sluice = Installed(project, ["SLUICE_SECRET_WAREHOUSE": target.url])
         var replay = Replay(
           deliveries: deliveries, columns: columns, isSoft: deletes == "soft", sluice: sluice, target: target,
-          random: SeededRandom(seed: seed))
+          random: random)
         do { try await body(&replay) } catch {
           sluice.killAll()
           throw error
@@ -209,18 +207,5 @@ struct Replay: ~Copyable {
     await connection.close()
     try await Installed.stop(holder)
     return values
-  }
-}
-
-/// SplitMix64: the same seed gives the same order of faults.
-struct SeededRandom: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
