@@ -11,7 +11,7 @@ struct QueueUnderTest: Sendable {
   /// Of every job that a benchmark enqueues; of jobs without a run it is the stage of their lanes as well.
   static let kind = "bench"
   /// Jobs at once in one worker of a drain: enough for claims of the longest kind to follow each other.
-  static let drainSlots = 400
+  static let drainSlots = 800
   /// Jobs of one call of ``enqueue(_:pipeline:)``.
   static let longestBatch = 1_000
 

@@ -5,7 +5,6 @@ import Postgres
 struct ClaimCost: QueueMeasurement {
   let name = "claim"
   private static let shallowJobs = 1_000
-  /// Claims of each limit, after as many that are not counted: caches and plans are warm.
   /// Each after some that are not counted: caches and plans are warm.
   private static let batches = [(ClaimBatch.one, claims: 150), (ClaimBatch.fifty, claims: 60)]
   private static let surveys = 100

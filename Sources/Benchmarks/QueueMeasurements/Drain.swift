@@ -42,7 +42,8 @@ struct Drain: QueueMeasurement {
     return [
       Figure(
         "drain", rates, "jobs/s", beside: "pgbench, claim 100 + complete 100", ceiling, target: .ratioAtLeast(0.7),
-        note: "\(jobs) jobs, \(Self.workers) workers, counted in the history, each once"),
+        note: "\(jobs) jobs, \(Self.workers) workers of \(QueueUnderTest.drainSlots) slots; "
+          + "counted in the history, each once"),
       Figure(
         "drain from \(Self.lanes) lanes", Samples(many.map(\.rate)), "jobs/s", beside: "drain from one lane", rates),
       Figure("WAL of a drained job", Samples(one.map(\.walBytes)).median, "bytes"),
