@@ -57,7 +57,15 @@ extension JobStore {
   /// - Source: `job_enqueue.sql`, `job_enqueue_unique.sql`.
   @discardableResult
   public func enqueue(_ jobs: [NewJob], now: String? = nil) async throws -> [EnqueuedJob] {
-    try await database.transaction { try await enqueue(jobs, in: $0, now: now) }
+    // Mostly one statement will do, which is a transaction of its own and takes one round trip.
+    let groups = Self.grouped(jobs)
+    if let shape = groups.first?.0, groups.count == 1, shape.uniqueKey == nil,
+      let written = try await insert(shape, jobs.map(\.payload), in: database, now: now)
+    {
+      bell?.ring([written.lane])
+      return written.jobs
+    }
+    return try await database.transaction { try await enqueue(groups, jobs, in: $0, now: now) }
   }
 
   /// As ``enqueue(_:now:)``, in the caller's transaction; workers are told after the commit.
@@ -65,30 +73,22 @@ extension JobStore {
   public func enqueue(
     _ jobs: [NewJob], in transaction: PostgresTransaction, now: String? = nil
   ) async throws -> [EnqueuedJob] {
+    try await enqueue(Self.grouped(jobs), jobs, in: transaction, now: now)
+  }
+
+  private func enqueue(
+    _ groups: [(NewJob, [Int])], _ jobs: [NewJob], in transaction: PostgresTransaction, now: String?
+  ) async throws -> [EnqueuedJob] {
     var results = [EnqueuedJob?](repeating: nil, count: jobs.count)
     var lanes: Set<Int64> = []
-    var lanesByPlace: [LanePlace: Int64] = [:]
-    // Groups in the order of their first job, so that two callers with the same jobs lock in the same order.
-    for (group, indices) in Self.grouped(jobs) {
-      let place = LanePlace(pipeline: group.pipeline, kind: group.kind, urgencyClass: group.urgencyClass)
-      let known = lanesByPlace[place]
-      let lane = if let known { known } else { try await self.lane(place, in: transaction) }
-      lanesByPlace[place] = lane
-      lanes.insert(lane)
-      for (index, job) in try await insert(group, indices.map { jobs[$0] }, lane: lane, in: transaction, now: now)
-        .enumerated()
-      {
-        results[indices[index]] = job
-      }
+    // In the order of their first job, so that two callers with the same jobs lock in the same order.
+    for (shape, indices) in groups {
+      let written = try await insert(shape, indices.map { jobs[$0] }, in: transaction, now: now)
+      lanes.insert(written.lane)
+      for (index, job) in zip(indices, written.jobs) { results[index] = job }
     }
     ring(lanes, after: transaction)
     return results.compactMap { $0 }
-  }
-
-  private struct LanePlace: Hashable {
-    var pipeline: String
-    var kind: String
-    var urgencyClass: Int
   }
 
   /// Jobs that one statement can write: they differ in payload and key alone.
@@ -108,31 +108,57 @@ extension JobStore {
     return groups
   }
 
-  private func lane(_ place: LanePlace, in session: some PostgresSession) async throws -> Int64 {
-    let key: [PostgresValue] = [.text(place.pipeline), .text(place.kind), .int(Int64(place.urgencyClass))]
-    if let row = try await session.query(Statement.laneFind, key).first { return try row.int("lane_id") }
-    try await session.query(
-      Statement.laneEnsure, [.texts([place.pipeline]), .texts([place.kind]), .int(Int64(place.urgencyClass)), .null])
-    return try await session.query(Statement.laneFind, key).only.int("lane_id")
+  private func insert(
+    _ shape: NewJob, _ jobs: [NewJob], in transaction: PostgresTransaction, now: String?
+  ) async throws -> (lane: Int64, jobs: [EnqueuedJob]) {
+    guard shape.uniqueKey == nil else { return try await insertUnique(shape, jobs, in: transaction, now: now) }
+    let payloads = jobs.map(\.payload)
+    if let written = try await insert(shape, payloads, in: transaction, now: now) { return written }
+    _ = try await makeLane(of: shape, in: transaction)
+    guard let written = try await insert(shape, payloads, in: transaction, now: now) else {
+      preconditionFailure("the lane was made in the line above, and lanes stay")
+    }
+    return written
   }
 
+  /// - Returns: Nil where their lane is not there yet.
   private func insert(
-    _ shape: NewJob, _ jobs: [NewJob], lane: Int64, in session: some PostgresSession, now: String?
-  ) async throws -> [EnqueuedJob] {
-    var values: [PostgresValue] = [
-      .int(lane), .text(shape.kind), .text(shape.label ?? shape.kind), .texts(jobs.map(\.payload)),
-      .int(Int64(shape.maximumAttempts)), shape.timeLimit.map { .double($0.inSeconds) } ?? .null, .optional(now),
-      .optional(shape.runAt),
-    ]
-    guard shape.uniqueKey != nil else {
-      return try await session.query(Statement.jobEnqueue, values).map {
-        EnqueuedJob(id: JobID(try $0.int(at: 0)), isNew: true)
-      }
-    }
+    _ shape: NewJob, _ payloads: [String], in session: some PostgresSession, now: String?
+  ) async throws -> (lane: Int64, jobs: [EnqueuedJob])? {
+    let rows = try await session.query(
+      Statement.jobEnqueue,
+      [.text(shape.pipeline)] + Self.values(of: shape, payloads, now: now) + [.int(Int64(shape.urgencyClass))])
+    guard let first = rows.first else { return nil }
+    return (try first.int(at: 1), try rows.map { EnqueuedJob(id: JobID(try $0.int(at: 0)), isNew: true) })
+  }
+
+  private func insertUnique(
+    _ shape: NewJob, _ jobs: [NewJob], in transaction: PostgresTransaction, now: String?
+  ) async throws -> (lane: Int64, jobs: [EnqueuedJob]) {
+    let key: [PostgresValue] = [.text(shape.pipeline), .text(shape.kind), .int(Int64(shape.urgencyClass))]
+    let found = try await transaction.query(Statement.laneFind, key).first
+    let lane = if let found { try found.int("lane_id") } else { try await makeLane(of: shape, in: transaction) }
     let keys = jobs.compactMap(\.uniqueKey)
-    values.append(.texts(keys))
-    let rows = try await session.query(Statement.jobEnqueueUnique, values)
-    return try await resolved(rows, keys: keys, in: session)
+    let values = Self.values(of: shape, jobs.map(\.payload), now: now)
+    let rows = try await transaction.query(Statement.jobEnqueueUnique, [.int(lane)] + values + [.texts(keys)])
+    return (lane, try await resolved(rows, keys: keys, in: transaction))
+  }
+
+  /// The parameters 2 to 8 of both statements.
+  private static func values(of shape: NewJob, _ payloads: [String], now: String?) -> [PostgresValue] {
+    [
+      .text(shape.kind), .text(shape.label ?? shape.kind), .texts(payloads), .int(Int64(shape.maximumAttempts)),
+      shape.timeLimit.map { .double($0.inSeconds) } ?? .null, .optional(now), .optional(shape.runAt),
+    ]
+  }
+
+  private func makeLane(of shape: NewJob, in transaction: PostgresTransaction) async throws -> Int64 {
+    let urgencyClass = PostgresValue.int(Int64(shape.urgencyClass))
+    try await transaction.query(
+      Statement.laneEnsure, [.texts([shape.pipeline]), .texts([shape.kind]), urgencyClass, .null])
+    return try await transaction.query(
+      Statement.laneFind, [.text(shape.pipeline), .text(shape.kind), urgencyClass]
+    ).only.int("lane_id")
   }
 
   /// The jobs that have the keys, in the order of the keys; a key twice in one call is made once.
