@@ -126,11 +126,12 @@ extension JobStore {
   }
 
   static func parameters(_ finished: [FinishedJob], now: String?) -> [PostgresValue] {
-    // Of two attempts of one job the later one may still hold it, and the first that is named counts.
-    let finished = finished.sorted { $0.holder.epoch > $1.holder.epoch }
+    // In the order of the jobs. Of two attempts of one job the later may still hold it, and the last that is named counts.
+    let finished = finished.sorted { ($0.holder.jobID, $0.holder.epoch) < ($1.holder.jobID, $1.holder.epoch) }
+    let hasDetails = finished.contains { $0.detail != nil }
     return [
       .ints(finished.map(\.holder.jobID.rawValue)), .ints(finished.map(\.holder.epoch)),
-      .optionalTexts(finished.map(\.detail)), .optional(now),
+      hasDetails ? .optionalTexts(finished.map(\.detail)) : .null, .optional(now),
     ]
   }
 

@@ -79,6 +79,9 @@ package struct LeaseHolder: Sendable, Hashable {
   package var jobID: JobID
   package var epoch: Int64
 
+  /// By the job alone: seldom are two attempts of one in the same table.
+  package func hash(into hasher: inout Hasher) { hasher.combine(jobID) }
+
   package init(jobID: JobID, epoch: Int64) {
     self.jobID = jobID
     self.epoch = epoch

@@ -41,6 +41,7 @@ package enum ClaimBatch: Int, Sendable, CaseIterable {
   case one = 1
   case ten = 10
   case fifty = 50
+  case hundred = 100
   case twoHundred = 200
 
   /// The largest that is not above `count`.

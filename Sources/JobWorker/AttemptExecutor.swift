@@ -28,10 +28,13 @@ package struct AttemptExecutor: Sendable {
       attempt.logger.info("job waits for a permit", metadata: ["permit": "\(error.key)"])
       result = .failure(error)
     } catch { result = .failure(error) }
-    let end = Self.end(
-      of: result, claim: claim, isEnded: attempt.isEnded, stop: running.stop(of: attempt), retry: retry,
-      jitter: .random(in: 0...1))
-    await settle(attempt, end)
+    if attempt.isEnded {
+      noteEnd(of: attempt)
+    } else {
+      let end = Self.end(
+        of: result, claim: claim, stop: running.stop(of: attempt), retry: retry, jitter: .random(in: 0...1))
+      await settle(attempt, end)
+    }
     running.end(attempt)
     do { return try await attempt.passPermitsOn() } catch {
       attempt.logger.info("the maintenance passes on the permits of an attempt", metadata: ["error": "\(error)"])
@@ -39,12 +42,10 @@ package struct AttemptExecutor: Sendable {
     }
   }
 
-  /// How an attempt ended; nil where nothing is left to write: it is done, or the lease is lost.
+  /// How an attempt ended that is not done; nil where nothing is left to write: the lease is lost.
   package static func end(
-    of result: Result<Void, any Error>, claim: Claim, isEnded: Bool, stop: RunningAttempts.Stop?, retry: RetryPolicy,
-    jitter: Double
+    of result: Result<Void, any Error>, claim: Claim, stop: RunningAttempts.Stop?, retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
-    if isEnded { return nil }
     let failure: any Failure
     switch result {
     case .success: failure = NotCompleted(kind: claim.kind)
@@ -69,16 +70,14 @@ package struct AttemptExecutor: Sendable {
     return .retried(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: failure.json)
   }
 
+  private func noteEnd(of attempt: JobAttempt) {
+    guard attempt.logs(attempt.claim.level) else { return }
+    attempt.logger.log(level: attempt.claim.level, "attempt ended")
+  }
+
   /// Writes the end. Where the database does not answer, the worker's next beats find the lease and give it back.
   private func settle(_ attempt: JobAttempt, _ end: JobStore.AttemptEnd?) async {
-    guard let end else {
-      if !attempt.isEnded {
-        attempt.logger.info("attempt abandoned: its lease is lost")
-      } else if attempt.logs(attempt.claim.level) {
-        attempt.logger.log(level: attempt.claim.level, "attempt ended")
-      }
-      return
-    }
+    guard let end else { return attempt.logger.info("attempt abandoned: its lease is lost") }
     switch end {
     case .dead(let failure):
       attempt.logger.error("attempt failed for good", metadata: ["failure": "\(failure)"])

@@ -19,6 +19,7 @@ final class QueueLoop: Sendable {
   private let logger: Logger
   private let planner: Mutex<ClaimPlanner<ContinuousClock.Instant>>
   private let clock = ContinuousClock()
+  private let alarm: Alarm
   let acknowledger: Acknowledger
 
   init(
@@ -32,6 +33,7 @@ final class QueueLoop: Sendable {
     self.running = running
     self.logger = logger
     planner = Mutex(ClaimPlanner(now: clock.now))
+    alarm = Alarm(running.changed)
     acknowledger = Acknowledger { [changed = running.changed] in changed.set() }
   }
 
@@ -63,7 +65,10 @@ final class QueueLoop: Sendable {
   ///
   /// - Parameter start: Begins the attempt of a claim.
   func run(_ start: @escaping @Sendable (Claim) -> Void) async throws {
-    defer { acknowledger.close() }
+    defer {
+      alarm.stop()
+      acknowledger.close()
+    }
     var session: PostgresConnection?
     var uncertain: Set<LeaseHolder> = []
     var patienceEndsAt: ContinuousClock.Instant?
@@ -130,7 +135,13 @@ final class QueueLoop: Sendable {
       }
       if let request { planner.withLock { $0.claimed(request, outcome.claims) } }
       for claim in outcome.claims { start(claim) }
-      await answer(entries, unmatched: outcome.unmatched, &uncertain)
+      if outcome.unmatched.isEmpty {
+        uncertain.subtract(entries.map(\.finished.holder))
+        // Beside the next turn: the server has something to do meanwhile.
+        Task { for entry in entries { entry.waiter.resume() } }
+      } else {
+        await answer(entries, unmatched: outcome.unmatched, &uncertain)
+      }
     }
     guard case .survey = action else { return }
     let asked = clock.now
@@ -175,12 +186,7 @@ final class QueueLoop: Sendable {
 
   /// Waits until something changed, or this time.
   private func pause(until time: ContinuousClock.Instant?) async {
-    guard let time else { return await running.changed.wait() }
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { try? await self.clock.sleep(until: time) }
-      group.addTask { await self.running.changed.wait() }
-      await group.next()
-      group.cancelAll()
-    }
+    if let time { alarm.set(time) }
+    await running.changed.wait()
   }
 }

@@ -16,14 +16,13 @@ package final class RunningAttempts: Sendable {
 
   private struct Entry {
     let attempt: JobAttempt
+    let task: Task<Void, Never>
     let startedAt: ContinuousClock.Instant
-    var task: Task<Void, Never>?
     /// Where ``JobAttempt/movements`` stood when it last changed, and when that was seen.
     var movements = 0
     var movedAt: ContinuousClock.Instant
     var written = ""
     var stop: Stop?
-    var isCancelled = false
   }
   private struct State {
     var entries: [LeaseHolder: Entry] = [:]
@@ -63,20 +62,14 @@ package final class RunningAttempts: Sendable {
   /// Takes a slot for an attempt and starts it.
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {
     let holder = attempt.claim.holder
-    let yieldsAtOnce = state.withLock {
-      var entry = Entry(attempt: attempt, startedAt: now, movedAt: now)
-      entry.isCancelled = $0.isAborted
-      $0.entries[holder] = entry
-      return $0.isDraining
+    // The task is made while the lock is held, so that it cannot end before its entry is there.
+    let (task, isDraining, isAborted) = state.withLock { state in
+      let task = Task(operation: work)
+      state.entries[holder] = Entry(attempt: attempt, task: task, startedAt: now, movedAt: now)
+      return (task, state.isDraining, state.isAborted)
     }
-    if yieldsAtOnce { attempt.requestYield() }
-    let task = Task(operation: work)
-    let isCancelled = state.withLock { state in
-      // Over already, or cancelled before the task was known.
-      state.entries[holder]?.task = task
-      return state.entries[holder]?.isCancelled ?? false
-    }
-    if isCancelled { task.cancel() }
+    if isDraining { attempt.requestYield() }
+    if isAborted { task.cancel() }
   }
 
   func end(_ attempt: JobAttempt) {
@@ -109,7 +102,6 @@ package final class RunningAttempts: Sendable {
   private func cancel(_ holders: [LeaseHolder], because stop: Stop?) {
     let tasks = state.withLock { state in
       holders.compactMap { holder -> Task<Void, Never>? in
-        state.entries[holder]?.isCancelled = true
         if let stop, state.entries[holder]?.stop == nil { state.entries[holder]?.stop = stop }
         return state.entries[holder]?.task
       }

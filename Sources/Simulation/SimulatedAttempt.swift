@@ -103,7 +103,7 @@ final class SimulatedAttempt {
     guard isHeld else { return finish(.failure(LeaseLost(holder))) }
     movedAt = world.now
     chunksDone = chunk
-    if isLast { return finish(.success(()), isEnded: true) }
+    if isLast { return done() }
     if isCancelled { return finish(.failure(CancellationError())) }
     if shouldYield { return finish(.failure(JobYield())) }
     if script.temper == .snoozing, world.random.happens(0.3) {
@@ -120,14 +120,19 @@ final class SimulatedAttempt {
 
   func acknowledged(isHeld: Bool) {
     isWriting = false
-    if isHeld { finish(.success(()), isEnded: true) } else { finish(.failure(LeaseLost(holder))) }
+    if isHeld { done() } else { finish(.failure(LeaseLost(holder))) }
+  }
+
+  private func done() {
+    isFinishing = true
+    worker.remove(self)
   }
 
   /// Writes how the attempt ended, by the rule of the real worker.
-  private func finish(_ result: Result<Void, any Error>, isEnded: Bool = false) {
+  private func finish(_ result: Result<Void, any Error>) {
     isFinishing = true
     var end = AttemptExecutor.end(
-      of: result, claim: claim, isEnded: isEnded, stop: stop, retry: Simulation.retry, jitter: world.random.fraction())
+      of: result, claim: claim, stop: stop, retry: Simulation.retry, jitter: world.random.fraction())
     var isOutage = false
     if case .failure(let error) = result, error is PostgresError, stop == nil { isOutage = true }
     if isOutage, world.mistake == .chargedOutage { end = .retried(after: .seconds(1), failure: "{}") }

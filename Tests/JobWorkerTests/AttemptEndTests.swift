@@ -17,7 +17,7 @@ struct AttemptEndTests {
     _ error: any Error, attempt: Int = 1, of maximum: Int = 3, stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
-      of: .failure(error), claim: claim(attempt: attempt, of: maximum), isEnded: false, stop: stop,
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
     case nil: "nothing"
@@ -56,7 +56,7 @@ struct AttemptEndTests {
   @Test("a handler that returns without completing its job is a dead job, not a lost one")
   func notCompleted() {
     let end = AttemptExecutor.end(
-      of: .success(()), claim: claim(attempt: 1, of: 3), isEnded: false, stop: nil, retry: RetryPolicy(),
+      of: .success(()), claim: claim(attempt: 1, of: 3), stop: nil, retry: RetryPolicy(),
       jitter: 0)
     guard case .dead(let failure) = end else {
       Issue.record("expected a dead job")

@@ -49,4 +49,7 @@ select c.lane_id, c.job_id, c.epoch, c.ticket, c.attempt, c.max_attempts, c.kind
   m.format as mark_format, m.state as mark_state
 from claimed c
 left join lateral (select r.release_id, r.run_at from sluice.run r where r.run_id = c.run_id offset 0) r on true
-left join lateral (select m.format, m.state from sluice.mark m where m.job_id = c.job_id and m.step = '' offset 0) m on true
+left join lateral (
+  select m.format, m.state from sluice.mark m
+  where c.epoch > 1 and m.job_id = c.job_id and m.step = ''  -- whoever was never claimed before left no checkpoint
+  offset 0) m on true
