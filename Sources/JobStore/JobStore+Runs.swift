@@ -84,7 +84,8 @@ extension JobStore {
     return Set(try written.filter { try $0.int("waits") == 0 }.map { try $0.int("lane_id") })
   }
 
-  /// Takes up the dead and cancelled jobs of a run again. Returns how many there were.
+  /// Takes up the dead and cancelled jobs of a run again, and lets those go on that were asked to stop and have not yet.
+  /// Returns how many there were of both.
   ///
   /// - Source: `run_lock.sql`, `lease_uncancel.sql`, `job_retry.sql`.
   package func retry(run: RunID, now: String? = nil) async throws -> Int {
@@ -104,7 +105,7 @@ extension JobStore {
       (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
     ])
     bell?.ring(Set(try results[3].map { try $0.int("lane_id") }))
-    return results[3].count
+    return results[2].count + results[3].count
   }
 
   /// What a cancellation met.
@@ -128,15 +129,19 @@ extension JobStore {
     try await database.transaction { transaction in
       var cancellation = Cancellation()
       try await transaction.query(Statement.claimLockExclusive, [])
-      while true {
+      // A pass that meets a job on its way to another place sees it in neither. While nothing is claimed a job makes two
+      // such ways at most: to later, or out of blocked, and then to ready.
+      var emptyPasses = 0
+      while emptyPasses < 3 {
         let met = try await transaction.query(
           Statement.jobCancel, [.optional(run?.rawValue), .optional(job?.rawValue), .null])
         for row in met {
           let job = JobID(try row.int("job_id"))
           if try row.bool("is_running") { cancellation.stopping.insert(job) } else { cancellation.ended.insert(job) }
         }
-        if met.isEmpty { return cancellation }
+        emptyPasses = met.isEmpty ? emptyPasses + 1 : 0
       }
+      return cancellation
     }
   }
 }

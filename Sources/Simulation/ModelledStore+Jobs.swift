@@ -57,10 +57,9 @@ extension ModelledStore {
   package mutating func retryRun(of id: JobID) -> Int {
     guard let run = jobs[id]?.run else { return 0 }
     let named = jobs.filter { $0.value.run == run }.keys.sorted()
-    for id in named where jobs[id]?.place == .leased && jobs[id]?.isCancelRequested == true {
-      move(id, to: .leased, .cancelWithdrawn) { $0.isCancelRequested = false }
-    }
-    return named.count { retry($0) }
+    let stopping = named.filter { jobs[$0]?.place == .leased && jobs[$0]?.isCancelRequested == true }
+    for id in stopping { move(id, to: .leased, .cancelWithdrawn) { $0.isCancelRequested = false } }
+    return stopping.count + named.count { retry($0) }
   }
 
   package mutating func cancel(_ id: JobID) -> Set<JobID> {

@@ -14,7 +14,7 @@ package protocol QueueStore {
   /// Takes up a dead or cancelled job again, with fresh attempts and the epoch it ended at.
   mutating func retry(_ job: JobID) async throws -> Bool
   /// Takes up all that is dead or cancelled of a job's run again, and lets those go on that were asked to stop. Returns how
-  /// many were taken up.
+  /// many there were of both.
   mutating func retryRun(of job: JobID) async throws -> Int
   /// Cancels a loose job, or what is not done of the run of one that has a run. What runs is asked to stop. Returns all of
   /// them.

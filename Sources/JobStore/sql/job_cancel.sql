@@ -1,7 +1,8 @@
 -- Cancels what is not done of run $1 and its loads, or the job $2 that has no run. What is not running ends at once; what
 -- runs is asked to, and ends when its worker gives it up. Runs after claim_lock_exclusive, and again until it returns
--- nothing: a job that moved meanwhile is seen the next time.
--- Locks: the rows of ready, later, blocked and lease that it changes, then run rows: the order in which a job's end takes them.
+-- nothing three times: a job that moved meanwhile is seen the next time.
+-- Locks: lease rows, then those of ready, later and blocked that it changes, then run rows: the order in which a job's end
+-- takes them.
 with concerned as materialized (
   select r.run_id from sluice.run r
   where (r.run_id = $1::bigint or r.parent_id = $1::bigint) and r.state <> 'succeeded'
@@ -34,4 +35,5 @@ with concerned as materialized (
   update sluice.run r set state = 'cancelled', finished_at = coalesce($3::timestamptz, clock_timestamp())
   from concerned c where r.run_id = c.run_id and r.state not in ('cancelled', 'succeeded')
 )
-select job_id, false as is_running from ended union all select job_id, true from asked
+-- Leases first: the statement does its parts in the order in which they are read here.
+select job_id, true as is_running from asked union all select job_id, false from ended

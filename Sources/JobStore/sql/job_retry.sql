@@ -32,7 +32,11 @@ with concerned as materialized (
   insert into sluice.blocked (job_id, pending, lane_id) select job_id, waits, lane_id from placed where waits > 0
 ), reopened as (
   update sluice.run r set state = 'running', finished_at = null, error = null
-  where r.run_id in (select run_id from risen) and not exists (
+  where (r.run_id in (select run_id from risen)
+      -- All that is left of it runs, and was let go on.
+      or $2::bigint is null and r.state = 'cancelled' and r.run_id in (select run_id from concerned)
+        and exists (select from sluice.lease l where l.run_id = r.run_id))
+    and not exists (
     select from sluice.dead d join sluice.job j on j.job_id = d.job_id
     where j.run_id = r.run_id and d.job_id not in (select job_id from risen))
 )

@@ -6,4 +6,4 @@ with asked as materialized (
   order by l.job_id
   for update
 )
-update sluice.lease l set cancelled = false from asked a where l.job_id = a.job_id
+update sluice.lease l set cancelled = false from asked a where l.job_id = a.job_id returning l.job_id

@@ -119,7 +119,7 @@ struct RunsCommand: AsyncParsableCommand {
         }
         options.json
           ? Console.data(json: .object([("run", .int(id)), ("jobs", .int(Int64(count)))]))
-          : Console.data("\(count) job(s) of run \(id) are ready again; workers take them, or: sluice worker")
+          : Console.data("\(count) job(s) of run \(id) are taken up again; workers do them, or: sluice worker")
       }
     }
   }
