@@ -57,8 +57,9 @@ public struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
   /// Whether the database was away or out of means: no fault of who asked, and to be tried again however long it lasts.
   public var isOutage: Bool {
     switch kind {
-    case .unreachable, .connectionLost, .commitUnknown, .statement:
-      isTransient && (sqlState.map { SQLState($0).isOutage } ?? true)
+    case .unreachable: isTransient
+    case .connectionLost, .commitUnknown: sqlState.map { SQLState($0).isOutage } ?? true
+    case .statement: sqlState.map { SQLState($0).isOutage } ?? false
     case .cancelled, .timeout, .usage: false
     }
   }

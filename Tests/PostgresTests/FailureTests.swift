@@ -34,7 +34,8 @@ struct FailureTests {
     "Whether another attempt can help, and whether the database was away, is the server's code's to say",
     arguments: [
       ("40001", true, false), ("40P01", true, false), ("53100", true, true), ("53300", true, true),
-      ("55P03", true, false), ("57P03", true, true), ("08006", true, true), ("23505", false, false),
+      ("53400", true, false), ("55P03", true, false), ("57P03", true, true), ("08006", true, false),
+      ("08P01", true, false), ("25006", true, true), ("23505", false, false),
       ("42P01", false, false), ("22P02", false, false), ("P0001", false, false),
     ])
   func transience(code: String, isTransient: Bool, isOutage: Bool) async throws {

@@ -99,11 +99,13 @@ extension PostgresWire {
     guard let code = field(ErrorField.sqlState) else { return lost(watch) }
     let state = SQLState(code)
     let primary = field(ErrorField.primary) ?? "no message"
-    if state.endsSession || PQstatus(pointer) != CONNECTION_OK {
+    let isEnd = ["FATAL", "PANIC"].contains(field(ErrorField.severity))
+    if isEnd || PQstatus(pointer) != CONNECTION_OK {
       markBroken()
       return PostgresError(
         .connectionLost, operation: watch.name, message: "the server ended the session: \(primary)", sqlState: code)
     }
+    if state.needsNewSession { markBroken() }
     let isTimeout = primary.contains("timeout")
     let kind: PostgresError.Kind = code != SQLState.queryCanceled ? .statement : isTimeout ? .timeout : .cancelled
     let detail = [primary, field(ErrorField.detail), field(ErrorField.context)].compactMap { $0 }
@@ -114,6 +116,8 @@ extension PostgresWire {
 
   /// The C header has these as character literals, which are not imported.
   private enum ErrorField {
+    /// In English whatever the server's language.
+    static let severity = UInt8(ascii: "V")
     static let sqlState = UInt8(ascii: "C")
     static let primary = UInt8(ascii: "M")
     static let detail = UInt8(ascii: "D")
