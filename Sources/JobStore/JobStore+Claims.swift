@@ -14,7 +14,6 @@ extension JobStore {
       try await connection.execute(
         "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
           + " set plan_cache_mode = force_generic_plan; set jit = off;"
-          // A claim that a crash of the server loses would be made again with the same epoch: two holders of one job.
           + " select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'")
     }
     return connection
@@ -74,8 +73,11 @@ extension JobStore {
     _ turn: QueueTurn, worker: Int64, release: Int64, on session: (any PostgresSession)? = nil, now: String? = nil
   ) async throws -> QueueTurn.Outcome {
     var steps: [(SQLStatement, [PostgresValue])] = [("begin", [])]
+    // A claim that a crash of the server loses would be made again with the same epoch: two holders of one job.
+    if database.settings.isPooled { steps.append((Statement.commitDurably, [])) }
     // Before any row: a cancellation takes it exclusively, and then rows.
     if turn.request != nil { steps.append((Statement.claimLock, [])) }
+    let finishStep = steps.count
     if !turn.finished.isEmpty { steps.append((Statement.jobFinish, Self.parameters(turn.finished, now: now))) }
     if let request = turn.request {
       precondition(!request.lanes.isEmpty, "a claim names its lanes")
@@ -98,7 +100,7 @@ extension JobStore {
     let results = try await (session ?? database).pipeline(steps)
     var outcome = QueueTurn.Outcome()
     if !turn.finished.isEmpty {
-      outcome.unmatched = Set(try results[turn.request == nil ? 1 : 2].map { JobID(try $0.int(at: 0)) })
+      outcome.unmatched = Set(try results[finishStep].map { JobID(try $0.int(at: 0)) })
     }
     if let request = turn.request {
       let lanes = Dictionary(request.lanes.map { ($0.lane.id, $0.lane) }) { first, _ in first }

@@ -34,7 +34,7 @@ extension JobStore {
   /// not wait for the maintenance to notice.
   ///
   /// - Throws: ``LeaseLost``.
-  /// - Source: `permit_limit_set.sql`, `permit_lock.sql`, `permit_take.sql`.
+  /// - Source: `permit_limit_set.sql`, `lease_lock.sql`, `permit_lock.sql`, `permit_take.sql`.
   package func takePermits(
     _ needs: Set<PermitNeed>, for holder: LeaseHolder, now: String? = nil
   ) async throws -> PermitAnswer {
@@ -44,6 +44,7 @@ extension JobStore {
     let results = try await database.pipeline([
       (Statement.permitLimitSet, [keys, .ints(needs.map { Int64($0.slots) })]),
       ("begin", []),
+      (Statement.leaseLock, [.int(holder.jobID.rawValue), .int(holder.epoch)]),
       (Statement.permitLock, [keys]),
       (
         Statement.permitTake,
@@ -51,7 +52,7 @@ extension JobStore {
       ),
       ("commit", []),
     ])
-    guard let answer = try Self.answers(results[3])[holder.jobID] else { throw LeaseLost(holder) }
+    guard let answer = try Self.answers(results[4])[holder.jobID] else { throw LeaseLost(holder) }
     return answer
   }
 

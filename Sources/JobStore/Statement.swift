@@ -8,6 +8,7 @@ enum Statement {
   static let bellNotify = SQLStatement("bell_notify", PackageResources.bell_notify_sql).prepared
   static let claimLock = SQLStatement("claim_lock", PackageResources.claim_lock_sql).prepared
   static let claimLockExclusive = SQLStatement("claim_lock_exclusive", PackageResources.claim_lock_exclusive_sql)
+  static let commitDurably = SQLStatement("commit_durably", PackageResources.commit_durably_sql)
   static let deadExpired = SQLStatement("dead_expired", PackageResources.dead_expired_sql)
   static let deadForget = SQLStatement("dead_forget", PackageResources.dead_forget_sql)
   static let edgeInsert = SQLStatement("edge_insert", PackageResources.edge_insert_sql)
@@ -34,6 +35,7 @@ enum Statement {
   static let laneSurvey = SQLStatement("lane_survey", PackageResources.lane_survey_sql).prepared
   static let leaseCancelled = SQLStatement("lease_cancelled", PackageResources.lease_cancelled_sql)
   static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
+  static let leaseLock = SQLStatement("lease_lock", PackageResources.lease_lock_sql)
   static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql).prepared
   static let leaseReap = SQLStatement("lease_reap", PackageResources.lease_reap_sql).prepared
   static let leaseUncancel = SQLStatement("lease_uncancel", PackageResources.lease_uncancel_sql)
@@ -91,10 +93,12 @@ enum Statement {
   static let all =
     [
       snapshotOld, outcomePartitions, outcomeDays, maintenanceLead, jobExpire, deadForget, deadExpired, bellNotify,
-      beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, edgeInsert, eventInsert, eventList,
+      beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
+      eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
       jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
-      laneSurvey, leaseCancelled, leaseHeld, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, outboxInsert,
+      laneSurvey, leaseCancelled, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList,
+      outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,

@@ -5,7 +5,7 @@
 -- The put-off waits for the first of its keys that is short, and for ten minutes at most, should everyone forget it.
 -- Returns every job and key that was asked for; refused says for which key the job waits now, and put_off whether it does: a job
 -- that is to be cancelled keeps its lease instead.
--- Runs after permit_lock on these keys. Locks: permit rows, then its lease. Index: lease_worker, primary keys.
+-- Runs after lease_lock, or the claim of these leases, and then permit_lock on these keys. Locks: permit rows, then its lease. Index: lease_worker, primary keys.
 with wanting as materialized (
   select l.job_id, l.epoch, m.key, m.slots
   from sluice.lease l
