@@ -60,7 +60,7 @@ extension JobStore {
     // Mostly one statement will do, which is a transaction of its own and takes one round trip.
     let groups = Self.grouped(jobs)
     if let shape = groups.first?.0, groups.count == 1, shape.uniqueKey == nil,
-      let written = try await insert(shape, jobs.map(\.payload), in: database, now: now)
+      let written = try await insertAlone(shape, jobs.map(\.payload), now: now)
     {
       bell?.ring([written.lane])
       return written.jobs
@@ -119,6 +119,21 @@ extension JobStore {
       preconditionFailure("the lane was made in the line above, and lanes stay")
     }
     return written
+  }
+
+  /// Commits by itself.
+  ///
+  /// - Throws: `.commitUnknown` where the connection is lost: whether the statement took effect is not known.
+  private func insertAlone(
+    _ shape: NewJob, _ payloads: [String], now: String?
+  ) async throws -> (lane: Int64, jobs: [EnqueuedJob])? {
+    do { return try await insert(shape, payloads, in: database, now: now) } catch let error as PostgresError
+      where error.kind == .connectionLost
+    {
+      throw PostgresError(
+        .commitUnknown, operation: error.operation, message: "the connection was lost before the answer to the enqueue",
+        sqlState: error.sqlState, hint: "look whether the jobs are there before enqueuing them again")
+    }
   }
 
   /// - Returns: Nil where their lane is not there yet.

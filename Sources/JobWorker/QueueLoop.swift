@@ -72,18 +72,23 @@ final class QueueLoop: Sendable {
     var session: PostgresConnection?
     var uncertain: Set<LeaseHolder> = []
     var patienceEndsAt: ContinuousClock.Instant?
+    var isPatient = true
     do {
       while !(running.isDraining && running.isEmpty) {
         try Task.checkCancellation()
-        if running.isDraining {
+        if running.isDraining, isPatient {
           let end = patienceEndsAt ?? clock.now + settings.stopGrace
           patienceEndsAt = end
-          if clock.now >= end { running.cancelAll() }
+          if clock.now >= end {
+            running.cancelAll()
+            isPatient = false
+          }
         }
         let action = next()
         let entries = acknowledger.take()
         if entries.isEmpty, case .wait(let until) = action {
-          await pause(until: [until, patienceEndsAt].compactMap { $0 }.filter { $0 > clock.now }.min())
+          // Also a time that has passed since it was looked up: it is rung for at once.
+          await pause(until: [until, isPatient ? patienceEndsAt : nil].compactMap { $0 }.min())
           continue
         }
         do {

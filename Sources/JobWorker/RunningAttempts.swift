@@ -63,12 +63,12 @@ package final class RunningAttempts: Sendable {
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {
     let holder = attempt.claim.holder
     // The task is made while the lock is held, so that it cannot end before its entry is there.
-    let (task, isDraining, isAborted) = state.withLock { state in
+    let (task, isAborted) = state.withLock { state in
+      if state.isDraining { attempt.requestYield() }
       let task = Task(operation: work)
       state.entries[holder] = Entry(attempt: attempt, task: task, startedAt: now, movedAt: now)
-      return (task, state.isDraining, state.isAborted)
+      return (task, state.isAborted)
     }
-    if isDraining { attempt.requestYield() }
     if isAborted { task.cancel() }
   }
 
