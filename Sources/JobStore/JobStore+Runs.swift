@@ -87,7 +87,7 @@ extension JobStore {
   /// Takes up the dead and cancelled jobs of a run again, and lets those go on that were asked to stop and have not yet.
   /// Returns how many there were of both.
   ///
-  /// - Source: `run_lock.sql`, `lease_uncancel.sql`, `job_retry.sql`.
+  /// - Source: `claim_lock.sql`, `run_lock.sql`, `lease_uncancel.sql`, `run_row_lock.sql`, `job_retry.sql`.
   package func retry(run: RunID, now: String? = nil) async throws -> Int {
     try await retry(run: run, job: nil, now: now)
   }
@@ -100,12 +100,13 @@ extension JobStore {
   private func retry(run: RunID?, job: JobID?, now: String?) async throws -> Int {
     let what: [PostgresValue] = [.optional(run?.rawValue), .optional(job?.rawValue)]
     let results = try await database.pipeline([
-      ("begin", []), (Statement.runLock, what),
-      (Statement.leaseUncancel, [.optional(job == nil ? run?.rawValue : nil)]),
+      ("begin", []), (Statement.claimLock, []), (Statement.runLock, what),
+      (Statement.leaseUncancel, [.optional(job == nil ? run?.rawValue : nil)]), (Statement.runRowLock, what),
       (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
     ])
-    bell?.ring(Set(try results[3].map { try $0.int("lane_id") }))
-    return results[2].count + results[3].count
+    let (withdrawn, risen) = (results[3], results[5])
+    bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
+    return withdrawn.count + risen.count
   }
 
   /// What a cancellation met.
@@ -124,10 +125,21 @@ extension JobStore {
   /// Cancels one job that has no run.
   public func cancel(job: JobID) async throws -> Cancellation { try await cancel(run: nil, job: job) }
 
-  /// - Source: `claim_lock_exclusive.sql`, `job_cancel.sql`.
   private func cancel(run: RunID?, job: JobID?) async throws -> Cancellation {
+    // Nobody claims while this waits for a job's last transaction, which may take minutes: it lets the others go between.
+    while true {
+      do { return try await tryToCancel(run: run, job: job) } catch let error as PostgresError
+        where error.sqlState == "55P03"
+      { try await ContinuousClock().sleep(for: .milliseconds(200)) }
+    }
+  }
+
+  /// - Throws: `PostgresError` 55P03 where it would have to wait.
+  /// - Source: `claim_lock_exclusive.sql`, `job_cancel.sql`.
+  private func tryToCancel(run: RunID?, job: JobID?) async throws -> Cancellation {
     try await database.transaction { transaction in
       var cancellation = Cancellation()
+      try await transaction.execute("set local lock_timeout = '300ms'")
       try await transaction.query(Statement.claimLockExclusive, [])
       // A pass that meets a job on its way to another place sees it in neither. While nothing is claimed a job makes two
       // such ways at most: to later, or out of blocked, and then to ready.

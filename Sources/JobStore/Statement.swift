@@ -66,6 +66,7 @@ enum Statement {
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
   static let runLock = SQLStatement("run_lock", PackageResources.run_lock_sql)
+  static let runRowLock = SQLStatement("run_row_lock", PackageResources.run_row_lock_sql)
   static let runLockShared = SQLStatement("run_lock_shared", PackageResources.run_lock_shared_sql)
   static let snapshotOld = SQLStatement("snapshot_old", PackageResources.snapshot_old_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
@@ -103,6 +104,7 @@ enum Statement {
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
       releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, runLock, runLockShared,
+      runRowLock,
       stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
     ] + schedules + ClaimBatch.allCases.map(jobClaim)

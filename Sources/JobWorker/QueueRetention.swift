@@ -11,6 +11,10 @@ struct QueueRetention: Sendable {
   /// A session that holds its snapshot for so long is named.
   static let oldSnapshot = Duration.seconds(300)
 
+  /// Somebody has the table's lock; another process, which maintained the queue before this one, has just dropped that day, or
+  /// made the one to come.
+  private static let mayComeBack: Set<String> = ["55P03", "42P01", "42P07"]
+
   let store: JobStore
   let keep: Duration
   let logger: Logger
@@ -26,7 +30,7 @@ struct QueueRetention: Sendable {
         logger.info(
           "a day of the history went with its time", metadata: ["partition": "\(partition.name)", "jobs": "\(jobs)"])
       }
-    } catch let error as PostgresError where error.sqlState == "55P03" {
+    } catch let error as PostgresError where Self.mayComeBack.contains(error.sqlState ?? "") {
       logger.info("the history's table is in use; its partitions are looked at again later")
     }
     while case let dead = try await store.expiredDead(after: keep, limit: Self.deadAtOnce, on: session, now: now),

@@ -111,15 +111,20 @@ public struct Worker: Service {
 
   /// Writes progress, stops attempts that hang or ran out of time, and those whose jobs were cancelled.
   private func lookAfterAttempts(of worker: Int64) async throws {
-    while true {
-      try await clock.sleep(for: .milliseconds(500))
-      let changes = running.review(now: clock.now, stall: settings.timing.stall)
-      guard !running.isEmpty else { continue }
-      do {
-        try await store.writeProgress(changes)
-        running.cancelJobs(try await store.cancelledLeases(ofWorker: worker))
-      } catch let error as PostgresError where error.isTransient {
-        logger.debug("running attempts were not looked after", metadata: ["error": "\(error)"])
+    try await withThrowingDiscardingTaskGroup { group in
+      while true {
+        try await clock.sleep(for: .milliseconds(500))
+        // Never waits for the database: handlers that hang may be what holds all of its connections.
+        let changes = running.review(now: clock.now, stall: settings.timing.stall)
+        guard !running.isEmpty, group.isEmpty else { continue }
+        group.addTask {
+          do {
+            try await store.writeProgress(changes)
+            running.cancelJobs(try await store.cancelledLeases(ofWorker: worker))
+          } catch let error as PostgresError where error.isTransient {
+            logger.debug("running attempts were not looked after", metadata: ["error": "\(error)"])
+          }
+        }
       }
     }
   }

@@ -28,7 +28,7 @@ struct SQLState: Equatable {
   /// Whether the server is away or out of means for everybody, and not against this one session or statement. Of the classes
   /// 08 and 53 only what cannot be the fault of one statement: others are raised for foreign servers, wrong parameters and
   /// limits of one query too.
-  var isOutage: Bool { ["25006", "53100", "53300", "57P01", "57P02", "57P03", "58030"].contains(code) }
+  var isOutage: Bool { ["53100", "53300", "57P01", "57P02", "57P03", "58030"].contains(code) }
 
   /// Whether a session on which this was said is of no more use. One that the server ends says so itself.
   var needsNewSession: Bool { code == "25006" }

@@ -42,6 +42,43 @@ struct CancellationRaceTests {
     }
   }
 
+  @Test("waits for a job's last transaction without keeping others from their claims")
+  func letsOthersClaim() async throws {
+    try await QueueFixture.with { queue in
+      let run = try await queue.enqueue(jobs: 1).runID
+      try await queue.enqueue(jobs: 1)
+      let worker = try await queue.worker()
+      let claim = try #require(try await queue.claimOne(worker))
+      let cancelling = try await queue.store.database.transaction { transaction in
+        _ = try await queue.store.complete([claim.holder], runs: [run], in: transaction)
+        // Not this body's own: it will borrow the connection of this transaction when that is over.
+        let cancelling = Task.detached { try await queue.store.cancel(run: run) }
+        try await queue.someoneWaits()
+        #expect(try await queue.claimOne(worker) != nil)
+        return cancelling
+      }
+      #expect(try await cancelling.value.ended.isEmpty)
+      #expect(try await queue.store.run(run).first?.state == .succeeded)
+    }
+  }
+
+  @Test("of a run of which one job was taken up again while another was stopping stays one")
+  func oneTakenUp() async throws {
+    try await QueueFixture.with { queue in
+      let run = try await queue.enqueue(jobs: 2).runID
+      let worker = try await queue.worker()
+      let stopping = try #require(try await queue.claimOne(worker))
+      let ended = try #require(try await queue.store.cancel(run: run).ended.first)
+      #expect(try await queue.store.retry(job: ended))
+      #expect(try await queue.store.endAttempt(stopping.holder, as: .yielded))
+      #expect(try await queue.complete(try #require(try await queue.claimOne(worker)).holder))
+      #expect(try await queue.store.run(run).first?.state == .cancelled)
+      #expect(try await queue.store.retry(run: run) == 1)
+      #expect(try await queue.complete(try #require(try await queue.claimOne(worker)).holder))
+      #expect(try await queue.store.run(run).first?.state == .succeeded)
+    }
+  }
+
   @Test("and is taken back whole by a retry, also where all that is left still runs")
   func takenBack() async throws {
     try await QueueFixture.with { queue in

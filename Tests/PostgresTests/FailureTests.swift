@@ -35,7 +35,7 @@ struct FailureTests {
     arguments: [
       ("40001", true, false), ("40P01", true, false), ("53100", true, true), ("53300", true, true),
       ("53400", true, false), ("55P03", true, false), ("57P03", true, true), ("08006", true, false),
-      ("08P01", true, false), ("25006", true, true), ("23505", false, false),
+      ("08P01", true, false), ("25006", true, false), ("23505", false, false),
       ("42P01", false, false), ("22P02", false, false), ("P0001", false, false),
     ])
   func transience(code: String, isTransient: Bool, isOutage: Bool) async throws {

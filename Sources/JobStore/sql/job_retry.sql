@@ -1,7 +1,8 @@
 -- Takes up the dead and cancelled jobs of run $1 and its loads (or the job $2) again, with fresh attempts and the epoch
 -- they died at; one that waits for others that are not done is blocked again. One whose key another living job has by now
 -- stays dead. A run is open again once none of its jobs is dead.
--- Runs after run_lock and lease_uncancel.
+-- Runs after claim_lock, which keeps cancellations out, run_lock, lease_uncancel and run_row_lock: what ends a job as dead
+-- holds the row of its run, and this statement's snapshot must be newer than that.
 -- Locks: run rows in order of their number, then live keys in their order, then dead rows.
 with concerned as materialized (
   select r.run_id from sluice.run r
@@ -36,6 +37,8 @@ with concerned as materialized (
       -- All that is left of it runs, and was let go on.
       or $2::bigint is null and r.state = 'cancelled' and r.run_id in (select run_id from concerned)
         and exists (select from sluice.lease l where l.run_id = r.run_id))
+    -- Asked to stop still, and nobody takes that back with one job: it ends as cancelled, and the run with it.
+    and not exists (select from sluice.lease l where l.run_id = r.run_id and l.cancelled)
     and not exists (
     select from sluice.dead d join sluice.job j on j.job_id = d.job_id
     where j.run_id = r.run_id and d.job_id not in (select job_id from risen))
