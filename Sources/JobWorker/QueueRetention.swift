@@ -31,7 +31,8 @@ struct QueueRetention: Sendable {
           "a day of the history went with its time", metadata: ["partition": "\(partition.name)", "jobs": "\(jobs)"])
       }
     } catch let error as PostgresError where Self.mayComeBack.contains(error.sqlState ?? "") {
-      logger.info("the history's table is in use; its partitions are looked at again later")
+      logger.info(
+        "the history's table is in use; its partitions are looked at again later", metadata: ["error": "\(error)"])
     }
     while case let dead = try await store.expiredDead(after: keep, limit: Self.deadAtOnce, on: session, now: now),
       !dead.isEmpty
