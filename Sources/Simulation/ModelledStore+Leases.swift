@@ -133,7 +133,7 @@ extension ModelledStore {
   }
 
   /// Ends a job without success.
-  private mutating func bury(_ id: JobID, as place: JobPlace, _ cause: Cause) {
+  private mutating func bury(_ id: JobID, as place: JobState, _ cause: Cause) {
     move(id, to: place, cause)
     if !(mistake == .keyKeptByTheDead && cause == .crashed) { freeKey(of: id) }
   }

@@ -14,7 +14,7 @@ package struct ModelledStore: Sendable {
     var run: Int?
     var upstream: [JobID]
     var dependents: [JobID] = []
-    var place: JobPlace
+    var place: JobState
     var epoch: Int64 = 0
     var attempt = 0
     var worker: Int64?
@@ -76,7 +76,7 @@ package struct ModelledStore: Sendable {
 
   package func job(_ job: JobID) -> JobPicture? { jobs[job].map(Self.picture) }
   package var unfinished: [JobID] { jobs.filter { !$0.value.place.isTerminal }.keys.sorted() }
-  package func place(of job: JobID) -> JobPlace? { jobs[job]?.place }
+  package func place(of job: JobID) -> JobState? { jobs[job]?.place }
   package func beat(of worker: Int64) -> BeatPicture? { beats[worker] }
   package func owner(ofKey key: String) -> JobID? { keys[key] }
   package func lane(of job: JobID) -> Int64 { jobs[job]?.lane ?? 0 }
@@ -94,7 +94,7 @@ package struct ModelledStore: Sendable {
   }
 
   /// Moves a job to another place: the only way that one moves.
-  mutating func move(_ id: JobID, to place: JobPlace, _ cause: Cause, _ change: (inout Job) -> Void = { _ in }) {
+  mutating func move(_ id: JobID, to place: JobState, _ cause: Cause, _ change: (inout Job) -> Void = { _ in }) {
     guard var job = jobs[id] else { preconditionFailure("job \(id) is not in the queue") }
     let before = Self.picture(job)
     switch job.place {

@@ -121,7 +121,7 @@ package struct OperationSequence: Sendable {
   }
 
   /// A job in one of these places if there is any, now and then any job.
-  private mutating func job(in picture: QueuePicture, _ places: [JobPlace]) -> JobID {
+  private mutating func job(in picture: QueuePicture, _ places: [JobState]) -> JobID {
     let all = picture.jobs.keys.sorted()
     let fitting = all.filter { job in picture.jobs[job].map { places.contains($0.state) } ?? false }
     return random.element(of: random.happens(0.8) && !fitting.isEmpty ? fitting : all) ?? JobID(1)

@@ -30,7 +30,7 @@ package struct QueuePicture: Sendable, Equatable {
 
 /// Where a job stands, with its numbers.
 package struct JobPicture: Sendable, Equatable, CustomStringConvertible {
-  package var state: JobPlace
+  package var state: JobState
   package var epoch: Int64
   /// Attempts charged; of a leased job with the running one.
   package var attempt: Int
@@ -48,7 +48,7 @@ package struct JobPicture: Sendable, Equatable, CustomStringConvertible {
   package var isCancelRequested: Bool
 
   package init(
-    state: JobPlace, epoch: Int64, attempt: Int, worker: Int64? = nil, deadline: SimulatedInstant? = nil,
+    state: JobState, epoch: Int64, attempt: Int, worker: Int64? = nil, deadline: SimulatedInstant? = nil,
     runAt: SimulatedInstant? = nil, pending: Int? = nil, mark: Int? = nil, isCancelRequested: Bool = false
   ) {
     self.state = state
@@ -72,19 +72,6 @@ package struct JobPicture: Sendable, Equatable, CustomStringConvertible {
     if isCancelRequested { text += " cancel requested" }
     return text
   }
-}
-
-/// Where a job stands; exactly one of these at any time.
-package enum JobPlace: String, Sendable, CaseIterable {
-  case ready = "READY"
-  case leased = "LEASED"
-  case later = "LATER"
-  case blocked = "BLOCKED"
-  case done = "DONE"
-  case dead = "DEAD"
-  case cancelled = "CANCELLED"
-
-  package var isTerminal: Bool { self == .done || self == .dead || self == .cancelled }
 }
 
 /// A worker's beat.

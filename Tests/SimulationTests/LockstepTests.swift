@@ -1,3 +1,4 @@
+import JobModel
 import Simulation
 import Testing
 
@@ -35,7 +36,7 @@ struct LockstepTests {
 
   @Test("reach every state, and every call acts at times")
   func reach() async throws {
-    var places: Set<JobPlace> = []
+    var places: Set<JobState> = []
     var acted: [String: Int] = [:]
     for seed in UInt64(1)...12 {
       var model = ModelledStore()
@@ -48,7 +49,7 @@ struct LockstepTests {
         if answer.didAct { acted[operation.name, default: 0] += 1 }
       }
     }
-    #expect(places == Set(JobPlace.allCases))
+    #expect(places == Set(JobState.allCases))
     // Enough of each that a difference in one shows.
     for call in QueueOperation.names { #expect(acted[call, default: 0] >= 4, "\(call) seldom acts") }
   }

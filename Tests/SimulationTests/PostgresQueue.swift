@@ -285,7 +285,7 @@ extension PostgresQueue {
     }
     var picture = QueuePicture(jobs: [:], beats: [:], keys: [:])
     for row in results[0] {
-      guard let state = JobPlace(rawValue: try row.string("state")) else {
+      guard let state = JobState(rawValue: try row.string("state")) else {
         throw TestSupportError("an unknown state: \(try row.string("state"))")
       }
       picture.jobs[given(JobID(try row.int("job_id")))] = JobPicture(
