@@ -85,6 +85,7 @@ let package = Package(
     module("JobWorker", ["JobModel", "JobStore", "Migrations", "Postgres", logging, lifecycle]),
     module("Simulation", ["JobModel", "JobStore", "JobWorker", "Postgres"]),
     .executableTarget(name: "simulate", dependencies: ["Simulation"], swiftSettings: strict),
+    module("Releases", ["JobModel", "JobStore", "ObjectStore", "Postgres", subprocess, systemPackage]),
     module("Launchers", ["CSpawn", "JobModel", logging]),
     module(
       "Monitoring",
@@ -108,6 +109,7 @@ let package = Package(
       dependencies: [
         "Postgres", "EmbeddedPostgres", "JobModel", "Migrations", "JobStore", "Catalog", "ObjectStore",
         "PipelineDefinition", "DuckDB", "Records", "Ingestion", "Curation", "Loading", "JobWorker", "Launchers",
+        "Releases",
         "Monitoring", "ControlPlane", "Benchmarks", logging, lifecycle, unixSignals, httpClient, nioCore, nioHTTP1,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -124,6 +126,7 @@ let package = Package(
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("JobModelTests", ["JobModel"]),
+    tests("ReleasesTests", ["JobModel", "JobStore", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
     tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),

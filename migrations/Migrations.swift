@@ -27,6 +27,7 @@ package struct Migration: Sendable {
     Migration(number: 2, name: "catalog", bytes: PackageResources.m0002_catalog_sql),
     Migration(number: 3, name: "schedules", bytes: PackageResources.m0003_schedules_sql),
     Migration(number: 4, name: "limits", bytes: PackageResources.m0004_limits_sql),
+    Migration(number: 5, name: "releases", bytes: PackageResources.m0005_releases_sql),
   ]
 }
 

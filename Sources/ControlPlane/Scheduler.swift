@@ -9,8 +9,13 @@ import ServiceLifecycle
 /// Any number may run; one leads, by an advisory lock of the transaction that decides a pipeline's times. Were there two
 /// all the same, a time is decided once by the key of its row. What a pipeline's times lead to, ``ScheduleDecision`` says.
 package struct Scheduler: Service {
-  /// The jobs of a run, from the definition that is in force; a ``Failure`` says why there can be none.
-  package typealias Planning = @Sendable (_ pipeline: String, _ release: Int64) async throws -> RunPlan
+  /// The jobs of a run and the release that it begins with; a ``Failure`` says why there can be none.
+  ///
+  /// - Parameter release: The one whose definition brought the schedule.
+  package typealias Planning =
+    @Sendable (
+      _ pipeline: String, _ release: Int64
+    ) async throws -> (plan: RunPlan, assignment: RunAssignment)
 
   private let store: JobStore
   private let tick: Duration
@@ -44,7 +49,9 @@ package struct Scheduler: Service {
   /// - Parameter now: nil: the database's clock.
   package func decideDue(now: String? = nil) async throws {
     for pipeline in try await store.dueSchedules(now: now) {
-      do { try await decide(pipeline, now: now) } catch {
+      do { try await decide(pipeline, now: now) } catch let moved as ReleaseMoved {
+        logger.debug("a run is started by the next look", metadata: ["pipeline": "\(pipeline)", "reason": "\(moved)"])
+      } catch {
         if error is CancellationError || (error as? PostgresError)?.isTransient == true { throw error }
         // One pipeline that cannot be decided keeps no other from its runs.
         logger.error(
@@ -95,13 +102,13 @@ package struct Scheduler: Service {
   ) async throws {
     let pipeline = schedule.pipeline
     do {
-      let plan = try await plan(pipeline, schedule.release)
+      let (plan, assignment) = try await plan(pipeline, schedule.release)
       guard
         let run = try await store.startScheduled(
-          plan, at: time, release: schedule.release, now: now, in: transaction)
+          plan, at: time, with: assignment, now: now, in: transaction)
       else { return }
       logger.info("scheduled run started", metadata: ["pipeline": "\(pipeline)", "run_id": "\(run.runID)"])
-    } catch let failure as any Failure where !(failure is PostgresError) {
+    } catch let failure as any Failure where !(failure is PostgresError || failure is ReleaseMoved) {
       let isOpen = try await store.decide(time, of: pipeline, as: .failed(failure.message), now: now, in: transaction)
       guard isOpen else { return }
       logger.error("a scheduled run could not start", metadata: ["pipeline": "\(pipeline)", "error": "\(failure)"])

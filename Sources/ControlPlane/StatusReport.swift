@@ -5,9 +5,15 @@ import JobStore
 /// One screen about an environment, as `status` prints it and the control API answers it.
 package struct StatusReport: Sendable, Codable {
   package struct Release: Sendable, Codable {
+    package var id: Int64
     package var hash: String
     package var state: String
     package var label: String?
+    package var engine: String
+    package var reason: String?
+    /// That can be done or run.
+    package var jobs: Int
+    package var workers: Int
     package var createdAt: String
   }
   package struct Stage: Sendable, Codable {
@@ -54,6 +60,14 @@ package struct StatusReport: Sendable, Codable {
     package var runs: Int64
     package var oldest: String
   }
+  /// Checkpoints that the engine whose jobs they belong to does not read: these jobs are not done.
+  package struct Unreadable: Sendable, Codable {
+    package var pipeline: String
+    package var stage: String
+    package var format: String
+    package var jobs: Int
+    package var oldest: String
+  }
   /// Jobs of a pipeline that wait for a permit.
   package struct Waiting: Sendable, Codable {
     package var pipeline: String
@@ -73,15 +87,20 @@ package struct StatusReport: Sendable, Codable {
   package var schedules: [Schedule]
   package var rawDue: [WaitingRaw]
   package var waiting: [Waiting]
+  package var unreadable: [Unreadable]
   package var bottleneck: String
 
   package static func gather(
     environment: String, controlURL: String?, store: JobStore, catalog: Catalog
   ) async throws -> StatusReport {
-    StatusReport(
+    let releases = try await store.releases(limit: 50)
+    let work = try await store.work(of: releases.map(\.id))
+    return StatusReport(
       environment: environment, controlUrl: controlURL,
-      releases: try await store.releases(limit: 5).map {
-        Release(hash: $0.contentHash, state: $0.state, label: $0.label, createdAt: $0.createdAt)
+      releases: releases.filter { $0.state.isServed && $0.state != .rejected || (work[$0.id]?.jobs ?? 0) > 0 }.map {
+        Release(
+          id: $0.id, hash: $0.contentHash, state: $0.state.rawValue, label: $0.label, engine: $0.engine,
+          reason: $0.reason, jobs: work[$0.id]?.jobs ?? 0, workers: work[$0.id]?.workers ?? 0, createdAt: $0.createdAt)
       },
       stages: try await store.stages().map {
         Stage(
@@ -112,6 +131,19 @@ package struct StatusReport: Sendable, Codable {
         Waiting(
           pipeline: $0.pipeline, permit: $0.key, slots: $0.slots, taken: $0.taken, jobs: $0.jobs, since: $0.since)
       },
-      bottleneck: "not measured yet")
+      unreadable: try await unreadable(store), bottleneck: "not measured yet")
+  }
+
+  private static func unreadable(_ store: JobStore) async throws -> [Unreadable] {
+    var formats: [Int64: EngineFormats] = [:]
+    var found: [Unreadable] = []
+    for live in try await store.liveCheckpoints() where live.engine != 0 {
+      if formats[live.engine] == nil { formats[live.engine] = try await store.release(live.engine)?.formats }
+      guard let engine = formats[live.engine], engine.reading(live.format) == .cannot else { continue }
+      found.append(
+        Unreadable(
+          pipeline: live.pipeline, stage: live.stage, format: "\(live.format)", jobs: live.jobs, oldest: live.oldest))
+    }
+    return found
   }
 }

@@ -5,12 +5,14 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Keeps a number of workers of this host running, and replaces those that end.
+/// Keeps the workers of this host running that the releases need, and replaces those that end.
 ///
 /// What counts is what beats: workers that an earlier control process left behind are adopted, not doubled.
 package struct WorkerPool: Service {
   /// A worker that has not registered by then never will.
   private static let startPatience = Duration.seconds(20)
+  /// How long a staged release keeps a worker without becoming anything.
+  private static let staging = Duration.seconds(120)
 
   private let store: JobStore
   private let launcher: any Launcher
@@ -20,8 +22,9 @@ package struct WorkerPool: Service {
   private let logger: Logger
   private let clock = ContinuousClock()
 
+  /// - Parameter count: Workers of the release that takes the new runs.
   package init(
-    store: JobStore, launcher: any Launcher, count: Int, host: String, tick: Duration = .milliseconds(300),
+    store: JobStore, launcher: any Launcher, count: Int, host: String, tick: Duration = .milliseconds(200),
     logger: Logger
   ) {
     self.store = store
@@ -32,58 +35,96 @@ package struct WorkerPool: Service {
     self.logger = logger
   }
 
+  /// Workers that were launched and have not registered yet, and how often that failed.
+  private struct Starts {
+    var starting: [LaunchedWorker: (release: Int64, at: ContinuousClock.Instant)] = [:]
+    var failures: [Int64: Int] = [:]
+    /// A worker that ends as soon as it starts is not started ten times a second.
+    var pausedUntil: [Int64: ContinuousClock.Instant] = [:]
+
+    func count(of release: Int64) -> Int { starting.values.filter { $0.release == release }.count }
+  }
+
   package func run() async throws {
     let unregistered = try await cancelWhenGracefulShutdown {
-      var starting: [LaunchedWorker: ContinuousClock.Instant] = [:]
-      var failures = 0
+      var starts = Starts()
       while !Task.isCancelled {
         do {
-          try await keep(&starting, &failures)
+          try await keep(&starts)
         } catch is CancellationError {
           // The shutdown came in the middle of a look at the database.
           break
         } catch let error as any Failure where error.isTransient {
           logger.warning("the worker pool could not be looked after", metadata: ["error": "\(error)"])
         }
-        // A worker that ends as soon as it starts is not started ten times a second.
-        try? await clock.sleep(for: tick * (1 << min(failures, 7)))
+        try? await clock.sleep(for: tick)
       }
-      return Array(starting.keys)
+      return Array(starts.starting.keys)
     }
     try await drainAll(starting: unregistered)
   }
 
-  private func keep(
-    _ starting: inout [LaunchedWorker: ContinuousClock.Instant], _ failures: inout Int
-  ) async throws {
-    let beating = Set(try await alive().map(\.pid))
-    for (worker, startedAt) in starting {
-      if beating.contains(worker.pid) {
-        starting[worker] = nil
-        failures = 0
-      } else if !launcher.isAlive(worker) {
-        starting[worker] = nil
-        failures += 1
-        logger.error("a worker ended before it registered", metadata: ["pid": "\(worker.pid)"])
-      } else if startedAt.duration(to: clock.now) > Self.startPatience {
-        starting[worker] = nil
-        failures += 1
-        try launcher.drain(worker)
-      }
+  private func keep(_ starts: inout Starts) async throws {
+    let workers = try await alive()
+    try await review(&starts, beating: Set(workers.map { Int32($0.pid) }))
+    let releases = try await store.releases(limit: 1000).filter(\.state.isServed)
+    let demand = WorkerDemand(
+      releases, work: try await store.work(of: releases.map(\.id)), count: count, staging: Self.staging)
+    for worker in demand.surplus(workers) {
+      logger.info("worker is not needed any more", metadata: ["pid": "\(worker.pid)"])
+      try launcher.drain(LaunchedWorker(pid: Int32(worker.pid)))
     }
-    for _ in 0..<max(0, count - beating.count - starting.count) {
-      let worker = try launcher.launch()
-      starting[worker] = clock.now
-      logger.info("worker launched", metadata: ["pid": "\(worker.pid)"])
+    guard try await !store.isDrained(host: host) else { return }
+    for (release, wanted) in demand.wanted where (starts.pausedUntil[release] ?? clock.now) <= clock.now {
+      let running = workers.filter { ($0.releaseID ?? 0) == release }.count
+      for _ in 0..<max(0, wanted - running - starts.count(of: release)) {
+        do {
+          let worker = try await launcher.launch(release: release)
+          starts.starting[worker] = (release, clock.now)
+          logger.info("worker launched", metadata: ["pid": "\(worker.pid)", "release": "\(release)"])
+        } catch let error as any Failure {
+          logger.error("a worker could not be launched", metadata: ["release": "\(release)", "error": "\(error)"])
+          try await failed(release, &starts)
+          break
+        }
+      }
     }
   }
 
+  /// Looks what became of the workers that were launched.
+  private func review(_ starts: inout Starts, beating: Set<Int32>) async throws {
+    for (worker, start) in starts.starting {
+      if beating.contains(worker.pid) {
+        starts.starting[worker] = nil
+        if starts.failures.removeValue(forKey: start.release) != nil {
+          try await store.noteStart(of: start.release, failed: false)
+        }
+      } else if !launcher.isAlive(worker) {
+        starts.starting[worker] = nil
+        logger.error(
+          "a worker ended before it registered",
+          metadata: ["pid": "\(worker.pid)", "release": "\(start.release)"])
+        try await failed(start.release, &starts)
+      } else if start.at.duration(to: clock.now) > Self.startPatience {
+        starts.starting[worker] = nil
+        try launcher.drain(worker)
+        try await failed(start.release, &starts)
+      }
+    }
+  }
+
+  private func failed(_ release: Int64, _ starts: inout Starts) async throws {
+    let failures = (starts.failures[release] ?? 0) + 1
+    starts.failures[release] = failures
+    starts.pausedUntil[release] = clock.now + tick * (1 << min(failures, 7))
+    if release != 0 { try await store.noteStart(of: release, failed: true) }
+  }
+
   /// Workers of this host that beat and whose process exists: a killed one is replaced before its lease runs out.
-  private func alive() async throws -> [LaunchedWorker] {
-    try await store.workers()
-      .filter { $0.host == host && !$0.draining }
-      .map { LaunchedWorker(pid: Int32($0.pid)) }
-      .filter(launcher.isAlive)
+  private func alive() async throws -> [WorkerRecord] {
+    try await store.workers().filter {
+      $0.host == host && !$0.draining && !$0.servesOneRun && launcher.isAlive(LaunchedWorker(pid: Int32($0.pid)))
+    }
   }
 
   private func drainAll(starting: [LaunchedWorker]) async throws {

@@ -29,8 +29,10 @@ package struct IngestHandler: JobHandler {
   }
 
   package static let jobKind = StageJob.ingest
-  /// The checkpoints that this release goes on from.
-  package static let readableFormats = [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat]
+  /// The checkpoints that this engine leaves and goes on from.
+  package static let formats = EngineFormats(
+    reads: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat],
+    writes: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat])
 
   private let surroundings: IngestSurroundings
 

@@ -35,10 +35,14 @@ package struct RunPlan: Sendable, Equatable {
   package var weight: Double
   /// At most so many of its pipeline's jobs run at once, this run's and others'; nil: as many as there are slots.
   package var concurrency: Int?
+  /// Whether its jobs go to the engine of the next current release at their next checkpoint.
+  package var handsOver: Bool
 
   package init(
-    pipeline: String, urgencyClass: Int = 0, weight: Double = 1, concurrency: Int? = nil, jobs: [Job], loads: [Job]
+    pipeline: String, urgencyClass: Int = 0, weight: Double = 1, concurrency: Int? = nil, handsOver: Bool = false,
+    jobs: [Job], loads: [Job]
   ) {
+    self.handsOver = handsOver
     self.pipeline = pipeline
     self.urgencyClass = urgencyClass
     self.weight = weight

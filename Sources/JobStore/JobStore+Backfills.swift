@@ -21,10 +21,10 @@ extension JobStore {
   ///
   /// - Source: `run_insert.sql`, `backfill_insert.sql`.
   package func enqueue(
-    _ plan: RunPlan, as backfill: Backfill, release: Int64, now: String? = nil
+    _ plan: RunPlan, as backfill: Backfill, with assignment: RunAssignment, now: String? = nil
   ) async throws -> EnqueuedRun {
     try await database.transaction { transaction in
-      let run = try await enqueue(plan, release: release, in: transaction, now: now)
+      let run = try await enqueue(plan, with: assignment, in: transaction, now: now)
       try await transaction.query(
         Statement.backfillInsert,
         [.int(run.runID.rawValue), .text(backfill.from), .text(backfill.to), .texts(backfill.streams)])

@@ -73,12 +73,28 @@ extension JobStore {
     return true
   }
 
+  /// Leases that a worker is asked to give up.
+  package struct AskedLeases: Sendable, Equatable {
+    /// Now: their jobs were cancelled.
+    package var cancelled: Set<LeaseHolder> = []
+    /// At the next checkpoint: another engine does their jobs.
+    package var handedOver: Set<LeaseHolder> = []
+  }
+
+  /// - Parameter release: The worker's own.
+  /// - Source: `lease_asked.sql`.
+  package func askedLeases(ofWorker worker: Int64, release: Int64) async throws -> AskedLeases {
+    var asked = AskedLeases()
+    for row in try await database.query(Statement.leaseAsked, [.int(worker), .int(release)]) {
+      let holder = LeaseHolder(jobID: JobID(try row.int("job_id")), epoch: try row.int("epoch"))
+      if try row.bool("cancelled") { asked.cancelled.insert(holder) } else { asked.handedOver.insert(holder) }
+    }
+    return asked
+  }
+
   /// Which of a worker's leases are to be given up because their jobs were cancelled.
-  ///
-  /// - Source: `lease_cancelled.sql`.
   package func cancelledLeases(ofWorker worker: Int64) async throws -> Set<LeaseHolder> {
-    let rows = try await database.query(Statement.leaseCancelled, [.int(worker)])
-    return Set(try rows.map { LeaseHolder(jobID: JobID(try $0.int("job_id")), epoch: try $0.int("epoch")) })
+    try await askedLeases(ofWorker: worker, release: 0).cancelled
   }
 
   /// Writes a checkpoint in the caller's transaction, which holds the lease until it commits.

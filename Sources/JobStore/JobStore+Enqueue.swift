@@ -170,7 +170,8 @@ extension JobStore {
   private func makeLane(of shape: NewJob, in transaction: PostgresTransaction) async throws -> Int64 {
     let urgencyClass = PostgresValue.int(Int64(shape.urgencyClass))
     try await transaction.query(
-      Statement.laneEnsure, [.texts([shape.pipeline]), .texts([shape.kind]), urgencyClass, .null])
+      Statement.laneEnsure,
+      [.texts([shape.pipeline]), .texts([shape.kind]), urgencyClass, .null, .int(0), .bool(false)])
     return try await transaction.query(
       Statement.laneFind, [.text(shape.pipeline), .text(shape.kind), urgencyClass]
     ).only.int("lane_id")

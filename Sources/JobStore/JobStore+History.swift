@@ -71,6 +71,8 @@ package struct WorkerRecord: Sendable, Equatable {
   package var beatAt: String
   package var draining: Bool
   package var servesOneRun: Bool
+  /// Nil: of no release.
+  package var releaseID: Int64?
 }
 
 extension JobStore {
@@ -207,7 +209,7 @@ extension WorkerRecord {
       engine: try row.string("engine"), slots: Int(try row.int("slots")), busy: Int(try row.int("busy")),
       release: try row.optionalString("release"), startedAt: try row.string("started_at"),
       beatAt: try row.string("beat_at"), draining: try row.bool("draining"),
-      servesOneRun: try row.bool("serves_one_run"))
+      servesOneRun: try row.bool("serves_one_run"), releaseID: try row.optionalInt("release_id"))
   }
 }
 

@@ -10,55 +10,61 @@ extension JobStore {
 
   /// Writes a run, its jobs, their dependencies and the runs of its loads in one transaction.
   ///
-  /// - Parameter now: The run's own time; nil in production: the database's clock.
+  /// - Parameters:
+  ///   - release: Whose definition the run keeps.
+  ///   - now: The run's own time; nil in production: the database's clock.
   /// - Source: `run_insert.sql`, `job_insert.sql`, `edge_insert.sql`.
   package func enqueue(_ plan: RunPlan, release: Int64, now: String? = nil) async throws -> EnqueuedRun {
-    try await database.transaction { try await enqueue(plan, release: release, in: $0, now: now) }
+    try await database.transaction { try await enqueue(plan, with: .implicit(release), in: $0, now: now) }
   }
 
   /// As ``enqueue(_:release:now:)``, in the caller's transaction; workers are told after the commit.
+  ///
+  /// - Throws: ``ReleaseMoved`` where the release takes no new runs any more: a transaction that assigns anew is to be tried.
   package func enqueue(
-    _ plan: RunPlan, release: Int64, in transaction: PostgresTransaction, now: String? = nil
+    _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String? = nil
   ) async throws -> EnqueuedRun {
+    try await hold(assignment, in: transaction)
     precondition(!plan.jobs.isEmpty, "a run has at least one job")
     let batch = try await insertRun(
-      in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, release: release,
-      pending: plan.jobs.count, now: now)
+      in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, with: assignment,
+      number: assignment.run, pending: plan.jobs.count, now: now)
     var loads: [RunID] = []
     for load in plan.loads {
       loads.append(
         try await insertRun(
           in: transaction, pipeline: plan.pipeline, kind: "load", target: load.label, parent: batch,
-          release: release, pending: 1, now: now))
+          with: assignment, number: nil, pending: 1, now: now))
     }
     let jobs = plan.jobs + plan.loads
     let runs = plan.jobs.map { _ in batch } + loads
-    let lanes = try await insert(jobs, of: runs, plan: plan, in: transaction, now: now)
+    let lanes = try await insert(jobs, of: runs, plan: plan, lanes: assignment.lanes, in: transaction, now: now)
     ring(lanes, after: transaction)
     return EnqueuedRun(runID: batch, loads: loads)
   }
 
   private func insertRun(
-    in session: PostgresTransaction, pipeline: String, kind: String, target: String?, parent: RunID?, release: Int64,
-    pending: Int, now: String?
+    in session: PostgresTransaction, pipeline: String, kind: String, target: String?, parent: RunID?,
+    with assignment: RunAssignment, number: RunID?, pending: Int, now: String?
   ) async throws -> RunID {
     let rows = try await session.query(
       Statement.runInsert,
       [
-        .text(pipeline), .text(kind), .optional(target), .optional(parent?.rawValue), .int(release),
-        .int(Int64(pending)), .optional(now),
+        .text(pipeline), .text(kind), .optional(target), .optional(parent?.rawValue),
+        .int(assignment.release), .int(Int64(pending)), .optional(now), .optional(number?.rawValue),
       ])
     return RunID(try rows.only.int("run_id"))
   }
 
   private func insert(
-    _ jobs: [RunPlan.Job], of runs: [RunID], plan: RunPlan, in session: PostgresTransaction, now: String?
+    _ jobs: [RunPlan.Job], of runs: [RunID], plan: RunPlan, lanes: Int64, in session: PostgresTransaction, now: String?
   ) async throws -> Set<Int64> {
     let pipelines = jobs.map { _ in plan.pipeline }
     let urgencyClass = PostgresValue.int(Int64(plan.urgencyClass))
     let stages = jobs.map(\.stage)
     try await session.query(
-      Statement.laneEnsure, [.texts(pipelines), .texts(stages), urgencyClass, .double(plan.weight)])
+      Statement.laneEnsure,
+      [.texts(pipelines), .texts(stages), urgencyClass, .double(plan.weight), .int(lanes), .bool(plan.handsOver)])
     try await limit(pipeline: plan.pipeline, to: plan.concurrency, in: session)
     let reserved = try await session.query(Statement.jobReserve, [.int(Int64(jobs.count))])
     let ids = try reserved.map { try $0.int("job_id") }
@@ -79,6 +85,7 @@ extension JobStore {
         .ints(ids), .ints(runs.map(\.rawValue)), .texts(pipelines), .texts(stages), .texts(jobs.map(\.kind)),
         .texts(jobs.map(\.label)), .texts(jobs.map(\.payload)), .ints(jobs.map { Int64($0.maximumAttempts) }),
         .ints(jobs.map { Int64($0.after.count) }), .optional(now), urgencyClass,
+        .int(lanes),
       ])
     precondition(written.count == jobs.count, "every job of the plan must find its lane")
     return Set(try written.filter { try $0.int("waits") == 0 }.map { try $0.int("lane_id") })
@@ -87,7 +94,7 @@ extension JobStore {
   /// Takes up the dead and cancelled jobs of a run again, and lets those go on that were asked to stop and have not yet.
   /// Returns how many there were of both.
   ///
-  /// - Source: `claim_lock.sql`, `run_lock.sql`, `lease_uncancel.sql`, `run_row_lock.sql`, `job_retry.sql`.
+  /// - Source: `claim_lock.sql`, `release_reopen.sql`, `run_lock.sql`, `lease_uncancel.sql`, `run_row_lock.sql`, `job_retry.sql`.
   package func retry(run: RunID, now: String? = nil) async throws -> Int {
     try await retry(run: run, job: nil, now: now)
   }
@@ -100,12 +107,17 @@ extension JobStore {
   private func retry(run: RunID?, job: JobID?, now: String?) async throws -> Int {
     let what: [PostgresValue] = [.optional(run?.rawValue), .optional(job?.rawValue)]
     let results = try await database.pipeline([
-      ("begin", []), (Statement.claimLock, []), (Statement.runLock, what),
+      ("begin", []), (Statement.claimLock, []), (Statement.releaseReopen, what), (Statement.runLock, what),
       (Statement.leaseUncancel, [.optional(job == nil ? run?.rawValue : nil)]), (Statement.runRowLock, what),
       (Statement.jobRetry, what + [.optional(now)]), ("commit", []),
     ])
-    let (withdrawn, risen) = (results[3], results[5])
+    let (withdrawn, risen) = (results[4], results[6])
     bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
+    if let rejected = try results[2].first?.int("release_id"), withdrawn.isEmpty, risen.isEmpty {
+      throw StageFailure(
+        code: "release_rejected", message: "what is dead began with release \(rejected), which was rejected",
+        hint: "start a new run, which takes what was ingested: sluice run PIPELINE")
+    }
     return withdrawn.count + risen.count
   }
 

@@ -15,10 +15,10 @@ extension JobStore {
   /// - Throws: ``ScheduleRefused`` where the database knows no time zone of this name.
   /// - Source: `schedule_zone.sql`, `schedule_register.sql`.
   package func registerSchedule(
-    _ rule: ScheduleRule, pipeline: String, release: Int64, now: String? = nil
+    _ rule: ScheduleRule, pipeline: String, release: Int64, now: String? = nil, in session: (any PostgresSession)? = nil
   ) async throws {
-    try await requireTimeZone(of: rule, pipeline: pipeline)
-    try await database.query(
+    try await requireTimeZone(of: rule, pipeline: pipeline, in: session)
+    try await (session ?? database).query(
       Statement.scheduleRegister,
       [
         .text(pipeline), .int(release), .text(rule.cron.text), .text(rule.timeZone), .text(rule.overlap.rawValue),
@@ -28,16 +28,22 @@ extension JobStore {
 
   /// - Throws: ``ScheduleRefused`` where the database knows no time zone of this name.
   /// - Source: `schedule_zone.sql`.
-  package func requireTimeZone(of rule: ScheduleRule, pipeline: String) async throws {
-    let zone = try await database.query(Statement.scheduleZone, [.text(rule.timeZone)])
+  package func requireTimeZone(
+    of rule: ScheduleRule, pipeline: String, in session: (any PostgresSession)? = nil
+  ) async throws {
+    let zone = try await (session ?? database).query(Statement.scheduleZone, [.text(rule.timeZone)])
     guard try zone.only.bool("is_known") else { throw ScheduleRefused(pipeline: pipeline, timeZone: rule.timeZone) }
   }
 
   /// Ends the schedules of all other pipelines. Returns whose ended.
   ///
   /// - Source: `schedule_retain.sql`.
-  package func retainSchedules(of pipelines: [String]) async throws -> [String] {
-    try await database.query(Statement.scheduleRetain, [.texts(pipelines)]).map { try $0.string("pipeline") }
+  package func retainSchedules(
+    of pipelines: [String], in session: (any PostgresSession)? = nil
+  ) async throws -> [String] {
+    try await (session ?? database).query(Statement.scheduleRetain, [.texts(pipelines)]).map {
+      try $0.string("pipeline")
+    }
   }
 
   /// The pipelines whose schedules have something to decide.
@@ -178,11 +184,12 @@ extension JobStore {
   /// - Returns: The run; nil where the time was decided before.
   /// - Source: `run_insert.sql`, `schedule_run_time.sql`, `schedule_tick_write.sql`.
   package func startScheduled(
-    _ plan: RunPlan, at time: String, release: Int64, now: String? = nil, in transaction: PostgresTransaction
+    _ plan: RunPlan, at time: String, with assignment: RunAssignment, now: String? = nil,
+    in transaction: PostgresTransaction
   ) async throws -> EnqueuedRun? {
     let isOpen = try await decide(time, of: plan.pipeline, as: .waiting, now: now, in: transaction)
     guard isOpen else { return nil }
-    let run = try await enqueue(plan, release: release, in: transaction, now: now)
+    let run = try await enqueue(plan, with: assignment, in: transaction, now: now)
     try await transaction.query(
       Statement.scheduleRunTime, [.ints(([run.runID] + run.loads).map(\.rawValue)), .text(time)])
     _ = try await decide(time, of: plan.pipeline, as: .started(run.runID), now: now, in: transaction)

@@ -12,11 +12,15 @@ extension JobStore {
     package var slots: Int
     /// Whether it leaves with the run that it was started for, so that other runs must not count on it.
     package var servesOneRun: Bool
+    /// The newest migration that it knows.
+    package var schemaNumber: Int
 
     package init(
-      release: Int64, host: String, pid: Int32, engine: String, slots: Int, servesOneRun: Bool = false
+      release: Int64, host: String, pid: Int32, engine: String, slots: Int, servesOneRun: Bool = false,
+      schemaNumber: Int = Migration.all.last?.number ?? 0
     ) {
       self.servesOneRun = servesOneRun
+      self.schemaNumber = schemaNumber
       self.release = release
       self.host = host
       self.pid = pid
@@ -39,6 +43,7 @@ extension JobStore {
       [
         .int(birth.release), .text(birth.host), .int(Int64(birth.pid)), .text(birth.engine), .int(Int64(birth.slots)),
         .double(lease.inSeconds), .bool(keepsSession), .bool(birth.servesOneRun),
+        .int(Int64(birth.schemaNumber)),
       ])
     let worker = try rows.only.int("worker_id")
     if keepsSession { _ = try await takeSessionLock(worker: worker, on: session) }

@@ -33,7 +33,6 @@ enum Statement {
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
   static let laneFind = SQLStatement("lane_find", PackageResources.lane_find_sql).prepared
   static let laneSurvey = SQLStatement("lane_survey", PackageResources.lane_survey_sql).prepared
-  static let leaseCancelled = SQLStatement("lease_cancelled", PackageResources.lease_cancelled_sql)
   static let leaseHeld = SQLStatement("lease_held", PackageResources.lease_held_sql)
   static let leaseLock = SQLStatement("lease_lock", PackageResources.lease_lock_sql)
   static let leaseOfWorker = SQLStatement("lease_of_worker", PackageResources.lease_of_worker_sql).prepared
@@ -98,7 +97,7 @@ enum Statement {
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
       jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
-      laneSurvey, leaseCancelled, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList,
+      laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList,
       outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
@@ -107,7 +106,7 @@ enum Statement {
       runRowLock,
       stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
-    ] + schedules + ClaimBatch.allCases.map(jobClaim)
+    ] + schedules + releases + ClaimBatch.allCases.map(jobClaim)
 }
 
 /// Every statement of the store, for the test that prepares each against the migrated schema.

@@ -38,6 +38,7 @@ struct LeaseGuard: Sendable {
       do {
         let accepted = try await session.beat(draining: running.isDraining)
         keeper.answered(sentAt: sent, accepted: accepted)
+        if await session.isAskedToDrain { running.drain() }
         try await session.verifySchema()
         unknown = try await session.giveBackUnknown(running, suspected: unknown)
       } catch let error as PostgresError where error.isTransient {

@@ -99,6 +99,13 @@ package final class RunningAttempts: Sendable {
   /// Cancels those whose jobs were cancelled.
   func cancelJobs(_ holders: Set<LeaseHolder>) { cancel(Array(holders), because: .cancelled) }
 
+  /// Asks those to stop at their next checkpoint whose jobs another engine does from now on.
+  func handOver(_ holders: Set<LeaseHolder>) {
+    for attempt in state.withLock({ state in holders.compactMap { state.entries[$0]?.attempt } }) {
+      attempt.requestYield()
+    }
+  }
+
   private func cancel(_ holders: [LeaseHolder], because stop: Stop?) {
     let tasks = state.withLock { state in
       holders.compactMap { holder -> Task<Void, Never>? in

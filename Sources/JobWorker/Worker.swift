@@ -109,7 +109,8 @@ public struct Worker: Service {
     }
   }
 
-  /// Writes progress, stops attempts that hang or ran out of time, and those whose jobs were cancelled.
+  /// Writes progress, stops attempts that hang or ran out of time, those whose jobs were cancelled, and at their next
+  /// checkpoint those whose jobs another engine does from now on.
   private func lookAfterAttempts(of worker: Int64) async throws {
     try await withThrowingDiscardingTaskGroup { group in
       while true {
@@ -120,7 +121,9 @@ public struct Worker: Service {
         group.addTask {
           do {
             try await store.writeProgress(changes)
-            running.cancelJobs(try await store.cancelledLeases(ofWorker: worker))
+            let asked = try await store.askedLeases(ofWorker: worker, release: settings.release)
+            running.cancelJobs(asked.cancelled)
+            running.handOver(asked.handedOver)
           } catch let error as PostgresError where error.isTransient {
             logger.debug("running attempts were not looked after", metadata: ["error": "\(error)"])
           }

@@ -14,6 +14,8 @@ actor WorkerSession {
   private let store: JobStore
   private var connection: PostgresConnection?
   private var hasLock: Bool
+  /// As the last beat found it.
+  private(set) var isAskedToDrain = false
 
   private init(
     worker: Int64, settings: WorkerSettings, database: PostgresSettings, store: JobStore,
@@ -59,6 +61,7 @@ actor WorkerSession {
     }
     let accepted = try await store.beat(
       worker: worker, lease: settings.timing.lease, draining: draining, hasSessionLock: hasLock, on: session)
+    if accepted { isAskedToDrain = try await store.isAskedToDrain(worker, on: session) }
     if accepted, !hasLock, !database.isPooled { hasLock = try await store.takeSessionLock(worker: worker, on: session) }
     return accepted
   }

@@ -1,7 +1,7 @@
 /// Starts and stops workers of one environment.
 package protocol Launcher: Sendable {
-  /// Starts one worker and returns as soon as it exists; it registers itself with the queue.
-  func launch() throws -> LaunchedWorker
+  /// Starts one worker of a release (0: of none) and returns as soon as it exists; it registers itself with the queue.
+  func launch(release: Int64) async throws -> LaunchedWorker
 
   /// Asks a worker to finish its chunks and go.
   func drain(_ worker: LaunchedWorker) throws

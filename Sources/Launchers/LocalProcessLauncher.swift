@@ -3,15 +3,22 @@ import Synchronization
 
 /// Workers as processes of this machine.
 package final class LocalProcessLauncher: Launcher {
-  private let command: DetachedProcess
+  /// What one worker of a release is started with.
+  package typealias Command = @Sendable (_ release: Int64) async throws -> DetachedProcess
+
+  private let program: String
+  private let command: Command
   /// The ones that this process started and has to collect.
   private let children = Mutex<Set<Int32>>([])
 
-  /// - Parameter command: What one worker is started with.
-  package init(command: DetachedProcess) { self.command = command }
+  /// - Parameter program: The name that the binary of every release has.
+  package init(program: String, command: @escaping Command) {
+    self.program = program
+    self.command = command
+  }
 
-  package func launch() throws -> LaunchedWorker {
-    let pid = try command.start()
+  package func launch(release: Int64) async throws -> LaunchedWorker {
+    let pid = try await command(release).start()
     children.withLock { _ = $0.insert(pid) }
     return LaunchedWorker(pid: pid)
   }
@@ -28,8 +35,8 @@ package final class LocalProcessLauncher: Launcher {
   }
 
   package func isAlive(_ worker: LaunchedWorker) -> Bool {
-    let isOurs = children.withLock { $0.contains(worker.pid) }
-    if isOurs, DetachedProcess.reap(worker.pid) {
+    // Also one that this process started before it became another program.
+    if DetachedProcess.reap(worker.pid) {
       children.withLock { _ = $0.remove(worker.pid) }
       return false
     }
@@ -40,9 +47,8 @@ package final class LocalProcessLauncher: Launcher {
   private func isOurProgram(_ pid: Int32) -> Bool {
     var path = [CChar](repeating: 0, count: 4096)
     guard readlink("/proc/\(pid)/exe", &path, path.count - 1) > 0 else { return false }
-    let program = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let found = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // A running program whose file was replaced is shown with a remark behind its path.
-    return program.split(separator: "/").last?.split(separator: " ").first
-      == command.executable.split(separator: "/").last
+    return found.split(separator: "/").last?.split(separator: " ").first == program[...]
   }
 }

@@ -10,14 +10,15 @@ struct Sluice: AsyncParsableCommand {
     discussion: """
       Data goes to standard output, everything else to standard error. Every verb takes --json.
       Exit codes: 0 done · 1 the work failed · 2 the definition or the usage is wrong · 3 refused · 4 unreachable · \
-      6 timed out, still going.
+      5 rolled back by evidence · 6 timed out, still going.
       """,
     version: Engine.version,
     subcommands: [
       InitCommand.self, CheckCommand.self, PlanCommand.self, RunCommand.self, BackfillCommand.self, RunsCommand.self,
       JobsCommand.self, PauseCommand.self, ResumeCommand.self, StatusCommand.self,
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
-      WorkerCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
+      WorkerCommand.self, DeployCommand.self, PromoteCommand.self, RollbackCommand.self, DrainCommand.self,
+      ReleasesCommand.self, EngineCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
     ])
 
   static func main() async {
@@ -47,9 +48,4 @@ struct Sluice: AsyncParsableCommand {
     report.tell(asJSON: wantsJSON)
     Glibc.exit(report.status.rawValue)
   }
-}
-
-/// This binary.
-enum Engine {
-  static let version = "0.1.0"
 }

@@ -32,10 +32,11 @@ struct SchedulerTests {
       scheduler = Scheduler(store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
         pipeline, _ in
         if let failure = refusal.value { throw failure }
-        return RunPlan(
+        let plan = RunPlan(
           pipeline: pipeline,
           jobs: [RunPlan.Job(kind: "k", stage: "ingest", label: "a", payload: "{}", maximumAttempts: 1)],
           loads: [RunPlan.Job(kind: "l", stage: "load", label: "w", payload: "{}", after: [0], maximumAttempts: 1)])
+        return (plan, .implicit(release))
       }
     }
 
@@ -171,7 +172,7 @@ struct SchedulerTests {
         pipeline: "p", urgencyClass: 1001, jobs: [RunPlan.Job(kind: "k", stage: "ingest", label: "a", payload: "{}")],
         loads: [])
       let range = JobStore.Backfill(from: "1", to: "2", streams: ["s.a", "s.b"])
-      let run = try await bench.store.enqueue(plan, as: range, release: bench.release).runID
+      let run = try await bench.store.enqueue(plan, as: range, with: .implicit(bench.release)).runID
       #expect(try await bench.store.backfill(ofRun: run) == range)
       try await bench.tick("12:00:01")
       #expect(try await bench.told() == ["12:00 started"])

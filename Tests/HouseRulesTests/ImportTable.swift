@@ -33,6 +33,7 @@ struct ImportTable {
     "JobWorker": row("JobModel JobStore Migrations Postgres", "Logging ServiceLifecycle"),
     "Simulation": row("JobModel JobStore JobWorker Postgres"),
     "simulate": row("Simulation"),
+    "Releases": row("JobModel JobStore ObjectStore Postgres", "Subprocess SystemPackage"),
     "Launchers": row("CSpawn JobModel", "Logging"),
     "Monitoring": row(
       "JobModel JobStore PipelineDefinition Postgres",
@@ -44,7 +45,7 @@ struct ImportTable {
     "sluice": row(
       """
       Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
-      Migrations Monitoring ObjectStore PipelineDefinition Postgres Records
+      Migrations Monitoring ObjectStore PipelineDefinition Postgres Records Releases
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
     "TestSupport": row("EmbeddedPostgres JobModel Migrations Postgres", "Logging"),
   ])

@@ -48,7 +48,7 @@ struct PauseTests {
       let plan = RunPlan(
         pipeline: "p", jobs: [RunPlan.Job(kind: "k", stage: "ingest", label: "a", payload: "{}")], loads: [])
       let pausing = try await queue.store.database.transaction { transaction in
-        _ = try await queue.store.enqueue(plan, release: queue.release, in: transaction)
+        _ = try await queue.store.enqueue(plan, with: .implicit(queue.release), in: transaction)
         let pausing = Task { try await queue.store.pause("p").wasPaused }
         try await eventually("the pause waits for the lane") {
           try await !queue.session.query(

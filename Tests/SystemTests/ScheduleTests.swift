@@ -124,10 +124,11 @@ struct ScheduleTests {
   func refused(arguments: [String], status: Int, code: String) async throws {
     try await TestProject.withProject { project in
       try project.write("pipelines/p.yaml", Self.pipeline("http://127.0.0.1:1"))
-      let outcome = try await Installed(project).call(["backfill", "p", "--json"] + arguments)
+      let sluice = Installed(project)
+      let outcome = try await sluice.call(["backfill", "p", "--json"] + arguments)
       #expect(outcome.status == status, "\(outcome.errors)")
       #expect(try outcome.json("error", "code").text == code)
-      #expect(!project.exists(".sluice"))
+      #expect(try await sluice("runs", "--json").json("runs").list.isEmpty)
     }
   }
 

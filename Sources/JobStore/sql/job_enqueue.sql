@@ -1,9 +1,10 @@
 -- Jobs without a run, all of one lane and one kind, one for each payload in $4; ready now, or later at $8.
 -- $1 pipeline, $2 kind, $3 label, $5 attempts, $6 time limit in seconds, $7 now, $9 class. Returns their numbers with the
 -- lane's; nothing where the lane is not there yet.
--- Locks: only the rows it inserts. Index: the unique key of lane.
+-- Locks: only the rows it inserts. Index: lane_new.
 with place as materialized (
   select lane_id from sluice.lane where pipeline = $1 and stage = $2 and class = $9::smallint and release_id = 0
+    and takes_new
 ), written as (
   insert into sluice.job (lane_id, kind, label, payload, max_attempts, time_limit, created_at)
   select place.lane_id, $2, $3, p::jsonb, $5::integer, make_interval(secs => $6::double precision),

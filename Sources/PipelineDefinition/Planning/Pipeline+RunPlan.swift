@@ -57,7 +57,8 @@ extension Pipeline {
         after: after)
     }
     return RunPlan(
-      pipeline: name, urgencyClass: urgencyClass, weight: weight, concurrency: concurrency, jobs: jobs, loads: loads)
+      pipeline: name, urgencyClass: urgencyClass, weight: weight, concurrency: concurrency,
+      handsOver: onDeploy == .handover, jobs: jobs, loads: loads)
   }
 
   /// A flat JSON object in the order of its keys.

@@ -9,8 +9,14 @@ package struct ProjectSettings: Sendable, Equatable {
     package var slots: Int
     /// Of the SQL engine's spill files; nil: what the disk has.
     package var temporaryBytes: Int?
+    /// Releases that may have work to end while another is deployed.
+    package var releases: Int
 
-    package init(memoryBytes: Int = 1_000_000_000, threads: Int? = nil, slots: Int = 2, temporaryBytes: Int? = nil) {
+    package init(
+      memoryBytes: Int = 1_000_000_000, threads: Int? = nil, slots: Int = 2, temporaryBytes: Int? = nil,
+      releases: Int = 8
+    ) {
+      self.releases = releases
       self.memoryBytes = memoryBytes
       self.threads = threads
       self.slots = slots

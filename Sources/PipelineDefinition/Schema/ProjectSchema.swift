@@ -22,6 +22,7 @@ enum ProjectSchema {
     .key("memory", .text(.byteCount), "Of the SQL engine", default: "1GB"),
     .key("threads", .integer(1...1024), "Of the SQL engine", default: "the processors"),
     .key("slots", .integer(1...256), "Jobs of one worker at a time", default: "2"),
+    .key("releases", .integer(1...1000), "Releases that may still have work when another is deployed", default: "8"),
     .key("temp", .text(.byteCount), "Of the SQL engine's spill files", default: "no limit"),
   ])
 }

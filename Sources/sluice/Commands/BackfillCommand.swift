@@ -25,7 +25,20 @@ struct BackfillCommand: AsyncParsableCommand {
 
   func run() async throws {
     let project = try options.project()
-    let definition = try project.runnablePipeline(named: pipeline)
+    try await project.refuseBeforeFirstStart(pipeline)
+    try await Installation.with(project, logger: Logs.quiet) { installation in
+      try await installation.refusePaused(pipeline)
+      try await installation.carryOut(following, options) { canary in
+        let (definition, assignment) = try await installation.begin(pipeline, canary: canary)
+        let run = try await enqueue(definition, assignment, installation)
+        return (run.runID, assignment.release)
+      }
+    }
+  }
+
+  private func enqueue(
+    _ definition: Pipeline, _ assignment: RunAssignment, _ installation: Installation
+  ) async throws -> JobStore.EnqueuedRun {
     let ranges = try definition.backfillStreams(named: stream).map { reference, stream in
       (reference, try range(of: stream, reference))
     }
@@ -37,19 +50,9 @@ struct BackfillCommand: AsyncParsableCommand {
           + "would spoil it: only a merge takes rows again",
         hint: "write mode: merge with a key, or name a stream that is not in it: --stream SOURCE.STREAM")
     }
-    let problems = try await SQLReview.problems(of: [definition], in: project)
-    if let error = DefinitionError(refusing: problems) { throw error }
-    try await Installation.with(project, logger: Logs.quiet) { installation in
-      try await installation.refusePaused(pipeline)
-      try await refuseBlindMerge(of: datasets, definition, installation)
-      let release = try await installation.registerRelease()
-      let backfill = JobStore.Backfill(from: from, to: to, streams: ranges.map(\.0.description))
-      try await installation.carryOut(following, options) {
-        try await installation.store.enqueue(
-          definition.backfillPlan(ranges), as: backfill, release: release.id
-        ).runID
-      }
-    }
+    try await refuseBlindMerge(of: datasets, definition, installation)
+    let backfill = JobStore.Backfill(from: from, to: to, streams: ranges.map(\.0.description))
+    return try await installation.store.enqueue(definition.backfillPlan(ranges), as: backfill, with: assignment)
   }
 
   /// The range in the stream's own type, written as its sources write it.

@@ -1,11 +1,14 @@
 import ArgumentParser
+import JobModel
 import JobStore
 import PipelineDefinition
+import Postgres
 
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run one pipeline over one batch now.",
     discussion: """
+      It begins with the current release, or with the project directory where nothing was ever deployed.
       With workers running (sluice up) the run is put into the queue, and --wait follows it. Without, the whole run \
       is done in this process. Ctrl-C stops at the next checkpoint; running workers go on with it.
       """)
@@ -16,14 +19,15 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let project = try options.project()
-    let definition = try project.runnablePipeline(named: pipeline)
-    let problems = try await SQLReview.problems(of: [definition], in: project)
-    if let error = DefinitionError(refusing: problems) { throw error }
+    try await project.refuseBeforeFirstStart(pipeline)
     try await Installation.with(project, logger: Logs.quiet) { installation in
       try await installation.refusePaused(pipeline)
-      let release = try await installation.registerRelease()
-      try await installation.carryOut(following, options) {
-        try await installation.store.enqueue(definition.runPlan, release: release.id).runID
+      try await installation.carryOut(following, options) { canary in
+        let (definition, assignment) = try await installation.begin(pipeline, canary: canary)
+        let run = try await installation.database.transaction {
+          try await installation.store.enqueue(definition.runPlan, with: assignment, in: $0)
+        }
+        return (run.runID, assignment.release)
       }
     }
   }

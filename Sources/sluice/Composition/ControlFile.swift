@@ -6,6 +6,8 @@ import JobModel
 struct ControlFile: Codable {
   var pid: Int32
   var url: String
+  /// Whether it starts workers on this machine.
+  var keepsWorkers: Bool?
 
   static func path(_ stateDirectory: String) -> String { stateDirectory + "/control.json" }
 

@@ -2,9 +2,11 @@ import ControlPlane
 import FoundationEssentials
 import Glibc
 import JobModel
+import JobStore
 import Launchers
 import Logging
 import PipelineDefinition
+import Releases
 import ServiceLifecycle
 
 extension Installation {
@@ -17,24 +19,46 @@ extension Installation {
         environment: environment, controlURL: ControlFile.read(stateDirectory)?.url, store: store, catalog: catalog)
     } onReady: { [logger, stateDirectory] url in
       do {
-        try ControlFile(pid: getpid(), url: url).write(stateDirectory)
+        try ControlFile(pid: getpid(), url: url, keepsWorkers: workers > 0).write(stateDirectory)
         logger.info("control is up", metadata: ["control_url": "\(url)"])
       } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
     }
     defer { ControlFile.remove(stateDirectory) }
-    try await registerSchedules()
+    // What is current has its schedules in force since it was promoted.
+    if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
     let scheduler = Scheduler(store: store, logger: logger) { pipeline, release in
-      try await definitions.project(of: release).pipeline(named: pipeline).runPlan
+      if let (definition, assignment) = try await assignDeployed(pipeline, canary: .byNumber) {
+        return (definition.runPlan, assignment)
+      }
+      return (try await definitions.project(of: release).pipeline(named: pipeline).runPlan, .implicit(release))
     }
     var services: [any Service] = [maintenance(timing: timing), notifier(definitions), scheduler, api]
+    services.append(ReleaseKeeper(logger: logger) { try await lookAfterReleases() })
     if workers > 0 {
-      let command = try detached(["worker"] + (slots.map { ["--slots", "\($0)"] } ?? []), log: "workers.log")
+      let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
       services.append(
-        WorkerPool(
-          store: store, launcher: LocalProcessLauncher(command: command), count: workers, host: Self.host,
-          logger: logger))
+        WorkerPool(store: store, launcher: launcher, count: workers, host: Self.host, logger: logger))
     }
     try await Self.serve(services, logger: logger)
+  }
+
+  /// A worker of a release, with the engine of that release; of none (0), with this one.
+  private func workerProcess(of release: Int64, slots: Int?) async throws -> DetachedProcess {
+    var verb = ["worker"] + (slots.map { ["--slots", "\($0)"] } ?? [])
+    var path: String?
+    if release != 0 {
+      guard let hash = try await store.release(release)?.engineHash else {
+        throw ReleaseRefusal("no_release", "release \(release) is gone", hint: "sluice releases lists them")
+      }
+      path = try await engines.fetch(hash)
+      verb += ["--release", "\(release)"]
+    }
+    var process = try detached(verb, log: "workers.log")
+    if let path {
+      process.executable = path
+      process.environment.merge(engineEnvironment) { _, new in new }
+    }
+    return process
   }
 
   /// A verb of this binary for the same project and environment, as a process of its own.
@@ -47,12 +71,8 @@ extension Installation {
   ) throws -> DetachedProcess {
     let logs = stateDirectory + "/logs"
     try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
-    guard let executable = realpath("/proc/self/exe", nil) else {
-      throw StageFailure(code: "no_executable", message: "this program's own path cannot be read from /proc")
-    }
-    defer { free(executable) }
     return DetachedProcess(
-      executable: String(cString: executable), arguments: verb + ["--project", project, "--env", environment],
+      executable: try Engine.path(), arguments: verb + ["--project", project, "--env", environment],
       environment: ProcessInfo.processInfo.environment, directory: project, logPath: logs + "/" + log)
   }
 }

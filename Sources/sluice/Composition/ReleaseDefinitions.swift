@@ -1,6 +1,5 @@
 import JobModel
 import JobStore
-import ObjectStore
 import PipelineDefinition
 
 /// The definitions that runs began with, by release: a run keeps its own to its end, whatever happens to the files.
@@ -40,7 +39,7 @@ actor ReleaseDefinitions {
 extension Installation {
   /// The project directory as it is now, as a release: the same content is the same release.
   func registerRelease() async throws -> (id: Int64, hash: String) {
-    let hash = SHA256Hasher.hex(of: project.bundle.canonicalBytes)
+    let hash = project.definitionHash
     let id = try await store.registerRelease(
       contentHash: hash, files: project.bundle.files.map { ($0.path, $0.bytes) }, label: nil, engine: Engine.version)
     return (id, hash)

@@ -14,10 +14,17 @@ struct FollowingOptions: ParsableArguments {
 extension Installation {
   /// Puts a run into the queue, and follows it or does it: without workers the whole run is done in this process.
   func carryOut(
-    _ following: FollowingOptions, _ options: ProjectOptions, enqueue: () async throws -> RunID
+    _ following: FollowingOptions, _ options: ProjectOptions,
+    enqueue: (_ canary: CanaryChoice) async throws -> (run: RunID, release: Int64)
   ) async throws {
     let isServed = try await hasLiveWorkers()
-    let run = try await enqueue()
+    let current = try await store.releases(in: .current).first
+    // Before anything is written: the engine that it becomes begins anew.
+    if !isServed, let current {
+      try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
+    }
+    let (run, release) = try await whileReleasesMove { try await enqueue(isServed ? .byNumber : .never) }
+    try await noteDifference(from: release)
     if isServed, !following.wait {
       let report = try await RunReport.gather(run, self)
       options.json
@@ -28,7 +35,7 @@ extension Installation {
     var follower = RunFollower(
       run: run, store: store, display: ProgressDisplay(), timeout: following.timeout.map { .seconds($0) })
     if isServed { follower.hasWorkers = { try await hasLiveWorkers() } }
-    if isServed { try await follower.follow() } else { try await work(follower) }
+    if isServed { try await follower.follow() } else { try await work(follower, release: current?.id ?? 0) }
     let report = try await RunReport.gather(run, self)
     options.json ? Console.data(json: report.json) : Console.data(report.text)
     if let status = report.exitStatus { throw status }
@@ -43,14 +50,14 @@ extension Installation {
   }
 
   /// Does the run in this process: a worker, the queue's maintenance and the notifier, until the run has ended.
-  private func work(_ follower: RunFollower) async throws {
+  private func work(_ follower: RunFollower, release: Int64) async throws {
     let definitions = ReleaseDefinitions(
       store: store, directory: directory, environment: environment)
     let stages = try await StageHandlers(self, definitions: definitions)
     let timing = try Self.leaseTiming()
     let notifier = self.notifier(definitions)
     let worker = self.worker(
-      slots: nil, handlers: stages.handlers, timing: timing, servesOneRun: true)
+      slots: nil, release: release, handlers: stages.handlers, timing: timing, servesOneRun: true)
     do {
       try await Self.serve(
         [worker, maintenance(timing: timing), notifier], ending: [follower], logger: logger)

@@ -12,11 +12,12 @@ import UnixSignals
 extension Installation {
   /// A worker of this process.
   func worker(
-    slots: Int?, handlers: [String: any JobHandler], timing: LeaseTiming, servesOneRun: Bool = false
+    slots: Int?, release: Int64, handlers: [String: any JobHandler], timing: LeaseTiming, servesOneRun: Bool = false
   ) -> Worker {
     Worker(
       settings: WorkerSettings(
-        slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing, host: Self.host,
+        slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing,
+        release: release, host: Self.host,
         pid: getpid(),
         engine: Engine.version),
       database: settings, store: store, handlers: handlers, logger: logger)

@@ -5,5 +5,6 @@ enum ExitStatus: Int32, Error {
   case usage = 2
   case refused = 3
   case unreachable = 4
+  case rolledBack = 5
   case timedOut = 6
 }

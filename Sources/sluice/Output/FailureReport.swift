@@ -4,6 +4,7 @@ import JobStore
 import Migrations
 import PipelineDefinition
 import Postgres
+import Releases
 
 /// An error as the command line tells it.
 struct FailureReport {
@@ -39,7 +40,7 @@ struct FailureReport {
   private static func status(of failure: any Failure) -> ExitStatus {
     switch failure {
     case is DefinitionError, is TemplateError, is ScheduleRefused: .usage
-    case is SchemaError, is Refusal: .refused
+    case is SchemaError, is Refusal, is ReleaseRefusal: .refused
     case is EmbeddedPostgresError: .unreachable
     case let error as PostgresError:
       switch error.kind {

@@ -1,0 +1,36 @@
+import Postgres
+
+/// Releases: their states, what is handed over between them, who drains.
+extension Statement {
+  static let auditInsert = SQLStatement("audit_insert", PackageResources.audit_insert_sql)
+  static let auditList = SQLStatement("audit_list", PackageResources.audit_list_sql)
+  static let canaryAlarms = SQLStatement("canary_alarms", PackageResources.canary_alarms_sql)
+  static let canaryEvidence = SQLStatement("canary_evidence", PackageResources.canary_evidence_sql)
+  static let canaryHold = SQLStatement("canary_hold", PackageResources.canary_hold_sql)
+  static let canaryLook = SQLStatement("canary_look", PackageResources.canary_look_sql)
+  static let drainAsk = SQLStatement("drain_ask", PackageResources.drain_ask_sql)
+  static let drainAsked = SQLStatement("drain_asked", PackageResources.drain_asked_sql)
+  static let gateLive = SQLStatement("gate_live", PackageResources.gate_live_sql)
+  static let hostDrain = SQLStatement("host_drain", PackageResources.host_drain_sql)
+  static let hostDrained = SQLStatement("host_drained", PackageResources.host_drained_sql)
+  static let laneHandOver = SQLStatement("lane_hand_over", PackageResources.lane_hand_over_sql)
+  static let leaseAsked = SQLStatement("lease_asked", PackageResources.lease_asked_sql)
+  static let releaseAssign = SQLStatement("release_assign", PackageResources.release_assign_sql)
+  static let releaseGet = SQLStatement("release_get", PackageResources.release_get_sql)
+  static let releaseLives = SQLStatement("release_lives", PackageResources.release_lives_sql)
+  static let releasePace = SQLStatement("release_pace", PackageResources.release_pace_sql)
+  static let releaseReopen = SQLStatement("release_reopen", PackageResources.release_reopen_sql)
+  static let releaseRetire = SQLStatement("release_retire", PackageResources.release_retire_sql)
+  static let releaseStage = SQLStatement("release_stage", PackageResources.release_stage_sql)
+  static let releaseStart = SQLStatement("release_start", PackageResources.release_start_sql)
+  static let releaseState = SQLStatement("release_state", PackageResources.release_state_sql)
+  static let releaseWork = SQLStatement("release_work", PackageResources.release_work_sql)
+  static let runMoved = SQLStatement("run_moved", PackageResources.run_moved_sql)
+  static let runUnmoved = SQLStatement("run_unmoved", PackageResources.run_unmoved_sql)
+
+  static let releases = [
+    auditInsert, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, drainAsk, drainAsked, gateLive,
+    hostDrain, hostDrained, laneHandOver, leaseAsked, releaseAssign, releaseGet, releaseLives, releasePace,
+    releaseReopen, releaseRetire, releaseStage, releaseStart, releaseState, releaseWork, runMoved, runUnmoved,
+  ]
+}

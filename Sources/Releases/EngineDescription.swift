@@ -1,0 +1,107 @@
+import FoundationEssentials
+import JobModel
+import Subprocess
+import SystemPackage
+
+/// What an engine says of itself: `sluice engine --json`.
+package struct EngineDescription: Sendable, Codable, Equatable {
+  package var version: String
+  /// The newest migration that it knows.
+  package var schema: Int
+  package var reads: [String]
+  package var migrates: [String]
+  package var writes: [String]
+
+  package init(version: String, schema: Int, formats: EngineFormats) {
+    self.version = version
+    self.schema = schema
+    reads = formats.reads.map(\.description).sorted()
+    migrates = formats.migrates.map(\.description).sorted()
+    writes = formats.writes.map(\.description).sorted()
+  }
+
+  package var formats: EngineFormats {
+    func set(_ texts: [String]) -> Set<CheckpointFormat> { Set(texts.compactMap { CheckpointFormat($0) }) }
+    return EngineFormats(reads: set(reads), migrates: set(migrates), writes: set(writes))
+  }
+
+  /// Asks a binary.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `engine_failed` with what it said.
+  package static func ask(_ path: String) async throws -> EngineDescription {
+    let answer = try await EngineProcess(path: path, directory: "/").run(["engine", "--json"])
+    do { return try JSONDecoder().decode(EngineDescription.self, from: Data(answer.utf8)) } catch {
+      throw ReleaseRefusal(
+        "engine_failed", "\(path) is no engine that can be deployed: it does not say which checkpoints it reads",
+        hint: "name a sluice binary: --engine PATH")
+    }
+  }
+}
+
+/// A binary that is tried before anything depends on it.
+package struct EngineProcess: Sendable {
+  /// Longer than any start takes.
+  private static let patience = Duration.seconds(30)
+
+  private struct Outcome: Sendable {
+    var status: TerminationStatus
+    var output: String
+    var errors: String
+  }
+
+  package var path: String
+  package var directory: String
+  /// On top of this process's own.
+  package var environment: [String: String]
+
+  package init(path: String, directory: String, environment: [String: String] = [:]) {
+    self.environment = environment
+    self.path = path
+    self.directory = directory
+  }
+
+  /// What it printed.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `engine_failed`: it did not start, ended badly, or did not end.
+  package func run(_ arguments: [String]) async throws -> String {
+    let outcome: Outcome?
+    do {
+      outcome = try await withThrowingTaskGroup(of: Outcome?.self) { group in
+        group.addTask {
+          let result = try await Subprocess.run(
+            .path(FilePath(path)), arguments: Arguments(arguments),
+            environment: .inherit.updating(
+              Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+            workingDirectory: FilePath(directory),
+            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+          return Outcome(
+            status: result.terminationStatus, output: result.standardOutput, errors: result.standardError)
+        }
+        group.addTask {
+          try await ContinuousClock().sleep(for: Self.patience)
+          return nil
+        }
+        let first = try await group.next() ?? nil
+        group.cancelAll()
+        return first
+      }
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw ReleaseRefusal(
+        "engine_failed", "the engine \(path) cannot be started", hint: "check that it is a program for this machine")
+    }
+    guard let outcome else {
+      throw ReleaseRefusal(
+        "engine_failed", "the engine \(path) did not answer within \(Self.patience.components.seconds) s",
+        hint: "run it by hand: \(path) engine --json")
+    }
+    guard outcome.status.isSuccess else {
+      let said = outcome.errors.split(separator: "\n").suffix(3).joined(separator: "; ")
+      throw ReleaseRefusal(
+        "engine_failed", "the engine ended with \(outcome.status)" + (said.isEmpty ? "" : ": \(said)"),
+        hint: "run it by hand: \(path) \(arguments.joined(separator: " "))")
+    }
+    return outcome.output
+  }
+}

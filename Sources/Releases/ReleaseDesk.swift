@@ -1,0 +1,251 @@
+import JobModel
+import JobStore
+import Postgres
+
+/// Moves releases from state to state. Each move is one transaction, in which nothing is claimed and no run begins, and leaves a
+/// line in the audit trail.
+package struct ReleaseDesk: Sendable {
+  package typealias Record = JobStore.ReleaseRecord
+  package typealias Author = JobStore.Author
+
+  private let store: JobStore
+
+  package init(store: JobStore) { self.store = store }
+
+  /// What a promotion or a rollback did.
+  package struct Promotion: Sendable {
+    package var release: Record
+    /// The release that was current before.
+    package var previous: Record?
+    /// What is on other engines still or was until now.
+    package var groups: [JobStore.HandOver]
+
+    package var handedOver: [JobStore.HandOver] { groups.filter(\.hasMoved) }
+    /// Goes on to its end where it is.
+    package var staying: [JobStore.HandOver] { groups.filter { !$0.hasMoved } }
+  }
+
+  /// Stores a release as STAGED.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `canary_running`, `too_many_releases`, `label_taken`; `release_busy` where the same content is
+  ///   at work already.
+  package func stage(_ new: JobStore.NewRelease, cap: Int, by author: Author) async throws -> Record {
+    do {
+      return try await store.moveReleases { transaction in
+        try await refuseBusy(cap: cap, except: new.contentHash, in: transaction)
+        let id = try await store.stage(new, in: transaction)
+        guard let record = try await store.release(id, in: transaction) else {
+          preconditionFailure("the release was written in the line above")
+        }
+        try await store.audit("stage", id, by: author, after: Self.json(record), in: transaction)
+        return record
+      }
+    } catch let error as PostgresError where error.sqlState == "23505" {
+      throw Self.labelTaken(new.label ?? "")
+    }
+  }
+
+  package static func labelTaken(_ label: String) -> StageFailure {
+    StageFailure(
+      code: "usage", message: "another release has the label \(label)",
+      hint: "choose another label, or leave it out; sluice releases lists them")
+  }
+
+  /// What stands in the way of any deploy.
+  ///
+  /// - Parameters:
+  ///   - cap: How many releases may have work at once.
+  ///   - content: Of the release that is to come: it is no obstacle to itself.
+  package func refuseBusy(
+    cap: Int, except content: String, in session: (any PostgresSession)? = nil
+  ) async throws {
+    if let canary = try await store.releases(in: .canary, on: session).first, canary.contentHash != content {
+      throw ReleaseRefusal(
+        "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
+        hint: "end it first: sluice promote, or sluice rollback")
+    }
+    let work = try await store.work(in: session)
+    let holders = try await store.releases(in: .draining, on: session)
+      .filter { (work[$0.id]?.jobs ?? 0) > 0 && $0.contentHash != content }
+    guard holders.count < cap else {
+      let names = holders.map { "\($0.name) (\(work[$0.id]?.jobs ?? 0) jobs)" }.joined(separator: ", ")
+      throw ReleaseRefusal(
+        "too_many_releases", "\(holders.count) releases still have work: \(names)",
+        hint: "let them end, hand them over (sluice drain RELEASE --yield), or raise limits.releases in sluice.yaml")
+    }
+  }
+
+  /// Makes a release the current one, and gives its engine what is to be handed over and what it can read.
+  ///
+  /// - Parameter schedules: Puts the release's schedules in force, in the same transaction.
+  /// - Throws: ``ReleaseRefusal`` `not_promotable`, `canary_running`, `gate`; nothing was changed then.
+  package func promote(
+    _ id: Int64, action: String = "promote", by author: Author,
+    schedules: @escaping @Sendable (PostgresTransaction) async throws -> Void
+  ) async throws -> Promotion {
+    try await store.moveReleases { transaction in
+      guard let before = try await store.release(id, in: transaction), before.engineHash != nil else {
+        throw ReleaseRefusal("no_release", "there is no release \(id)", hint: "sluice releases lists them")
+      }
+      guard before.state != .current else {
+        return Promotion(release: before, previous: nil, groups: [])
+      }
+      guard ReleaseState.promotable.contains(before.state) else {
+        throw ReleaseRefusal(
+          "not_promotable",
+          "release \(before.name) is \(before.state.rawValue)" + (before.reason.map { ": \($0)" } ?? ""),
+          hint: "deploy it again, and it is examined anew: sluice deploy")
+      }
+      if let canary = try await store.releases(in: .canary, on: transaction).first, canary.id != id {
+        throw ReleaseRefusal(
+          "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
+          hint: "end it first: sluice promote \(canary.name), or sluice rollback")
+      }
+      let gate = CheckpointGate(before.formats)
+      if let obstacle = gate.obstacles(among: try await store.liveCheckpoints(in: transaction)).first {
+        throw Self.gate(obstacle, before)
+      }
+      let previous = try await store.releases(in: .current, on: transaction).first
+      if let previous {
+        let why = "\(before.name) took its place"
+        let moved = try await store.move(previous.id, from: [.current], to: .draining, reason: why, in: transaction)
+        precondition(moved, "nobody moves releases beside this transaction")
+        try await store.audit(
+          "drain", previous.id, by: Author(author.actor, reason: author.reason.map { "\(why): \($0)" } ?? why),
+          before: Self.json(previous), in: transaction)
+      }
+      let moved = try await store.move(id, from: [before.state], to: .current, reason: author.reason, in: transaction)
+      precondition(moved, "nobody moves releases beside this transaction")
+      let groups = try await store.handOver(to: id, in: transaction)
+      if let group = groups.first(where: { $0.engine == 0 && !$0.hasMoved }) {
+        throw ReleaseRefusal(
+          "gate", "release \(before.name) cannot read \(group.unreadable ?? "checkpoints") of \(group.pipeline)",
+          hint: "let those runs end, or cancel them")
+      }
+      try await schedules(transaction)
+      guard let after = try await store.release(id, in: transaction) else {
+        preconditionFailure("the release was read in this transaction")
+      }
+      try await store.audit(
+        action, id, by: author, before: previous.map(Self.json) ?? Self.json(before), after: Self.json(after),
+        in: transaction)
+      return Promotion(release: after, previous: previous, groups: groups)
+    }
+  }
+
+  private static func gate(_ obstacle: JobStore.LiveCheckpoints, _ release: Record) -> ReleaseRefusal {
+    ReleaseRefusal(
+      "gate",
+      "release \(release.name) cannot read \(obstacle.format), in which \(obstacle.jobs) job(s) of \(obstacle.pipeline) stand "
+        + "that began without a release",
+      hint: "let those runs end, or cancel them: sluice runs")
+  }
+
+  /// Gives a staged release a part of the new runs.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `nothing_to_compare`, `canary_running`.
+  package func beginCanary(
+    _ id: Int64, ramp: Int, evidence: Duration, by author: Author
+  ) async throws -> Record {
+    try await store.moveReleases { transaction in
+      guard try await !store.releases(in: .current, on: transaction).isEmpty else {
+        throw ReleaseRefusal(
+          "nothing_to_compare", "there is no current release that a canary could be compared with",
+          hint: "deploy without --canary first")
+      }
+      if let canary = try await store.releases(in: .canary, on: transaction).first {
+        throw ReleaseRefusal(
+          "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
+          hint: "end it first: sluice promote, or sluice rollback")
+      }
+      let moved = try await store.move(
+        id, from: [.staged], to: .canary, reason: author.reason, canary: (ramp, evidence), in: transaction)
+      guard moved, let record = try await store.release(id, in: transaction) else {
+        throw ReleaseRefusal(
+          "not_staged", "release \(id) is not staged any more", hint: "sluice releases shows where it is")
+      }
+      try await store.audit("canary", id, by: author, after: Self.json(record), in: transaction)
+      return record
+    }
+  }
+
+  /// Ends a release that is staged or in canary. Its runs are moved by whoever looks after rejected releases.
+  ///
+  /// - Returns: False where it was neither.
+  package func reject(_ id: Int64, by author: Author) async throws -> Bool {
+    try await store.moveReleases { transaction in
+      guard let before = try await store.release(id, in: transaction) else { return false }
+      let moved = try await store.move(
+        id, from: [.staged, .canary], to: .rejected, reason: author.reason, in: transaction)
+      guard moved, let after = try await store.release(id, in: transaction) else { return false }
+      try await store.audit(
+        "reject", id, by: author, before: Self.json(before), after: Self.json(after), in: transaction)
+      return true
+    }
+  }
+
+  /// The release that was current before the current one.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `nothing_to_roll_back`.
+  package func predecessor() async throws -> Record {
+    let current = try await store.releases(in: .current).first
+    let earlier = try await store.releases(limit: 1000)
+      .filter { $0.promotedAt != nil && $0.id != current?.id && ReleaseState.promotable.contains($0.state) }
+      .sorted { ($0.promotedAt ?? "") > ($1.promotedAt ?? "") }
+    guard current != nil, let first = earlier.first else {
+      throw ReleaseRefusal(
+        "nothing_to_roll_back",
+        current == nil ? "there is no current release" : "no other release was ever current",
+        hint: "deploy what should be current: sluice deploy")
+    }
+    return first
+  }
+
+  /// Draining releases with nothing left to do become drained, then retired.
+  package func retire() async throws {
+    guard try await hasDraining() else { return }
+    try await store.moveReleases { transaction in
+      for (release, state) in try await store.retireDrained(in: transaction) {
+        let author = Author(
+          "sluice", reason: state == .drained ? "nothing of it is left to do" : "its workers are gone")
+        try await store.audit(state.rawValue.lowercased(), release, by: author, in: transaction)
+      }
+    }
+  }
+
+  /// Whether any release could be retired: asked before claims are kept waiting.
+  private func hasDraining() async throws -> Bool {
+    let ending = try await store.releases(in: .draining) + store.releases(in: .drained)
+    guard !ending.isEmpty else { return false }
+    let work = try await store.work(of: ending.map(\.id))
+    return ending.contains { release in
+      guard let work = work[release.id], work.jobs == 0 else { return false }
+      return release.state == .draining || work.workers == 0
+    }
+  }
+
+  /// Hands everything of a draining release to the current one, as far as that reads it.
+  package func yield(_ id: Int64, by author: Author) async throws -> Promotion {
+    try await store.moveReleases { transaction in
+      guard let release = try await store.release(id, in: transaction), release.state == .draining,
+        let current = try await store.releases(in: .current, on: transaction).first
+      else {
+        throw ReleaseRefusal(
+          "not_draining", "release \(id) is not draining", hint: "only what drains is handed over: sluice releases")
+      }
+      let groups = try await store.handOver(to: current.id, from: id, everything: true, in: transaction)
+      let moved = groups.filter(\.hasMoved).map(\.pipeline)
+      try await store.audit(
+        "hand_over", id, by: author, before: Self.json(release),
+        after: "{\"to\":\(current.id),\"pipelines\":[\(moved.map(jsonString).joined(separator: ","))]}", in: transaction
+      )
+      return Promotion(release: current, previous: release, groups: groups)
+    }
+  }
+
+  /// What the audit trail keeps of a release.
+  static func json(_ release: Record) -> String {
+    "{\"release\":\(release.id),\"name\":\(jsonString(release.name)),\"state\":\(jsonString(release.state.rawValue)),"
+      + "\"ramp\":\(release.ramp)}"
+  }
+}

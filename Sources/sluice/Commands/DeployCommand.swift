@@ -1,0 +1,105 @@
+import ArgumentParser
+import FoundationEssentials
+import JobModel
+import JobStore
+import PipelineDefinition
+import Releases
+
+struct DeployCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "deploy",
+    abstract: "Make a directory's definition and an engine the current release, beside what runs.",
+    discussion: """
+      The release is stored, its engine tried, one worker of it started, and the checkpoints that live in the queue compared \
+      with what it reads. Then it takes the new runs. What began with an earlier release keeps that definition to its end, on \
+      the engine of that release (on_deploy: finish) or, from the next checkpoint, on the new one (handover).
+
+      With --canary it takes a part of the new runs first, and is promoted or rolled back by what became of them.
+
+      Exit codes: 2 the definition does not pass, the label is taken · 3 refused, nothing changed · 5 rolled back by evidence · \
+      6 no evidence for or against it in time: it stays in canary.
+      """)
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "The directory whose definition is deployed (default: the project).") var directory: String?
+  @Option(help: "What people call it.") var label: String?
+  @Option(help: "The engine binary (default: this one).") var engine: String?
+  @Option(help: "First only this share of the new runs, such as 5%.") var canary: String?
+  @Option(help: "How long a canary is looked at before it is held, such as 10m.") var evidence = "10m"
+  @Option(help: "Why; kept in the audit trail.") var reason: String?
+  @Flag(help: "Wait until nothing of earlier releases is left.") var wait = false
+  @Flag(help: "Say what would happen, and do nothing.") var plan = false
+
+  func run() async throws {
+    let started = ContinuousClock.now
+    let project = try options.project()
+    let ramp = try canary.map(Self.ramp)
+    let evidence = try Self.duration(evidence, option: "--evidence")
+    let source = try directory.map { try Project.load(directory: try absolute($0), environment: project.environment) }
+    let enginePath = try engine.map(absolute) ?? Engine.path()
+    try await Installation.with(project, logger: Logs.quiet) { installation in
+      let deployment = Deployment(
+        installation: installation, source: source ?? project, enginePath: enginePath, label: label,
+        author: JobStore.Author(Installation.actor, reason: reason))
+      let examination = try await deployment.examine()
+      var report = DeployReport(examination: examination, started: started, isJSON: options.json)
+      if plan { return try await report.tellPlan(installation) }
+      if let current = examination.known, current.state == .current {
+        return report.tell(.alreadyCurrent, current)
+      }
+      report.tellGate()
+      let staged = try await deployment.stage(examination)
+      if let ramp {
+        let record = try await installation.desk.beginCanary(
+          staged.id, ramp: ramp, evidence: evidence, by: deployment.author)
+        return try await follow(record, installation, report)
+      }
+      let promotion = try await deployment.promote(staged)
+      report.tell(.promoted, promotion.release, promotion)
+      if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
+    }
+  }
+
+  /// Looks on until the canary has become something.
+  private func follow(
+    _ canary: JobStore.ReleaseRecord, _ installation: Installation, _ report: DeployReport
+  ) async throws {
+    let end = try await CanaryWatch(installation: installation).follow(canary)
+    let record = try await installation.store.release(canary.id) ?? canary
+    report.tell(end, record)
+    switch end {
+    case .rolledBack: throw ExitStatus.rolledBack
+    case .held: throw ExitStatus.timedOut
+    case .promoted, .alreadyCurrent, .planned: break
+    }
+    if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
+  }
+
+  private func absolute(_ path: String) throws -> String {
+    let full = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    guard FileManager.default.fileExists(atPath: full) else {
+      throw StageFailure(code: "usage", message: "there is no \(path)", hint: "check the path")
+    }
+    return full
+  }
+
+  /// `5%` or `0.5%`, in parts of 10,000.
+  static func ramp(_ text: String) throws -> Int {
+    guard text.hasSuffix("%"), let percent = Double(text.dropLast()), percent > 0, percent <= 100 else {
+      throw StageFailure(
+        code: "usage", message: "--canary: \(text) is no share of the new runs", hint: "write a percentage, such as 5%")
+    }
+    return max(1, Int((percent * 100).rounded()))
+  }
+
+  /// `90s`, `10m`, `2h`.
+  static func duration(_ text: String, option: String) throws -> Duration {
+    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+    guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number > 0, number < 1e6
+    else {
+      throw StageFailure(
+        code: "usage", message: "\(option): \(text) is no time", hint: "write a number with s, m or h, such as 10m")
+    }
+    return .seconds(number * unit)
+  }
+}

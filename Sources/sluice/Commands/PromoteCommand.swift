@@ -1,0 +1,78 @@
+import ArgumentParser
+import JobModel
+import JobStore
+import Releases
+
+struct PromoteCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "promote", abstract: "Make a release the current one: the canary, or one that was stored before.",
+    discussion: "It is compared with the checkpoints that live in the queue, as in a deploy.")
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "A label, a hash or a number (default: the canary, else what was staged last).") var release: String?
+  @Option(help: "Why; kept in the audit trail.") var reason: String?
+
+  func run() async throws {
+    let started = ContinuousClock.now
+    try await Installation.with(options) { installation in
+      let chosen = try await choose(installation)
+      let author = JobStore.Author(Installation.actor, reason: reason)
+      let report = DeployReport(started: started, isJSON: options.json)
+      guard chosen.state != .current else { return report.tell(.alreadyCurrent, chosen) }
+      let promotion = try await installation.promote(chosen, by: author)
+      report.tell(.promoted, promotion.release, promotion)
+    }
+  }
+
+  private func choose(_ installation: Installation) async throws -> JobStore.ReleaseRecord {
+    if let release { return try await installation.release(named: release) }
+    let store = installation.store
+    if let canary = try await store.releases(in: .canary).first { return canary }
+    if let staged = try await store.releases(in: .staged).last { return staged }
+    throw ReleaseRefusal(
+      "nothing_to_promote", "no release is in canary or staged", hint: "name one (sluice releases), or sluice deploy")
+  }
+}
+
+struct RollbackCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback", abstract: "End the canary, or make the release current again that was current before.",
+    discussion: """
+      Runs that began with the release that is left keep their definition. Their jobs go back to the earlier engine where they \
+      hand over and it reads their checkpoints; what cannot go back is named, with the time until which it is likely to last.
+      """)
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "The release to go back to (default: the one before).") var release: String?
+  @Option(help: "Why; kept in the audit trail.") var reason: String?
+
+  func run() async throws {
+    let started = ContinuousClock.now
+    try await Installation.with(options) { installation in
+      let author = JobStore.Author(Installation.actor, reason: reason ?? "rolled back by hand")
+      let report = DeployReport(started: started, isJSON: options.json)
+      if release == nil, let canary = try await installation.store.releases(in: .canary).first {
+        _ = try await installation.desk.reject(canary.id, by: author)
+        try await installation.moveRuns(of: canary)
+        return report.tell(.rolledBack, try await installation.store.release(canary.id) ?? canary)
+      }
+      let target: JobStore.ReleaseRecord
+      if let release {
+        target = try await installation.release(named: release)
+      } else {
+        target = try await installation.desk.predecessor()
+      }
+      guard target.state != .current else {
+        throw ReleaseRefusal(
+          "nothing_to_roll_back", "release \(target.name) is current already", hint: "name another: sluice releases")
+      }
+      let promotion = try await installation.promote(target, action: "rollback", by: author)
+      report.tell(.promoted, promotion.release, promotion)
+      guard let left = promotion.previous, !promotion.staying.isEmpty, !options.json else { return }
+      let estimate = try await installation.drainEstimate(of: left.id)
+      Console.data(
+        "  what cannot go back ends "
+          + (estimate.map { "in about \(DrainWatch.text(seconds: $0))" } ?? "at an unknown time"))
+    }
+  }
+}

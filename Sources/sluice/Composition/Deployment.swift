@@ -1,0 +1,157 @@
+import Curation
+import FoundationEssentials
+import JobModel
+import JobStore
+import PipelineDefinition
+import Postgres
+import Releases
+
+/// One release on its way from a directory and a binary to being current.
+struct Deployment {
+  let installation: Installation
+  /// The definition that is deployed.
+  let source: Project
+  let enginePath: String
+  let label: String?
+  let author: JobStore.Author
+
+  /// The first worker of a release registers well within this.
+  private static let startPatience = Duration.seconds(20)
+
+  /// What is known before anything is written.
+  struct Examination {
+    var engine: EngineDescription
+    var definitionHash: String
+    var engineHash: String
+    var engineBytes: Int64
+    var contentHash: String
+    var gate: [CheckpointGate.Row]
+    /// A release of the same content.
+    var known: JobStore.ReleaseRecord?
+  }
+
+  /// Looks at definition, engine and queue. Writes nothing.
+  ///
+  /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
+  func examine() async throws -> Examination {
+    try await refuseBadDefinition()
+    let engine = try await EngineDescription.ask(enginePath)
+    let (bytes, hash) = try await EngineStore.hash(enginePath)
+    let definitionHash = source.definitionHash
+    let contentHash = EngineStore.hash(of: Array("sluice-release/1\n\(definitionHash)\n\(hash)\n".utf8))
+    if let label,
+      let other = try await installation.store.releases(named: label).first(where: {
+        $0.label == label && $0.state != .rejected
+      }),
+      other.contentHash != contentHash
+    {
+      throw ReleaseDesk.labelTaken(label)
+    }
+    try await installation.desk.refuseBusy(cap: installation.project.settings.limits.releases, except: contentHash)
+    let live = try await installation.store.liveCheckpoints()
+    let gate = CheckpointGate(engine.formats)
+    return Examination(
+      engine: engine, definitionHash: definitionHash, engineHash: hash, engineBytes: bytes, contentHash: contentHash,
+      gate: gate.examine(live),
+      known: try await installation.store.releases(named: contentHash).first { $0.contentHash == contentHash })
+  }
+
+  private func refuseBadDefinition() async throws {
+    var problems = source.diagnostics
+    problems += try await SQLReview.problems(of: source.pipelines, in: source)
+    guard let error = DefinitionError(refusing: problems.sortedByPlace()) else { return }
+    for diagnostic in problems.sortedByPlace() where diagnostic.place.description != error.at {
+      Console.note(diagnostic.description)
+    }
+    throw error
+  }
+
+  /// Stores and tries the release. It is staged then, and one worker of it is up where control runs here.
+  ///
+  /// - Throws: ``ReleaseRefusal``: the release is rejected, with the reason in its audit trail.
+  func stage(_ examination: Examination) async throws -> JobStore.ReleaseRecord {
+    let (hash, bytes) = try await installation.engines.put(enginePath)
+    guard hash == examination.engineHash else {
+      throw ReleaseRefusal(
+        "engine_changed", "the engine \(enginePath) was changed while it was deployed",
+        hint: "deploy again when it is whole")
+    }
+    let release = try await installation.desk.stage(
+      JobStore.NewRelease(
+        contentHash: examination.contentHash, definitionHash: examination.definitionHash, label: label,
+        engine: examination.engine.version, engineHash: hash, engineBytes: bytes,
+        schemaNumber: examination.engine.schema, formats: examination.engine.formats,
+        files: source.bundle.files.map { ($0.path, $0.bytes) }),
+      cap: installation.project.settings.limits.releases, by: author)
+    guard release.state == .staged else { return release }
+    do {
+      try await tryOut(release)
+      try await awaitWorker(of: release)
+    } catch let refusal as ReleaseRefusal {
+      _ = try await installation.desk.reject(release.id, by: JobStore.Author(author.actor, reason: refusal.message))
+      throw refusal
+    }
+    return release
+  }
+
+  /// The release's own engine reads the release's own definition, from where a worker would.
+  private func tryOut(_ release: JobStore.ReleaseRecord) async throws {
+    guard let hash = release.engineHash else { preconditionFailure("a staged release has an engine") }
+    let path = try await installation.engines.fetch(hash)
+    _ = try await EngineProcess(
+      path: path, directory: installation.directory, environment: installation.engineEnvironment
+    ).run([
+      "worker", "--release", "\(release.id)", "--self-test", "--json", "--project", installation.directory, "--env",
+      installation.environment,
+    ])
+  }
+
+  private func awaitWorker(of release: JobStore.ReleaseRecord) async throws {
+    let clock = ContinuousClock()
+    let deadline = clock.now + Self.startPatience
+    while ControlFile.read(installation.stateDirectory)?.keepsWorkers == true {
+      if try await installation.store.work(of: [release.id])[release.id]?.workers ?? 0 > 0 { return }
+      let failures = try await installation.store.release(release.id)?.failedStarts ?? 0
+      guard clock.now < deadline, failures < 3 else {
+        throw ReleaseRefusal(
+          "engine_failed",
+          failures >= 3
+            ? "\(failures) workers of it ended before they registered"
+            : "no worker of it registered within \(Self.startPatience.components.seconds) s",
+          hint: "look at \(installation.stateDirectory)/logs/workers.log")
+      }
+      try await clock.sleep(for: .milliseconds(25))
+    }
+  }
+}
+
+extension Installation {
+  /// Makes a release current; its schedules come into force with it.
+  func promote(
+    _ release: JobStore.ReleaseRecord, action: String = "promote", by author: JobStore.Author
+  ) async throws -> ReleaseDesk.Promotion {
+    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let deployed = try await definitions.project(of: release.id)
+    let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }
+    for (pipeline, rule) in rules { try await store.requireTimeZone(of: rule, pipeline: pipeline) }
+    let promotion = try await desk.promote(release.id, action: action, by: author) { [store] transaction in
+      for (pipeline, rule) in rules {
+        try await store.registerSchedule(rule, pipeline: pipeline, release: release.id, in: transaction)
+      }
+      _ = try await store.retainSchedules(of: rules.map(\.0), in: transaction)
+    }
+    try await desk.retire()
+    return promotion
+  }
+}
+
+extension Deployment {
+  func promote(_ release: JobStore.ReleaseRecord) async throws -> ReleaseDesk.Promotion {
+    do { return try await installation.promote(release, by: author) } catch let refusal as ReleaseRefusal {
+      if release.state == .staged {
+        _ = try await installation.desk.reject(release.id, by: JobStore.Author(author.actor, reason: refusal.message))
+      }
+      throw refusal
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import FoundationEssentials
+import Glibc
+import Ingestion
+import JobModel
+import Migrations
+import Releases
+
+/// This binary.
+enum Engine {
+  static let version = "0.1.0"
+
+  static var description: EngineDescription {
+    EngineDescription(
+      version: version, schema: Migration.all.last?.number ?? 0, formats: IngestHandler.formats)
+  }
+
+  /// Where this process's program lies.
+  static func path() throws -> String {
+    guard let path = realpath("/proc/self/exe", nil) else {
+      throw StageFailure(code: "no_executable", message: "this program's own path cannot be read from /proc")
+    }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
+  /// Becomes another program; the process stays. Returns only by throwing.
+  static func become(_ path: String, arguments: [String], adding more: [String: String]) throws -> Never {
+    let pointers: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+    let variables = ProcessInfo.processInfo.environment.merging(more) { _, new in new }
+    execve(path, pointers, variables.map { strdup("\($0.key)=\($0.value)") } + [nil])
+    let reason = String(cString: strerror(errno))
+    for pointer in pointers { free(pointer) }
+    throw ReleaseRefusal(
+      "engine_failed", "the engine \(path) cannot be started: \(reason)",
+      hint: "check that it is a program for this machine")
+  }
+}

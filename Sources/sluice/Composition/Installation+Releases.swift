@@ -1,0 +1,121 @@
+import DuckDB
+import FoundationEssentials
+import Glibc
+import JobModel
+import JobStore
+import PipelineDefinition
+import Releases
+
+extension Installation {
+  var engines: EngineStore { EngineStore(objects: objects, cache: stateDirectory + "/engines") }
+  /// What an engine is started with: it lies in another folder than this one, and is to use the same tools.
+  var engineEnvironment: [String: String] {
+    guard let duckDB = try? duckDB() else { return [:] }
+    return ["SLUICE_DUCKDB": duckDB.executable]
+  }
+  var desk: ReleaseDesk { ReleaseDesk(store: store) }
+
+  /// Who this process acts for, in the audit trail.
+  static var actor: String {
+    let user = getpwuid(geteuid()).flatMap { $0.pointee.pw_name }.map { String(cString: $0) }
+    return (user ?? "uid \(geteuid())") + "@" + host
+  }
+
+  /// The release that a person means.
+  ///
+  /// - Throws: `StageFailure` `usage` where it is none, or several.
+  func release(named name: String) async throws -> JobStore.ReleaseRecord {
+    let found = try await store.releases(named: name).filter { $0.state != .implicit }
+    guard let first = found.first else {
+      throw StageFailure(
+        code: "usage", message: "there is no release \(name)",
+        hint: "sluice releases lists them: name a label or a hash")
+    }
+    guard found.count == 1 || first.label == name || "\(first.id)" == name else {
+      throw StageFailure(
+        code: "usage", message: "several releases begin with \(name): \(found.map(\.name).joined(separator: ", "))",
+        hint: "write more of the hash, or the label")
+    }
+    return first
+  }
+
+  /// Goes on as the engine of a release, with these arguments, unless this is it.
+  func becomeEngine(of release: JobStore.ReleaseRecord, arguments: [String]) async throws {
+    guard let wanted = release.engineHash else { return }
+    let path = try Engine.path()
+    if engines.hash(ofCached: path) == wanted { return }
+    if try await EngineStore.hash(path).sha256 == wanted { return }
+    try Engine.become(try await engines.fetch(wanted), arguments: arguments, adding: engineEnvironment)
+  }
+
+  /// Whether another release is tried on part of the new runs when this process does the run itself: never.
+  enum CanaryChoice { case byNumber, never }
+
+  /// A run's pipeline, as the release has it that the run begins with; before anything was deployed, as the directory has it.
+  func begin(_ pipeline: String, canary: CanaryChoice = .byNumber) async throws -> (Pipeline, RunAssignment) {
+    guard let assignment = try await assignDeployed(pipeline, canary: canary) else {
+      let definition = try await project.reviewedPipeline(named: pipeline)
+      return (definition, .implicit(try await registerRelease().id))
+    }
+    return assignment
+  }
+
+  /// Nil: nothing was deployed.
+  func assignDeployed(_ name: String, canary: CanaryChoice) async throws -> (Pipeline, RunAssignment)? {
+    guard var assignment = try await store.assignRun() else { return nil }
+    guard let current = try await store.releases(in: .current).first else { return nil }
+    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    if assignment.release != current.id {
+      let candidate = try await definitions.project(of: assignment.release)
+      // What the canary does not have goes on as it was.
+      let isOut = canary == .never || !candidate.definitions.contains { $0.name == name }
+      if isOut { assignment = RunAssignment(release: current.id, lanes: current.id, run: assignment.run) }
+    }
+    let deployed = try await definitions.project(of: assignment.release)
+    guard deployed.definitions.contains(where: { $0.name == name }) else {
+      throw DefinitionError(
+        code: "unknown_pipeline", message: "the current release \(current.name) has no pipeline \"\(name)\"",
+        hint: project.definitions.contains { $0.name == name }
+          ? "the project directory has one: sluice deploy"
+          : "known are \(deployed.definitions.map(\.name).joined(separator: ", "))")
+    }
+    return (try deployed.pipeline(named: name), assignment)
+  }
+
+  /// Tells a person whose directory is not what runs.
+  func noteDifference(from release: Int64) async throws {
+    guard let record = try await store.release(release), record.engineHash != nil,
+      record.definitionHash != project.definitionHash
+    else { return }
+    Console.note("the run begins with release \(record.name); the project directory differs from it: sluice deploy")
+  }
+
+  /// Tries again where another release was promoted at the same moment.
+  func whileReleasesMove<T>(_ body: () async throws -> T) async throws -> T {
+    for _ in 0..<5 {
+      do { return try await body() } catch is ReleaseMoved { continue }
+    }
+    return try await body()
+  }
+}
+
+extension Project {
+  /// A pipeline that can run, its SQL read as well.
+  ///
+  /// - Throws: `DefinitionError`.
+  func reviewedPipeline(named name: String) async throws -> Pipeline {
+    let definition = try runnablePipeline(named: name)
+    if let error = DefinitionError(refusing: try await SQLReview.problems(of: [definition], in: self)) { throw error }
+    return definition
+  }
+
+  /// Refuses a pipeline that cannot run before any server is started for it: where there is none yet, nothing was deployed.
+  func refuseBeforeFirstStart(_ name: String) async throws {
+    let isElsewhere = settings.databaseURL != nil || ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"] != nil
+    guard !isElsewhere, !FileManager.default.fileExists(atPath: directory + "/.sluice/postgres") else { return }
+    _ = try await reviewedPipeline(named: name)
+  }
+
+  /// SHA-256 over the canonical bytes of the bundle, in hexadecimal.
+  var definitionHash: String { EngineStore.hash(of: bundle.canonicalBytes) }
+}

@@ -1,0 +1,79 @@
+import JobModel
+import JobStore
+import Logging
+import PipelineDefinition
+import Releases
+
+extension Installation {
+  /// Who moves releases without being asked.
+  private static let automatic = "sluice"
+
+  /// One look after releases: the canary is judged, what failed on it is tried on the current release, the runs of rejected ones
+  /// are moved, and what has ended is retired. Any number of processes may do this at once.
+  func lookAfterReleases() async throws {
+    if let canary = try await store.releases(in: .canary).first { try await judge(canary) }
+    for rejected in try await store.releases(in: .rejected) where rejected.secondsInState < 86_400 {
+      try await moveRuns(of: rejected)
+    }
+    try await desk.retire()
+  }
+
+  private func judge(_ canary: JobStore.ReleaseRecord) async throws {
+    guard let current = try await store.releases(in: .current).first else { return }
+    try await moveRuns(of: canary)
+    switch try await CanaryReview(store: store).look(at: canary, beside: current.id) {
+    case nil: break
+    case .good:
+      _ = try await promote(canary, by: JobStore.Author(Self.automatic, reason: "the canary was no worse"))
+    case .worse(let reason):
+      guard try await desk.reject(canary.id, by: JobStore.Author(Self.automatic, reason: reason)) else { break }
+      logger.error("a canary was rolled back", metadata: ["release": "\(canary.name)", "reason": "\(reason)"])
+      if let rejected = try await store.release(canary.id) { try await moveRuns(of: rejected) }
+    case .inconclusive(let reason):
+      try await store.hold(canary: canary.id, because: "held: \(reason)")
+      logger.warning("a canary is held", metadata: ["release": "\(canary.name)", "reason": "\(reason)"])
+    }
+  }
+
+  /// Lets the current release do what runs of this one will not: of a rejected release all that have not ended, of a canary those
+  /// that failed, each once and whole, from its raw.
+  func moveRuns(of release: JobStore.ReleaseRecord) async throws {
+    let isRejected = release.state == .rejected
+    let runs = try await store.unmovedRuns(of: release.id, isRejected: isRejected)
+    guard !runs.isEmpty, let current = try await store.releases(in: .current).first else { return }
+    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let deployed = try await definitions.project(of: current.id)
+    for run in runs {
+      if run.movedTo == nil, deployed.definitions.contains(where: { $0.name == run.pipeline }) {
+        let assignment = RunAssignment(release: current.id, lanes: current.id, run: nil)
+        let plan = try deployed.pipeline(named: run.pipeline).runPlan
+        do { _ = try await store.move(run.id, to: plan, with: assignment) } catch is ReleaseMoved { return }
+      }
+      if isRejected, !run.state.isTerminal { _ = try await store.cancel(run: run.id) }
+    }
+  }
+}
+
+/// Follows a canary until it has become something.
+struct CanaryWatch {
+  let installation: Installation
+
+  func follow(_ canary: JobStore.ReleaseRecord) async throws -> DeployReport.Outcome {
+    var said = ""
+    while true {
+      // Also where no control does it.
+      try await installation.lookAfterReleases()
+      guard let record = try await installation.store.release(canary.id) else { return .rolledBack }
+      switch record.state {
+      case .canary: break
+      case .rejected: return .rolledBack
+      default: return .promoted
+      }
+      if record.looks >= CanaryJudge.looks, record.reason?.hasPrefix("held") == true { return .held }
+      let text = "canary \(record.name): look \(record.looks) of \(CanaryJudge.looks)"
+      if text != said { Console.note(text) }
+      said = text
+      try await ContinuousClock().sleep(for: .milliseconds(300))
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import JobModel
+import JobStore
+import Postgres
+import TestSupport
+import Testing
+
+@testable import Releases
+
+@Suite("Releases move from state to state")
+struct ReleaseDeskTests {
+  @Test("one is current; the one before drains, is drained once nothing is left, and retired once its workers are gone")
+  func lifeOfARelease() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let worker = try await bench.worker(of: one)
+      try await bench.run()
+      let two = try await bench.current("two")
+      #expect(try await bench.state(one) == .draining)
+      #expect(try await bench.state(two) == .current)
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .draining, "a job waits for its worker")
+
+      let ingest = try #require(try await bench.claim(worker, of: one).first)
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .draining, "a job runs")
+      try await bench.complete(ingest)
+      let curate = try #require(try await bench.claim(worker, of: one).first, "what waited for it is its own release's")
+      try await bench.complete(curate)
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .drained)
+      try await bench.store.workerLeaves(worker)
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .retired)
+
+      let trail = try await bench.store.auditTrail(of: one.id).map(\.action)
+      #expect(trail == ["retired", "drained", "drain", "promote", "stage"])
+      #expect(try await bench.store.auditTrail(of: one.id).last?.actor == "tester")
+    }
+  }
+
+  @Test("a rollback goes to the release that was current before, also a retired one, and back again")
+  func rollback() async throws {
+    try await ReleaseBench.with { bench in
+      await #expect(throws: ReleaseRefusal.self) { try await bench.desk.predecessor() }
+      let one = try await bench.current("one")
+      await #expect(throws: ReleaseRefusal.self) { try await bench.desk.predecessor() }
+      let two = try await bench.current("two")
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .retired)
+      let earlier = try await bench.desk.predecessor()
+      #expect(earlier.id == one.id)
+      try await bench.promote(earlier)
+      #expect(try await bench.state(one) == .current)
+      #expect(try await bench.state(two) == .draining)
+      #expect(try await bench.desk.predecessor().id == two.id)
+      #expect(try await bench.store.releases(in: .current).count == 1)
+    }
+  }
+
+  @Test("runs begin with the canary in the share that it is given, and keep their side")
+  func canaryShare() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let two = try await bench.stage("two")
+      await #expect(throws: ReleaseRefusal.self, "two canaries") {
+        let three = try await bench.stage("three")
+        _ = try await bench.desk.beginCanary(two.id, ramp: 2500, evidence: .seconds(60), by: ReleaseBench.author)
+        _ = try await bench.desk.beginCanary(three.id, ramp: 2500, evidence: .seconds(60), by: ReleaseBench.author)
+      }
+      var onCanary = 0
+      for _ in 0..<400 {
+        let assignment = try #require(try await bench.store.assignRun())
+        #expect(assignment.release == one.id || assignment.release == two.id)
+        if assignment.release == two.id { onCanary += 1 }
+        let run = try #require(assignment.run)
+        let again = RunAssignment.deployed(current: one.id, canary: (two.id, 2500), run: run)
+        #expect(again == assignment)
+      }
+      // 100 are expected; these bounds are five standard deviations away.
+      #expect((57...143).contains(onCanary))
+      // A second canary, or another promotion, is refused as long as there is one.
+      await #expect(throws: ReleaseRefusal.self) { try await bench.stage("four") }
+      #expect(try await bench.desk.reject(two.id, by: ReleaseBench.author))
+      #expect(try await bench.state(two) == .rejected)
+      #expect(try await bench.store.assignRun()?.release == one.id)
+      await #expect(throws: ReleaseRefusal.self) { try await bench.promote(two) }
+    }
+  }
+
+  @Test("a run cannot begin with a release that stopped taking runs after it was assigned")
+  func lateRun() async throws {
+    try await ReleaseBench.with { bench in
+      _ = try await bench.current("one")
+      let assignment = try #require(try await bench.store.assignRun())
+      _ = try await bench.current("two")
+      await #expect(throws: ReleaseMoved.self) { try await bench.run(with: assignment) }
+      #expect(try await bench.store.runs().isEmpty)
+    }
+  }
+
+  @Test("whoever moves releases waits for a claim that has begun, and the claim is seen")
+  func claimBeside() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let worker = try await bench.worker(of: one)
+      try await bench.run()
+      let two = try await bench.stage("two")
+      let other = try await PostgresConnection.connect(bench.settings)
+      // A claim between its lock and its snapshot.
+      try await other.execute("begin; select pg_advisory_xact_lock_shared(7351904228)")
+      let promoting = Task { try await bench.promote(two) }
+      try await eventually("the promotion waits for the lock") {
+        try await !bench.session.query(
+          "select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted"
+        ).isEmpty
+      }
+      #expect(try await bench.state(one) == .current)
+      try await other.execute("commit")
+      _ = try await promoting.value
+      await other.close()
+      #expect(try await bench.state(one) == .draining)
+      #expect(try await bench.claim(worker, of: one).count == 1)
+    }
+  }
+
+  @Test("a dead job pins no release; taken up again it opens its own, and never a rejected one")
+  func deadJobs() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let worker = try await bench.worker(of: one)
+      let run = try await bench.run()
+      let claim = try #require(try await bench.claim(worker, of: one).first)
+      _ = try await bench.store.endAttempt(claim.holder, as: .dead(failure: "{\"code\":\"x\"}"))
+      try await bench.store.workerLeaves(worker)
+      _ = try await bench.current("two")
+      try await bench.desk.retire()
+      #expect(try await bench.state(one) == .retired)
+
+      #expect(try await bench.store.retry(run: run) == 1)
+      #expect(try await bench.state(one) == .draining)
+      let later = try await bench.worker(of: one)
+      let again = try #require(try await bench.claim(later, of: one).first)
+      _ = try await bench.store.endAttempt(again.holder, as: .dead(failure: "{\"code\":\"x\"}"))
+      try await bench.session.query(
+        "update sluice.release set state = 'REJECTED' where release_id = $1", [.int(one.id)])
+      await #expect(throws: StageFailure.self) { try await bench.store.retry(run: run) }
+      #expect(try await bench.store.jobs(run: run, state: .dead).count == 1)
+    }
+  }
+
+  @Test("at the configured number of releases with work a deploy is refused with their names")
+  func cap() async throws {
+    try await ReleaseBench.with { bench in
+      _ = try await bench.current("one")
+      try await bench.run()
+      _ = try await bench.current("two")
+      try await bench.run()
+      _ = try await bench.current("three")
+      do {
+        try await bench.stage("four", cap: 2)
+        Issue.record("two releases have work")
+      } catch let refusal as ReleaseRefusal {
+        #expect(refusal.code == "too_many_releases")
+        #expect(refusal.message.contains("one (1 jobs)") && refusal.message.contains("two (1 jobs)"))
+      }
+      #expect(try await bench.store.releases(named: "four").isEmpty)
+      try await bench.stage("four", cap: 3)
+    }
+  }
+
+  @Test("a label belongs to one release, and a rejected one lends it to others")
+  func labels() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.stage("v1")
+      let other = JobStore.NewRelease(
+        contentHash: "other", definitionHash: "d", label: "v1", engine: "1", engineHash: "e", engineBytes: 1,
+        schemaNumber: 5, formats: EngineFormats(), files: [])
+      await #expect(throws: StageFailure.self) { try await bench.desk.stage(other, cap: 8, by: ReleaseBench.author) }
+      #expect(try await bench.desk.reject(one.id, by: ReleaseBench.author))
+      let second = try await bench.desk.stage(other, cap: 8, by: ReleaseBench.author)
+      #expect(try await bench.store.releases(named: "v1").first?.id == second.id)
+    }
+  }
+}

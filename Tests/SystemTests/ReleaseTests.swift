@@ -1,0 +1,201 @@
+import FoundationEssentials
+import Glibc
+import Launchers
+import Postgres
+import TestSupport
+import Testing
+
+@Suite("Releases, deployed beside running work")
+struct ReleaseTests {
+  private static func pipeline(_ name: String, onDeploy: String = "finish", constant: Int = 1) -> String {
+    """
+    pipeline: \(name)
+    on_deploy: \(onDeploy)
+    sources: {s: {files: {at: "file:d-\(name)"}, streams: {a: {match: "*.csv", records: {format: csv}}}}}
+    curate:
+      \(name)_rows: {from: s.a, sql: sql/\(name).sql, columns: {id: {type: bigint, required: true}, definition: bigint}}
+
+    """
+  }
+
+  private static func write(_ project: TestProject, _ name: String, onDeploy: String = "finish", constant: Int) throws {
+    try project.write("pipelines/\(name).yaml", pipeline(name, onDeploy: onDeploy))
+    try project.write("sql/\(name).sql", "select id, \(constant) as definition from a\n")
+  }
+
+  private static func files(_ project: TestProject, _ name: String, count: Int) throws {
+    for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv", "id\n\(number)\n") }
+  }
+
+  private func with(_ body: @Sendable (Installed) async throws -> Void) async throws {
+    try await TestProject.withProject { project in
+      let sluice = Installed(project)
+      do { try await body(sluice) } catch {
+        _ = try? await sluice("down", "--timeout", "10")
+        throw error
+      }
+      #expect(try await sluice("down").status == 0)
+    }
+  }
+
+  private func states(_ sluice: Installed) async throws -> [String: String] {
+    let list = try await sluice("releases", "--json").json("releases").list
+    return Dictionary(list.map { ($0["label"].text ?? "", $0["state"].text ?? "") }) { first, _ in first }
+  }
+
+  private func definitions(_ sluice: Installed, _ dataset: String) async throws -> [Int: Int] {
+    let rows = try await sluice(
+      "query", "select definition, count(*) as n from \(dataset) group by definition", "--json"
+    ).json("rows").list
+    return Dictionary(rows.compactMap { row in row["definition"].int.flatMap { d in row["n"].int.map { (d, $0) } } }) {
+      first, _ in first
+    }
+  }
+
+  @Test("new code goes out while a batch runs: the batch ends by its own definition, the next run has the new one")
+  func beside() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "stay", constant: 1)
+      try Self.write(project, "move", onDeploy: "handover", constant: 1)
+      try Self.files(project, "stay", count: 1500)
+      try Self.files(project, "move", count: 1500)
+      #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
+      let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
+      #expect(first.status == 0, "\(first.errors)")
+      #expect(try first.json("outcome").text == "promoted")
+      for pipeline in ["stay", "move"] { #expect(try await sluice("run", pipeline, "--json").status == 0) }
+      try await eventually("both ingest") {
+        try await sluice("jobs", "--json").json("jobs").list.filter { ($0["progress"]["units"].int ?? 0) > 2 }.count == 2
+      }
+      try Self.write(project, "stay", constant: 2)
+      try Self.write(project, "move", onDeploy: "handover", constant: 2)
+      let plan = try await sluice("deploy", "--plan", "--json")
+      #expect(plan.status == 0, "\(plan.errors)")
+      #expect(try plan.json("gate").list.count == 2)
+      #expect(try plan.json("gate").list.allSatisfy { $0["reading"].text == "reads as is" })
+      #expect(try await states(sluice) == ["one": "CURRENT"])
+      let second = try await sluice("deploy", "--label", "two", "--json")
+      #expect(second.status == 0, "\(second.errors)")
+      #expect(try second.json("handed_over").list.compactMap { $0["pipeline"].text } == ["move"])
+      #expect(try second.json("staying").list.compactMap { $0["pipeline"].text } == ["stay"])
+
+      let later = try await sluice("run", "stay", "--wait", "--json")
+      #expect(later.status == 0, "\(later.errors)")
+      try await eventually(within: .seconds(60), "both runs end") {
+        try await sluice("runs", "--json").json("runs").list.allSatisfy { $0["state"].text == "succeeded" }
+      }
+      // The first run's rows, and nothing for the second: every file was taken.
+      #expect(try await definitions(sluice, "stay_rows") == [1: 1500])
+      #expect(try await definitions(sluice, "move_rows") == [1: 1500])
+      let moved = try await sluice("runs", "show", "2", "--json").json("jobs").list.first
+      #expect(moved?["attempts"].list.compactMap { $0["status"].text } == ["yielded", "done"])
+      try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
+
+      try Self.files(project, "move", count: 1501)
+      #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
+      #expect(try await definitions(sluice, "move_rows") == [1: 1500, 2: 1])
+
+      let back = try await sluice("rollback", "--reason", "two is slower", "--json")
+      #expect(back.status == 0, "\(back.errors)")
+      #expect(try back.json("release", "label").text == "one")
+      let trail = try await sluice("releases", "show", "one", "--json").json("audit").list
+      #expect(trail.first?["action"].text == "rollback")
+      #expect(trail.first?["reason"].text == "two is slower")
+    }
+  }
+
+  @Test("what cannot be deployed is refused with the reason and the way out, and nothing changes")
+  func refused() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.files(project, "p", count: 1)
+      let nothing = try await sluice("rollback", "--json")
+      #expect(nothing.status == 3)
+      #expect(try nothing.json("error", "code").text == "nothing_to_roll_back")
+      let alone = try await sluice("deploy", "--canary", "5%", "--json")
+      #expect(alone.status == 3, "a canary beside nothing: \(alone.output)")
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      #expect(try await sluice("rollback").status == 3)
+
+      for (name, script) in [("exits", "#!/bin/sh\necho broken >&2\nexit 7\n"), ("dies", "#!/bin/sh\nkill -SEGV $$\n")] {
+        try project.write(name, script)
+        chmod(project.path(name), 0o755)
+        let outcome = try await sluice("deploy", "--engine", name, "--json")
+        #expect(outcome.status == 3, "\(outcome.errors)")
+        #expect(try outcome.json("error", "code").text == "engine_failed")
+        #expect(try outcome.json("error", "hint").text?.isEmpty == false)
+      }
+      #expect(try await sluice("deploy", "--engine", "nowhere").status == 2)
+      #expect(try await sluice("promote", "nothing").status == 2)
+      #expect(try await sluice("drain", "one").status == 3)
+      #expect(try await sluice("deploy", "--canary", "120%").status == 2)
+
+      try Self.write(project, "p", constant: 2)
+      let taken = try await sluice("deploy", "--label", "one", "--json")
+      #expect(taken.status == 2, "\(taken.errors)")
+      try project.write("pipelines/p.yaml", "pipeline: p\nsources: 7\n")
+      let bad = try await sluice("deploy", "--json")
+      #expect(bad.status == 2, "\(bad.errors)")
+      #expect(bad.output.contains("pipelines/p.yaml:2"))
+      #expect(try await states(sluice).filter { $0.key != "" } == ["one": "CURRENT"])
+      // What runs is the release, whatever the directory has become.
+      let run = try await sluice("run", "p", "--wait", "--json")
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(try await definitions(sluice, "p_rows") == [1: 1])
+    }
+  }
+
+  @Test("a canary whose runs fail is rolled back by evidence; its work is done by the current release")
+  func canary() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.files(project, "p", count: 3)
+      #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      #expect(try await sluice("run", "p", "--wait").status == 0)
+      try project.write("sql/p.sql", "select error('a bad release: ' || id) as id, 2 as definition from a\n")
+      async let deploying = sluice("deploy", "--label", "two", "--canary", "100%", "--evidence", "60s", "--json")
+      try await eventually("it is in canary") { try await states(sluice)["two"] == "CANARY" }
+      let second = try await sluice("deploy", "--label", "three", "--json")
+      #expect(second.status == 3)
+      #expect(try second.json("error", "code").text == "canary_running")
+      try Self.files(project, "p", count: 5)
+      #expect(try await sluice("run", "p", "--json").status == 0)
+      let outcome = try await deploying
+      #expect(outcome.status == 5, "\(outcome.output) \(outcome.errors)")
+      #expect(try outcome.json("outcome").text == "rolled_back")
+      #expect(try outcome.json("reason").text?.contains("succeeded on the other release") == true)
+      #expect(try await states(sluice) == ["one": "CURRENT", "two": "REJECTED"])
+      try await eventually("what it left is in") { try await definitions(sluice, "p_rows") == [1: 5] }
+    }
+  }
+
+  @Test("the last worker of a release with work is started again, whoever kills it")
+  func respawn() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.files(project, "p", count: 600)
+      #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      #expect(try await sluice("run", "p").status == 0)
+      try Self.write(project, "p", constant: 2)
+      #expect(try await sluice("deploy", "--label", "two").status == 0)
+      let status = try await sluice("status", "--json")
+      let one = try #require(try status.json("releases").list.first { $0["label"].text == "one" })
+      #expect(one["state"].text == "DRAINING")
+      let pids = try status.json("workers").list.filter { $0["release"] == one["hash"] }.compactMap { $0["pid"].int }
+      #expect(!pids.isEmpty)
+      for pid in pids { kill(Int32(pid), SIGKILL) }
+      try await eventually(within: .seconds(90), "the run ends where it began") {
+        try await sluice("runs", "show", "1", "--json").json("state").text == "succeeded"
+      }
+      #expect(try await definitions(sluice, "p_rows") == [1: 600])
+      let drained = try await sluice("drain", "one", "--by", "30s", "--json")
+      #expect(drained.status == 0, "\(drained.errors)")
+    }
+  }
+}
