@@ -98,6 +98,7 @@ let package = Package(
       [
         "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"), nioPosix,
       ]),
     module(
       "Benchmarks",

@@ -62,6 +62,7 @@ package struct Migrator: Sendable {
         let present = try await transaction.query(
           "select from sluice.migration where number = $1", [.int(Int64(migration.number))])
         guard present.isEmpty else { return false }
+        if migration.isBreaking { try await refuseBusy(migration, transaction) }
         try await transaction.execute(migration.sql)
         try await transaction.query(
           "insert into sluice.migration values ($1, $2, $3, now())",
@@ -80,6 +81,28 @@ package struct Migrator: Sendable {
     try await connection.transaction { transaction in
       try await transaction.query("select pg_advisory_xact_lock($1)", [.int(Self.lockKey)])
       return try await body(transaction)
+    }
+  }
+
+  /// A breaking migration waits for those who cannot live with it: workers that beat, and releases with work.
+  ///
+  /// - Throws: ``MigrationRefused``.
+  private func refuseBusy(_ migration: Migration, _ transaction: PostgresTransaction) async throws {
+    let knowsReleases = try await transaction.query("select to_regclass('sluice.audit') is not null as yes", [])
+    guard try knowsReleases.first?.bool("yes") == true else { return }
+    let holders = try await transaction.query(
+      """
+      select 'release ' || coalesce(r.label, left(r.content_hash, 12)) as holder from sluice.release r
+      where r.schema_number < $1 and exists (
+        select from sluice.open_work w join sluice.lane l on l.lane_id = w.lane_id where r.release_id in (l.engine_id, l.release_id))
+      union all
+      select 'worker ' || w.worker_id || ' on ' || w.host from sluice.worker w join sluice.beat b on b.worker_id = w.worker_id
+      where b.expires_at > now() and coalesce(w.schema_number, 0) < $1
+      order by 1
+      """, [.int(Int64(migration.number))])
+    guard holders.isEmpty else {
+      throw MigrationRefused(
+        number: migration.number, name: migration.name, holders: try holders.map { try $0.string("holder") })
     }
   }
 

@@ -14,3 +14,20 @@ package struct SchemaError: Failure, Equatable {
   package var hint: String? { "start a newer engine against this database, or this one against its own" }
   package var isTransient: Bool { false }
 }
+
+/// A migration that engines at work could not live with; nothing was changed.
+package struct MigrationRefused: Failure, Equatable {
+  package var number: Int
+  package var name: String
+  /// Workers and releases that do not know it.
+  package var holders: [String]
+
+  package var code: String { "migration_refused" }
+  package var message: String {
+    "migration \(number) (\(name)) would break what is at work: \(holders.joined(separator: ", "))"
+  }
+  package var hint: String? {
+    "use the engine that runs until they are done: sluice drain RELEASE, or sluice down; then call this one again"
+  }
+  package var isTransient: Bool { false }
+}

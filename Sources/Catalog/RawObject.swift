@@ -117,6 +117,25 @@ extension Catalog {
       })
   }
 
+  /// The run that has read a stream on since a job's checkpoint; nil where the job may go on from it as if nothing had been.
+  ///
+  /// - Source: `stream_outrun.sql`.
+  package func outrun(_ stream: StreamID, job: JobID, run: RunID) async throws -> RunID? {
+    try await database.query(
+      Statement.streamOutrun, stream.values + [.int(job.rawValue), .int(run.rawValue)]
+    ).first.map { RunID(try $0.int("run_id")) }
+  }
+
+  /// Takes what earlier attempts of a job recorded, and the other run brought too, out of what is due.
+  ///
+  /// - Source: `raw_object_supersede.sql`.
+  package func supersede(by other: RunID, _ attempt: JobAttempt, in session: some PostgresSession) async throws {
+    guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    try await session.query(
+      Statement.rawObjectSupersede,
+      [.int(attempt.jobID.rawValue), .int(attempt.epoch), .int(other.rawValue), .int(run.rawValue)])
+  }
+
   /// Says that a stream's ingest of a run is done, so that its objects are due; in the completing transaction.
   package func seal(_ stream: StreamID, run: RunID, read: String, in session: some PostgresSession) async throws {
     let values: [PostgresValue] = [.int(run.rawValue)]

@@ -19,6 +19,7 @@ enum Statement {
   static let rawObjectOfRun = SQLStatement("raw_object_of_run", PackageResources.raw_object_of_run_sql)
   static let rawObjectOfStream = SQLStatement("raw_object_of_stream", PackageResources.raw_object_of_stream_sql)
   static let rawObjectRecords = SQLStatement("raw_object_records", PackageResources.raw_object_records_sql)
+  static let rawObjectSupersede = SQLStatement("raw_object_supersede", PackageResources.raw_object_supersede_sql)
   static let runSkip = SQLStatement("run_skip", PackageResources.run_skip_sql)
   static let runTotals = SQLStatement("run_totals", PackageResources.run_totals_sql)
   static let seenFiles = SQLStatement("seen_files", PackageResources.seen_files_sql)
@@ -27,13 +28,15 @@ enum Statement {
   static let snapshotLock = SQLStatement("snapshot_lock", PackageResources.snapshot_lock_sql)
   static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
   static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
+  static let streamOutrun = SQLStatement("stream_outrun", PackageResources.stream_outrun_sql)
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
     consumedInsert, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns, installation,
     loadedList, loadedRecord, rawDue, rawObjectInsert, rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
-    rawObjectRecords, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock, streamFieldRecord,
-    streamFields, streamSeal,
+    rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
+    streamFieldRecord,
+    streamFields, streamOutrun, streamSeal,
   ]
 }
 

@@ -20,13 +20,17 @@ package struct WorkerPool: Service {
   private let host: String
   private let tick: Duration
   private let logger: Logger
+  private let leavesWorkers: @Sendable () -> Bool
   private let clock = ContinuousClock()
 
-  /// - Parameter count: Workers of the release that takes the new runs.
+  /// - Parameters:
+  ///   - count: Workers of the release that takes the new runs.
+  ///   - leavesWorkers: Asked at the end: whether another pool goes on with the workers.
   package init(
     store: JobStore, launcher: any Launcher, count: Int, host: String, tick: Duration = .milliseconds(200),
-    logger: Logger
+    logger: Logger, leavesWorkers: @escaping @Sendable () -> Bool = { false }
   ) {
+    self.leavesWorkers = leavesWorkers
     self.store = store
     self.launcher = launcher
     self.count = count
@@ -61,7 +65,7 @@ package struct WorkerPool: Service {
       }
       return Array(starts.starting.keys)
     }
-    try await drainAll(starting: unregistered)
+    if !leavesWorkers() { try await drainAll(starting: unregistered) }
   }
 
   private func keep(_ starts: inout Starts) async throws {

@@ -7,11 +7,21 @@ package protocol Connector: Sendable {
   /// The shape of the state that its pulls leave.
   static var checkpointFormat: CheckpointFormat { get }
 
+  /// Whether a pull that goes on after another run has read the stream sees for itself what that one took. Else it begins anew.
+  static var seesOtherRuns: Bool { get }
+
+  /// Older shapes that it goes on from too, and how a state of each becomes one of the present shape.
+  static var migrations: [CheckpointFormat: @Sendable (_ state: String) throws -> String] { get }
+
   /// Starts a pull, or goes on with one.
   ///
   /// - Parameter state: What ``PulledStep/state`` was at the last checkpoint; nil at the start.
   /// - Throws: A ``StageFailure`` that names the stream where the definition cannot be carried out here.
   func pull(from state: String?, in context: PullContext) async throws -> any Pull
+}
+
+extension Connector {
+  package static var migrations: [CheckpointFormat: @Sendable (_ state: String) throws -> String] { [:] }
 }
 
 /// One stream being pulled: a step is a page, a body or a file.

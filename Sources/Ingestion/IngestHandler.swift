@@ -32,6 +32,7 @@ package struct IngestHandler: JobHandler {
   /// The checkpoints that this engine leaves and goes on from.
   package static let formats = EngineFormats(
     reads: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat],
+    migrates: Set(HTTPConnector.migrations.keys).union(FilesConnector.migrations.keys),
     writes: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat])
 
   private let surroundings: IngestSurroundings
@@ -67,12 +68,12 @@ package struct IngestHandler: JobHandler {
         source: http, stream: stream, resolver: resolver, storedCursor: try await surroundings.catalog.cursor(of: id),
         range: payload.range, client: surroundings.client, timing: surroundings.timing,
         line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
-      try await carry(connector, stream, id, run, context, attempt)
+      try await carry(connector, stream, id, run, payload.range, context, attempt)
     case .files(let files):
       let connector = FilesConnector(
         source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
         seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
-      try await carry(connector, stream, id, run, context, attempt)
+      try await carry(connector, stream, id, run, payload.range, context, attempt)
     }
   }
 
@@ -86,20 +87,26 @@ package struct IngestHandler: JobHandler {
 
   /// Pulls step by step, a transaction each, and ends the job.
   private func carry<Source: Connector>(
-    _ connector: Source, _ stream: PipelineDefinition.Stream, _ id: StreamID, _ run: RunID, _ context: PullContext,
-    _ attempt: JobAttempt
+    _ connector: Source, _ stream: PipelineDefinition.Stream, _ id: StreamID, _ run: RunID, _ range: CursorRange?,
+    _ context: PullContext, _ attempt: JobAttempt
   ) async throws {
     let format = Source.checkpointFormat
-    if let mark = attempt.mark, mark.format != format {
-      throw StageFailure(
-        code: "checkpoint_format", message: "\(id): this release reads checkpoints \(format), not \(mark.format)",
-        hint: "let a worker of the release that wrote it go on")
-    }
     let catalog = surroundings.catalog
-    var pull = try await connector.pull(from: attempt.mark?.state, in: context)
+    // Another run may have had the stream between two attempts of this one, and have brought what this one brought.
+    var outrunBy: RunID?
+    if attempt.mark != nil, stream.read == .incremental, range == nil {
+      outrunBy = try await catalog.outrun(id, job: attempt.jobID, run: run)
+    }
+    let mark = outrunBy == nil || Source.seesOtherRuns ? attempt.mark : nil
+    let state = try await Self.state(of: mark, for: Source.self, attempt)
+    if let outrunBy {
+      await attempt.log(.notice, "run \(outrunBy) has read \(id) since: what it brought is not taken twice")
+    }
+    var pull = try await connector.pull(from: state, in: context)
     while let step = try await pull.next() {
       attempt.killPoint(.ingestObjectWritten)
-      try await attempt.checkpoint(format: format, state: step.state) { transaction in
+      try await attempt.checkpoint(format: format, state: step.state) { [outrunBy] transaction in
+        if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
         if let object = step.object { try await catalog.record(object, of: id, by: attempt, in: transaction) }
       }
       attempt.killPoint(.ingestCheckpointed)
@@ -109,11 +116,31 @@ package struct IngestHandler: JobHandler {
     if let remark = pull.remark { await attempt.log(.notice, remark) }
     attempt.killPoint(.ingestBeforeComplete)
     let cursor = pull.newCursor
-    try await attempt.complete { transaction in
+    try await attempt.complete { [outrunBy] transaction in
+      if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
       if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
       try await catalog.seal(id, run: run, read: stream.read.rawValue, in: transaction)
     }
     attempt.killPoint(.ingestCompleted)
+  }
+
+  /// A checkpoint's state as the connector reads it, an older one migrated.
+  ///
+  /// - Throws: `JobSnooze` where this engine does not read it: another is to go on, and nothing is lost.
+  private static func state<Source: Connector>(
+    of mark: JobMark?, for source: Source.Type, _ attempt: JobAttempt
+  ) async throws -> String? {
+    guard let mark else { return nil }
+    if mark.format == source.checkpointFormat { return mark.state }
+    guard let migrate = source.migrations[mark.format] else {
+      await attempt.log(.error, "this engine reads checkpoints \(source.checkpointFormat), not \(mark.format)")
+      throw JobSnooze(.seconds(30))
+    }
+    do { return try migrate(mark.state) } catch {
+      throw StageFailure(
+        code: "checkpoint_unreadable", message: "a checkpoint \(mark.format) cannot be read",
+        hint: "start the run anew: sluice run \(attempt.pipeline)")
+    }
   }
 
   private static func payload(_ attempt: JobAttempt) throws -> Payload {

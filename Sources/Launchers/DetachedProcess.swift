@@ -47,10 +47,12 @@ package struct DetachedProcess: Sendable {
     posix_spawnattr_setsigmask(&attributes, &mask)
 
     var pid: pid_t = 0
-    let status = withCStrings([executable] + arguments) { argv in
-      withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
-        posix_spawn(&pid, executable, &actions, &attributes, argv, envp)
-      }
+    var status: Int32 = 0
+    // A program that has just been written may be open still in a process that another thread has forked.
+    for _ in 0..<50 {
+      status = spawn(&pid, &actions, &attributes)
+      guard status == ETXTBSY else { break }
+      usleep(20_000)
     }
     guard status == 0 else {
       throw LauncherError(
@@ -58,6 +60,16 @@ package struct DetachedProcess: Sendable {
         hint: "check that \(directory) and \(logPath) can be written")
     }
     return pid
+  }
+
+  private func spawn(
+    _ pid: inout pid_t, _ actions: inout posix_spawn_file_actions_t, _ attributes: inout posix_spawnattr_t
+  ) -> Int32 {
+    withCStrings([executable] + arguments) { argv in
+      withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
+        posix_spawn(&pid, executable, &actions, &attributes, argv, envp)
+      }
+    }
   }
 
   /// Whether a child of this process has ended; collects it when it has.

@@ -39,7 +39,8 @@ struct ImportTable {
       "JobModel JobStore PipelineDefinition Postgres",
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
-      "Catalog JobModel JobStore Launchers Monitoring Postgres", "Hummingbird Logging NIOCore ServiceLifecycle"),
+      "Catalog JobModel JobStore Launchers Monitoring Postgres",
+      "Hummingbird HummingbirdCore Logging NIOCore NIOPosix ServiceLifecycle"),
     "Benchmarks": row(
       "JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(

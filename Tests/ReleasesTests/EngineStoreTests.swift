@@ -13,7 +13,8 @@ struct EngineStoreTests {
     try await TestProject.withProject { folder in
       let engine = folder.directory + "/engine.sh"
       try Data("#!/bin/sh\necho \"$1\"\n".utf8).write(to: URL(filePath: engine))
-      let store = EngineStore(objects: LocalObjectStore(root: folder.directory + "/store"), cache: folder.directory + "/cache")
+      let store = EngineStore(
+        objects: LocalObjectStore(root: folder.directory + "/store"), cache: folder.directory + "/cache")
       let (hash, bytes) = try await store.put(engine)
       #expect(bytes == 20)
       #expect(try await store.put(engine).hash == hash)

@@ -66,7 +66,8 @@ struct ReleaseTests {
       #expect(try first.json("outcome").text == "promoted")
       for pipeline in ["stay", "move"] { #expect(try await sluice("run", pipeline, "--json").status == 0) }
       try await eventually("both ingest") {
-        try await sluice("jobs", "--json").json("jobs").list.filter { ($0["progress"]["units"].int ?? 0) > 2 }.count == 2
+        try await sluice("jobs", "--json").json("jobs").list.filter { ($0["progress"]["units"].int ?? 0) > 2 }.count
+          == 2
       }
       try Self.write(project, "stay", constant: 2)
       try Self.write(project, "move", onDeploy: "handover", constant: 2)
@@ -119,7 +120,8 @@ struct ReleaseTests {
       #expect(try await sluice("deploy", "--label", "one").status == 0)
       #expect(try await sluice("rollback").status == 3)
 
-      for (name, script) in [("exits", "#!/bin/sh\necho broken >&2\nexit 7\n"), ("dies", "#!/bin/sh\nkill -SEGV $$\n")] {
+      for (name, script) in [("exits", "#!/bin/sh\necho broken >&2\nexit 7\n"), ("dies", "#!/bin/sh\nkill -SEGV $$\n")]
+      {
         try project.write(name, script)
         chmod(project.path(name), 0o755)
         let outcome = try await sluice("deploy", "--engine", name, "--json")
@@ -156,7 +158,7 @@ struct ReleaseTests {
       #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
       #expect(try await sluice("deploy", "--label", "one").status == 0)
       #expect(try await sluice("run", "p", "--wait").status == 0)
-      try project.write("sql/p.sql", "select error('a bad release: ' || id) as id, 2 as definition from a\n")
+      try project.write("sql/p.sql", "select cast('x' || id as bigint) as id, 2 as definition from a\n")
       async let deploying = sluice("deploy", "--label", "two", "--canary", "100%", "--evidence", "60s", "--json")
       try await eventually("it is in canary") { try await states(sluice)["two"] == "CANARY" }
       let second = try await sluice("deploy", "--label", "three", "--json")

@@ -12,6 +12,7 @@ import PipelineDefinition
 /// Compressed files stay as they are. What was taken by an earlier run is known by path, size and hash.
 package struct FilesConnector: Connector {
   package static let checkpointFormat = CheckpointFormat("ingest.files", 1)
+  package static let seesOtherRuns = true
 
   private let source: FilesSource
   private let stream: PipelineDefinition.Stream

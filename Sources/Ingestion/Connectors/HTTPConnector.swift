@@ -8,6 +8,8 @@ import Records
 /// A body streams through whatever its size; one that breaks off is asked for again whole.
 package struct HTTPConnector: Connector {
   package static let checkpointFormat = CheckpointFormat("ingest.http", 1)
+  /// Its cursor was read when it began.
+  package static let seesOtherRuns = false
 
   private let source: HTTPSource
   private let stream: PipelineDefinition.Stream

@@ -11,7 +11,7 @@ with since as (
   where o.finished_at >= since.at and o.status = 'dead' and r.release_id in ($1::bigint, $2::bigint)
 )
 select 'unreadable' as alarm, d.label, null::bigint as run_id from dead d
-where d.release_id = $1::bigint and d.code in ('checkpoint_format', 'checkpoint_unreadable')
+where d.release_id = $1::bigint and d.code = 'checkpoint_unreadable'
 union all
 select 'contract', d.label, null from dead d
 where d.release_id = $1::bigint and d.code in ('stop_over', 'check_failed', 'key_null', 'key_repeated', 'schema_drift')

@@ -43,7 +43,9 @@ struct RollbackCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var options: ProjectOptions
-  @Argument(help: "The release to go back to (default: the one before).") var release: String?
+  @Argument(
+    help: "The release to go back to, or a canary or staged one to end (default: the canary, else the release before).")
+  var release: String?
   @Option(help: "Why; kept in the audit trail.") var reason: String?
 
   func run() async throws {
@@ -51,17 +53,16 @@ struct RollbackCommand: AsyncParsableCommand {
     try await Installation.with(options) { installation in
       let author = JobStore.Author(Installation.actor, reason: reason ?? "rolled back by hand")
       let report = DeployReport(started: started, isJSON: options.json)
-      if release == nil, let canary = try await installation.store.releases(in: .canary).first {
-        _ = try await installation.desk.reject(canary.id, by: author)
-        try await installation.moveRuns(of: canary)
-        return report.tell(.rolledBack, try await installation.store.release(canary.id) ?? canary)
+      var named = try await installation.store.releases(in: .canary).first
+      if let release { named = try await installation.release(named: release) }
+      if let named, named.state == .canary || named.state == .staged {
+        _ = try await installation.desk.reject(named.id, by: author)
+        let rejected = try await installation.store.release(named.id) ?? named
+        try await installation.moveRuns(of: rejected)
+        return report.tell(.rolledBack, rejected)
       }
       let target: JobStore.ReleaseRecord
-      if let release {
-        target = try await installation.release(named: release)
-      } else {
-        target = try await installation.desk.predecessor()
-      }
+      if let named { target = named } else { target = try await installation.desk.predecessor() }
       guard target.state != .current else {
         throw ReleaseRefusal(
           "nothing_to_roll_back", "release \(target.name) is current already", hint: "name another: sluice releases")

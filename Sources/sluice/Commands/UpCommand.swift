@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import JobModel
 import Launchers
 import PipelineDefinition
@@ -25,7 +26,7 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     let project = try options.project()
     let stateDirectory = Installation.stateDirectory(project)
-    if let running = ControlFile.read(stateDirectory) {
+    if let running = ControlFile.read(stateDirectory), running.pid != getpid() {
       throw StageFailure(
         code: "already_up", message: "the environment \(project.environment) is up already at \(running.url)",
         hint: "stop it: sluice down")

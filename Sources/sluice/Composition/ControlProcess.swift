@@ -6,40 +6,82 @@ import JobStore
 import Launchers
 import Logging
 import PipelineDefinition
+import Postgres
 import Releases
 import ServiceLifecycle
 
 extension Installation {
   /// Runs the control plane of this environment in this process, with `workers` local workers, until told to stop.
+  ///
+  /// When a release with another engine becomes current, the process becomes that engine: it stops accepting, answers what is
+  /// open, and hands its socket on. Workers go on meanwhile.
   func serveControl(workers: Int, slots: Int?, port: Int) async throws {
-    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     let timing = try Self.leaseTiming()
-    let api = ControlAPI(port: port, logger: logger) {
-      try await StatusReport.gather(
-        environment: environment, controlURL: ControlFile.read(stateDirectory)?.url, store: store, catalog: catalog)
-    } onReady: { [logger, stateDirectory] url in
-      do {
-        try ControlFile(pid: getpid(), url: url, keepsWorkers: workers > 0).write(stateDirectory)
-        logger.info("control is up", metadata: ["control_url": "\(url)"])
-      } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
-    }
+    let socket = try ListeningSocket.open(port: port, environment: ProcessInfo.processInfo.environment)
+    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     defer { ControlFile.remove(stateDirectory) }
     // What is current has its schedules in force since it was promoted.
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
-    let scheduler = Scheduler(store: store, logger: logger) { pipeline, release in
+    let succession = ControlSuccession(logger: logger) { try await successor() }
+    var services: [any Service] = [
+      maintenance(timing: timing), notifier(definitions), scheduler(definitions),
+      api(socket, keepsWorkers: workers > 0), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
+    ]
+    if workers > 0 {
+      let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
+      services.append(
+        WorkerPool(
+          store: store, launcher: launcher, count: workers, host: Self.host, logger: logger,
+          leavesWorkers: { succession.successor != nil }))
+    }
+    try await Self.serve(services, ending: [succession], logger: logger)
+    if let path = succession.successor {
+      try Engine.become(
+        path, arguments: Array(CommandLine.arguments.dropFirst()),
+        adding: engineEnvironment.merging(socket.handOn()) { _, new in new })
+    }
+  }
+
+  private func scheduler(_ definitions: ReleaseDefinitions) -> Scheduler {
+    Scheduler(store: store, logger: logger) { pipeline, release in
       if let (definition, assignment) = try await assignDeployed(pipeline, canary: .byNumber) {
         return (definition.runPlan, assignment)
       }
       return (try await definitions.project(of: release).pipeline(named: pipeline).runPlan, .implicit(release))
     }
-    var services: [any Service] = [maintenance(timing: timing), notifier(definitions), scheduler, api]
-    services.append(ReleaseKeeper(logger: logger) { try await lookAfterReleases() })
-    if workers > 0 {
-      let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
-      services.append(
-        WorkerPool(store: store, launcher: launcher, count: workers, host: Self.host, logger: logger))
+  }
+
+  private func api(_ socket: ListeningSocket, keepsWorkers: Bool) -> ControlAPI {
+    ControlAPI(socket: socket, logger: logger) {
+      try await StatusReport.gather(
+        environment: environment, controlURL: ControlFile.read(stateDirectory)?.url, store: store, catalog: catalog)
+    } start: { pipeline in
+      try await refusePaused(pipeline)
+      return try await whileReleasesMove {
+        let (definition, assignment) = try await begin(pipeline)
+        let run = try await database.transaction {
+          try await store.enqueue(definition.runPlan, with: assignment, in: $0)
+        }
+        return ControlAPI.StartedRun(run: run.runID.rawValue, pipeline: pipeline, release: assignment.release)
+      }
+    } onReady: { [logger, stateDirectory] url in
+      do {
+        try ControlFile(pid: getpid(), url: url, keepsWorkers: keepsWorkers).write(stateDirectory)
+        logger.info("control is up", metadata: ["control_url": "\(url)"])
+      } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
     }
-    try await Self.serve(services, logger: logger)
+  }
+
+  /// The current release's engine where it is not this one, tried before anything depends on it.
+  private func successor() async throws -> String? {
+    guard let current = try await store.releases(in: .current).first, let wanted = current.engineHash,
+      try await !isEngine(wanted)
+    else { return nil }
+    let path = try await engines.fetch(wanted)
+    _ = try await EngineProcess(path: path, directory: directory, environment: engineEnvironment).run([
+      "worker", "--release", "\(current.id)", "--self-test", "--json", "--project", directory, "--env", environment,
+    ])
+    return path
   }
 
   /// A worker of a release, with the engine of that release; of none (0), with this one.

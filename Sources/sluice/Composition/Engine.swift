@@ -4,6 +4,7 @@ import Ingestion
 import JobModel
 import Migrations
 import Releases
+import Synchronization
 
 /// This binary.
 enum Engine {
@@ -23,8 +24,29 @@ enum Engine {
     return String(cString: path)
   }
 
+  private static let known = Mutex<String?>(nil)
+
+  /// The hash of this binary's bytes.
+  static func hash(_ engines: EngineStore) async throws -> String {
+    if let hash = known.withLock({ $0 }) { return hash }
+    // By the descriptor of the running program: the file at its path may be another by now.
+    let hash: String
+    if let cached = engines.hash(ofCached: try path()) {
+      hash = cached
+    } else {
+      hash = try await EngineStore.hash("/proc/self/exe").sha256
+    }
+    known.withLock { $0 = hash }
+    return hash
+  }
+
   /// Becomes another program; the process stays. Returns only by throwing.
   static func become(_ path: String, arguments: [String], adding more: [String: String]) throws -> Never {
+    // What this program ignored or blocked is not the next one's.
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    var mask = sigset_t()
+    sigemptyset(&mask)
+    sigprocmask(SIG_SETMASK, &mask, nil)
     let pointers: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     let variables = ProcessInfo.processInfo.environment.merging(more) { _, new in new }
     execve(path, pointers, variables.map { strdup("\($0.key)=\($0.value)") } + [nil])

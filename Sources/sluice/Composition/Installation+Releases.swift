@@ -39,12 +39,15 @@ extension Installation {
     return first
   }
 
+  /// Whether this binary has the hash.
+  func isEngine(_ hash: String) async throws -> Bool {
+    try await Engine.hash(engines) == hash
+  }
+
   /// Goes on as the engine of a release, with these arguments, unless this is it.
   func becomeEngine(of release: JobStore.ReleaseRecord, arguments: [String]) async throws {
     guard let wanted = release.engineHash else { return }
-    let path = try Engine.path()
-    if engines.hash(ofCached: path) == wanted { return }
-    if try await EngineStore.hash(path).sha256 == wanted { return }
+    if try await isEngine(wanted) { return }
     try Engine.become(try await engines.fetch(wanted), arguments: arguments, adding: engineEnvironment)
   }
 

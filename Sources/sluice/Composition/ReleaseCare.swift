@@ -7,6 +7,8 @@ import Releases
 extension Installation {
   /// Who moves releases without being asked.
   private static let automatic = "sluice"
+  /// In seconds; whoever deploys has decided long before.
+  private static let longestDeploy = 600.0
 
   /// One look after releases: the canary is judged, what failed on it is tried on the current release, the runs of rejected ones
   /// are moved, and what has ended is retired. Any number of processes may do this at once.
@@ -14,6 +16,10 @@ extension Installation {
     if let canary = try await store.releases(in: .canary).first { try await judge(canary) }
     for rejected in try await store.releases(in: .rejected) where rejected.secondsInState < 86_400 {
       try await moveRuns(of: rejected)
+    }
+    for staged in try await store.releases(in: .staged) where staged.secondsInState > Self.longestDeploy {
+      let author = JobStore.Author(Self.automatic, reason: "its deploy was left before it became anything")
+      _ = try await desk.reject(staged.id, by: author)
     }
     try await desk.retire()
   }

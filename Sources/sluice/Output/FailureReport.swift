@@ -40,7 +40,7 @@ struct FailureReport {
   private static func status(of failure: any Failure) -> ExitStatus {
     switch failure {
     case is DefinitionError, is TemplateError, is ScheduleRefused: .usage
-    case is SchemaError, is Refusal, is ReleaseRefusal: .refused
+    case is SchemaError, is MigrationRefused, is Refusal, is ReleaseRefusal: .refused
     case is EmbeddedPostgresError: .unreachable
     case let error as PostgresError:
       switch error.kind {

@@ -1,0 +1,48 @@
+import JobModel
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Watches whether the current release has another engine than this control, and ends once that one is tried and ready: the
+/// process then becomes it.
+package final class ControlSuccession: Service {
+  /// After a successor that could not be had.
+  private static let pauseAfterFailure = Duration.seconds(30)
+
+  private let tick: Duration
+  private let logger: Logger
+  private let find: @Sendable () async throws -> String?
+  private let found = Mutex<String?>(nil)
+
+  /// - Parameter find: The path of the engine that is to take over, tried and ready to run; nil as long as this one is right.
+  package init(
+    tick: Duration = .milliseconds(500), logger: Logger, find: @escaping @Sendable () async throws -> String?
+  ) {
+    self.tick = tick
+    self.logger = logger
+    self.find = find
+  }
+
+  /// The engine that this process becomes when its services have ended; nil: it just ends.
+  package var successor: String? { found.withLock { $0 } }
+
+  package func run() async throws {
+    // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
+    do { try await cancelWhenGracefulShutdown { try await self.watch() } } catch is CancellationError {}
+  }
+
+  private func watch() async throws {
+    while true {
+      do {
+        if let path = try await find() {
+          logger.info("control goes on with the current release's engine", metadata: ["engine": "\(path)"])
+          return found.withLock { $0 = path }
+        }
+        try await ContinuousClock().sleep(for: tick)
+      } catch let error as any Failure {
+        logger.warning("the current release's engine does not take over", metadata: ["error": "\(error)"])
+        try await ContinuousClock().sleep(for: error.isTransient ? tick : Self.pauseAfterFailure)
+      }
+    }
+  }
+}
