@@ -127,7 +127,9 @@ let package = Package(
     tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("JobModelTests", ["JobModel"]),
-    tests("ReleasesTests", ["JobModel", "JobStore", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
+    tests(
+      "ReleasesTests",
+      ["JobModel", "JobStore", "Migrations", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
     tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),

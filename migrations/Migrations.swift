@@ -9,7 +9,7 @@ package struct Migration: Sendable {
   package var sql: String
 
   /// - Precondition: the first line is `--! compatible` or `--! breaking`: which of them is never left open.
-  init(number: Int, name: String, bytes: [UInt8]) {
+  package init(number: Int, name: String, bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
     let first = text.prefix { $0 != "\n" }
     precondition(

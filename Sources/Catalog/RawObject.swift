@@ -117,12 +117,13 @@ extension Catalog {
       })
   }
 
-  /// The run that has read a stream on since a job's checkpoint; nil where the job may go on from it as if nothing had been.
+  /// Another run that has read a stream on since a time; nil where there is none.
   ///
+  /// - Parameter run: The one that asks.
   /// - Source: `stream_outrun.sql`.
-  package func outrun(_ stream: StreamID, job: JobID, run: RunID) async throws -> RunID? {
+  package func outrun(_ stream: StreamID, since time: String, but run: RunID) async throws -> RunID? {
     try await database.query(
-      Statement.streamOutrun, stream.values + [.int(job.rawValue), .int(run.rawValue)]
+      Statement.streamOutrun, stream.values + [.int(run.rawValue), .text(time)]
     ).first.map { RunID(try $0.int("run_id")) }
   }
 

@@ -94,8 +94,10 @@ package struct IngestHandler: JobHandler {
     let catalog = surroundings.catalog
     // Another run may have had the stream between two attempts of this one, and have brought what this one brought.
     var outrunBy: RunID?
-    if attempt.mark != nil, stream.read == .incremental, range == nil {
-      outrunBy = try await catalog.outrun(id, job: attempt.jobID, run: run)
+    if stream.read == .incremental, range == nil, attempt.mark != nil,
+      let marked = try await attempt.store.checkpointTime(of: attempt.jobID)
+    {
+      outrunBy = try await catalog.outrun(id, since: marked, but: run)
     }
     let mark = outrunBy == nil || Source.seesOtherRuns ? attempt.mark : nil
     let state = try await Self.state(of: mark, for: Source.self, attempt)

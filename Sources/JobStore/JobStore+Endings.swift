@@ -108,6 +108,13 @@ extension JobStore {
     if rows.isEmpty { throw LeaseLost(holder) }
   }
 
+  /// When a job's checkpoint was written; nil where it has none.
+  ///
+  /// - Source: `mark_time.sql`.
+  package func checkpointTime(of job: JobID) async throws -> String? {
+    try await database.query(Statement.markTime, [.int(job.rawValue)]).first?.string("at")
+  }
+
   /// Which of these still hold their lease.
   package func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
     let rows = try await database.query(

@@ -40,6 +40,7 @@ enum Statement {
   static let leaseUncancel = SQLStatement("lease_uncancel", PackageResources.lease_uncancel_sql)
   static let liveKeyList = SQLStatement("live_key_list", PackageResources.live_key_list_sql)
   static let maintenanceLead = SQLStatement("maintenance_lead", PackageResources.maintenance_lead_sql).prepared
+  static let markTime = SQLStatement("mark_time", PackageResources.mark_time_sql)
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
   static let outboxList = SQLStatement("outbox_list", PackageResources.outbox_list_sql)
   static let outboxSettle = SQLStatement("outbox_settle", PackageResources.outbox_settle_sql)
@@ -97,7 +98,7 @@ enum Statement {
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
       jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
-      laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList,
+      laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markTime,
       outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,

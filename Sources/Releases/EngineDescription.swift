@@ -65,29 +65,7 @@ package struct EngineProcess: Sendable {
   /// - Throws: ``ReleaseRefusal`` `engine_failed`: it did not start, ended badly, or did not end.
   package func run(_ arguments: [String]) async throws -> String {
     let outcome: Outcome?
-    do {
-      outcome = try await withThrowingTaskGroup(of: Outcome?.self) { group in
-        group.addTask {
-          let result = try await Subprocess.run(
-            .path(FilePath(path)), arguments: Arguments(arguments),
-            environment: .inherit.updating(
-              Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
-            workingDirectory: FilePath(directory),
-            output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-          return Outcome(
-            status: result.terminationStatus, output: result.standardOutput, errors: result.standardError)
-        }
-        group.addTask {
-          try await ContinuousClock().sleep(for: Self.patience)
-          return nil
-        }
-        let first = try await group.next() ?? nil
-        group.cancelAll()
-        return first
-      }
-    } catch is CancellationError {
-      throw CancellationError()
-    } catch {
+    do { outcome = try await patiently(arguments) } catch is CancellationError { throw CancellationError() } catch {
       throw ReleaseRefusal(
         "engine_failed", "the engine \(path) cannot be started", hint: "check that it is a program for this machine")
     }
@@ -103,5 +81,34 @@ package struct EngineProcess: Sendable {
         hint: "run it by hand: \(path) \(arguments.joined(separator: " "))")
     }
     return outcome.output
+  }
+
+  /// Nil: it did not end.
+  private func patiently(_ arguments: [String]) async throws -> Outcome? {
+    try await withThrowingTaskGroup(of: Outcome?.self) { group in
+      group.addTask {
+        // A program that has just been written may be open still in a process that another thread has forked.
+        do { return try await once(arguments) } catch is SubprocessError {
+          try await ContinuousClock().sleep(for: .milliseconds(200))
+          return try await once(arguments)
+        }
+      }
+      group.addTask {
+        try await ContinuousClock().sleep(for: Self.patience)
+        return nil
+      }
+      let first = try await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
+  }
+
+  private func once(_ arguments: [String]) async throws -> Outcome {
+    let result = try await Subprocess.run(
+      .path(FilePath(path)), arguments: Arguments(arguments),
+      environment: .inherit.updating(
+        Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+      workingDirectory: FilePath(directory), output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+    return Outcome(status: result.terminationStatus, output: result.standardOutput, errors: result.standardError)
   }
 }

@@ -59,7 +59,7 @@ package struct ReleaseDesk: Sendable {
   package func refuseBusy(
     cap: Int, except content: String, in session: (any PostgresSession)? = nil
   ) async throws {
-    if let canary = try await store.releases(in: .canary, on: session).first, canary.contentHash != content {
+    if let canary = try await store.releases(in: .canary, on: session).first {
       throw ReleaseRefusal(
         "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
         hint: "end it first: sluice promote, or sluice rollback")

@@ -119,6 +119,29 @@ struct IngestHandlerTests {
     }
   }
 
+  @Test("that another run outran between two attempts begins anew, and what it had brought is not due")
+  func outrun() async throws {
+    try await bench(threePages()) { bench, _, server async throws in
+      let first = try #require(try await bench.claim())
+      first.requestYield()
+      await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
+      try await bench.giveBack(first)
+      let other = try await bench.another(Pipeline(name: "orders", sources: [source(server)]))
+      let again = try #require(try await bench.claim())
+      #expect(again.jobID == first.jobID)
+      let second = try #require(try await bench.claim())
+      try await bench.handler.run(second)
+      #expect(try await bench.catalog.cursor(of: bench.stream) == "2024-02-03T00:00:00Z")
+
+      try await bench.handler.run(again)
+      let objects = try await bench.catalog.objects(ofRun: bench.run)
+      #expect(objects.map(\.sequence) == [0, 0, 1, 2])
+      #expect(objects.map { $0.broken == nil } == [false, true, true, true])
+      #expect(objects[0].broken == "superseded: run \(other) has read the stream since")
+      #expect(server.requests.suffix(3).allSatisfy { $0.parameter("since") == "2024-02-03T00%3A00%3A00Z" })
+    }
+  }
+
   @Test("that lost its lease records nothing more")
   func fenced() async throws {
     try await bench(threePages()) { bench, _, _ async throws in

@@ -1,7 +1,6 @@
--- The last run that sealed the stream $1, $2, $3 incrementally after the checkpoint of job $4 of run $5 was written: what that job
--- has read stands in the other run as well.
--- Index: the primary keys of sealed and mark.
+-- The last run but $4 that sealed the stream $1, $2, $3 incrementally after $5.
+-- Index: the primary key of sealed.
 select s.run_id from sluice.sealed s
-where s.pipeline = $1 and s.source = $2 and s.stream = $3 and s.run_id <> $5::bigint and s.read = 'incremental'
-  and s.sealed_at > (select m.at from sluice.mark m where m.job_id = $4::bigint and m.step = '')
+where s.pipeline = $1 and s.source = $2 and s.stream = $3 and s.run_id <> $4::bigint and s.read = 'incremental'
+  and s.sealed_at > $5::timestamptz
 order by s.sealed_at desc limit 1
