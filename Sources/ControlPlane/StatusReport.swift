@@ -93,7 +93,8 @@ package struct StatusReport: Sendable, Codable {
   package static func gather(
     environment: String, controlURL: String?, store: JobStore, catalog: Catalog
   ) async throws -> StatusReport {
-    let releases = try await store.releases(limit: 50)
+    let releases = try await store.releases(
+      in: [.staged, .canary, .current, .draining, .drained, .rejected], limit: 50)
     let work = try await store.work(of: releases.map(\.id))
     return StatusReport(
       environment: environment, controlUrl: controlURL,

@@ -6,22 +6,21 @@ struct WorkerDemand: Equatable {
   /// By release; 0: of none. A release that is not in it needs none.
   private(set) var wanted: [Int64: Int] = [:]
 
-  /// - Parameter count: Of the release that takes the new runs.
+  /// - Parameters:
+  ///   - count: Of the release that takes the new runs.
+  ///   - staging: How long a staged release keeps a worker without becoming anything.
   init(
-    _ releases: [JobStore.ReleaseRecord], work: [Int64: JobStore.ReleaseWork], count: Int, staging: Duration
+    _ releases: [JobStore.ReleaseRecord], needs: [Int64: JobStore.ReleaseNeed], count: Int, staging: Duration
   ) {
+    guard count > 0 else { return }
     let current = releases.first { $0.state == .current }
     wanted[current?.id ?? 0] = count
-    guard count > 0 else { return }
-    for release in releases {
-      switch release.state {
-      case .canary: wanted[release.id] = 1
+    for release in releases where release.state != .current {
+      // The last one goes when its engine has nothing left to do.
+      let isServed = needs[release.id]?.isServed == true
       // One is started before anything depends on the release; not for ever where its deploy was left.
-      case .staged where release.secondsInState < staging.inSeconds: wanted[release.id] = 1
-      // The last one goes when nothing is left to do.
-      case .draining, .rejected: if (work[release.id]?.jobs ?? 0) > 0 { wanted[release.id] = 1 }
-      case .staged, .current, .drained, .implicit, .retired: break
-      }
+      let isComing = release.state == .staged && release.secondsInState < staging.inSeconds
+      if isServed || isComing || release.state == .canary { wanted[release.id] = 1 }
     }
   }
 

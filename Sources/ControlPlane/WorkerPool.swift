@@ -11,6 +11,8 @@ import ServiceLifecycle
 package struct WorkerPool: Service {
   /// A worker that has not registered by then never will.
   private static let startPatience = Duration.seconds(20)
+  /// One that ends sooner after it has registered was not able to work.
+  private static let proof = Duration.seconds(5)
   /// How long a staged release keeps a worker without becoming anything.
   private static let staging = Duration.seconds(120)
 
@@ -39,14 +41,23 @@ package struct WorkerPool: Service {
     self.logger = logger
   }
 
-  /// Workers that were launched and have not registered yet, and how often that failed.
+  /// Workers that were launched and are not proven yet, and how often that failed.
   private struct Starts {
-    var starting: [LaunchedWorker: (release: Int64, at: ContinuousClock.Instant)] = [:]
+    struct Start {
+      var release: Int64
+      var at: ContinuousClock.Instant
+      var hasRegistered = false
+    }
+    var starting: [LaunchedWorker: Start] = [:]
+    /// In a row.
     var failures: [Int64: Int] = [:]
     /// A worker that ends as soon as it starts is not started ten times a second.
     var pausedUntil: [Int64: ContinuousClock.Instant] = [:]
 
-    func count(of release: Int64) -> Int { starting.values.filter { $0.release == release }.count }
+    /// Those that do not beat yet.
+    func count(of release: Int64) -> Int {
+      starting.values.filter { $0.release == release && !$0.hasRegistered }.count
+    }
   }
 
   package func run() async throws {
@@ -71,20 +82,24 @@ package struct WorkerPool: Service {
   private func keep(_ starts: inout Starts) async throws {
     let workers = try await alive()
     try await review(&starts, beating: Set(workers.map { Int32($0.pid) }))
-    let releases = try await store.releases(limit: 1000).filter(\.state.isServed)
+    let releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])
+    // On a host that is to be empty none is wanted, and who came late is one too many.
+    let isDrained = try await store.isDrained(host: host)
     let demand = WorkerDemand(
-      releases, work: try await store.work(of: releases.map(\.id)), count: count, staging: Self.staging)
+      releases, needs: try await store.needs(of: releases.map(\.id)), count: isDrained ? 0 : count,
+      staging: Self.staging)
     for worker in demand.surplus(workers) {
+      let process = LaunchedWorker(pid: Int32(worker.pid))
       logger.info("worker is not needed any more", metadata: ["pid": "\(worker.pid)"])
-      try launcher.drain(LaunchedWorker(pid: Int32(worker.pid)))
+      starts.starting[process] = nil
+      try launcher.drain(process)
     }
-    guard try await !store.isDrained(host: host) else { return }
     for (release, wanted) in demand.wanted where (starts.pausedUntil[release] ?? clock.now) <= clock.now {
       let running = workers.filter { ($0.releaseID ?? 0) == release }.count
       for _ in 0..<max(0, wanted - running - starts.count(of: release)) {
         do {
           let worker = try await launcher.launch(release: release)
-          starts.starting[worker] = (release, clock.now)
+          starts.starting[worker] = Starts.Start(release: release, at: clock.now)
           logger.info("worker launched", metadata: ["pid": "\(worker.pid)", "release": "\(release)"])
         } catch let error as any Failure {
           logger.error("a worker could not be launched", metadata: ["release": "\(release)", "error": "\(error)"])
@@ -98,18 +113,20 @@ package struct WorkerPool: Service {
   /// Looks what became of the workers that were launched.
   private func review(_ starts: inout Starts, beating: Set<Int32>) async throws {
     for (worker, start) in starts.starting {
-      if beating.contains(worker.pid) {
-        starts.starting[worker] = nil
-        if starts.failures.removeValue(forKey: start.release) != nil {
-          try await store.noteStart(of: start.release, failed: false)
-        }
-      } else if !launcher.isAlive(worker) {
+      let age = start.at.duration(to: clock.now)
+      if !launcher.isAlive(worker) {
         starts.starting[worker] = nil
         logger.error(
-          "a worker ended before it registered",
+          start.hasRegistered ? "a worker ended as soon as it had started" : "a worker ended before it registered",
           metadata: ["pid": "\(worker.pid)", "release": "\(start.release)"])
         try await failed(start.release, &starts)
-      } else if start.at.duration(to: clock.now) > Self.startPatience {
+      } else if !start.hasRegistered, beating.contains(worker.pid) {
+        starts.starting[worker] = Starts.Start(release: start.release, at: clock.now, hasRegistered: true)
+      } else if start.hasRegistered, age > Self.proof {
+        starts.starting[worker] = nil
+        starts.failures[start.release] = nil
+        if start.release != 0 { try await store.noteStart(of: start.release, failed: false) }
+      } else if !start.hasRegistered, age > Self.startPatience {
         starts.starting[worker] = nil
         try launcher.drain(worker)
         try await failed(start.release, &starts)

@@ -17,11 +17,11 @@ extension JobStore {
     package var rowsRejected: Int
   }
 
-  /// What a canary and the current release did since the canary began.
+  /// What a canary and the current release did since a time.
   ///
   /// - Source: `canary_evidence.sql`.
-  package func evidence(of canary: Int64, beside current: Int64) async throws -> [KindEvidence] {
-    try await database.query(Statement.canaryEvidence, [.int(canary), .int(current)]).map { row in
+  package func evidence(of canary: Int64, beside current: Int64, since time: String) async throws -> [KindEvidence] {
+    try await database.query(Statement.canaryEvidence, [.int(canary), .int(current), .text(time)]).map { row in
       KindEvidence(
         release: try row.int("release_id"), kind: try row.string("kind"), finished: Int(try row.int("finished")),
         failed: Int(try row.int("failed")), crashed: Int(try row.int("crashed")),
@@ -39,8 +39,8 @@ extension JobStore {
   }
 
   /// - Source: `canary_alarms.sql`.
-  package func alarms(of canary: Int64, beside current: Int64) async throws -> [CanaryAlarm] {
-    try await database.query(Statement.canaryAlarms, [.int(canary), .int(current)]).compactMap { row in
+  package func alarms(of canary: Int64, beside current: Int64, since time: String) async throws -> [CanaryAlarm] {
+    try await database.query(Statement.canaryAlarms, [.int(canary), .int(current), .text(time)]).compactMap { row in
       switch try row.string("alarm") {
       case "unreadable": return .unreadable(try row.string("label"))
       case "contract": return .contract(try row.string("label"))
@@ -100,6 +100,13 @@ extension JobStore {
         return successor
       }
     } catch is MovedAlready { return nil }
+  }
+
+  /// Notes that no other release can do the work of a run.
+  ///
+  /// - Source: `run_moved.sql`.
+  package func markUnmovable(_ run: RunID) async throws {
+    try await database.query(Statement.runMoved, [.int(run.rawValue), .int(0)])
   }
 
   private struct MovedAlready: Error {}

@@ -15,12 +15,15 @@ extension JobStore {
 
   /// Does something to releases: no claim is made and no run begins meanwhile, and nobody else moves one.
   ///
-  /// Waits for the transactions that claim and that start runs, which are short.
+  /// Waits for the transactions that claim and that start runs, which are short; lets them go between where it takes long.
+  /// - Throws: `StageFailure` `releases_busy` after half a minute.
   /// - Source: `claim_lock_exclusive.sql`.
   package func moveReleases<T: Sendable>(
     _ body: @Sendable (PostgresTransaction) async throws -> T
   ) async throws -> T {
-    // A job's end may hold the claim lock of a retry or a ticket for long: whoever claims must not wait behind this.
+    let clock = ContinuousClock()
+    let deadline = clock.now + .seconds(30)
+    var pause = Duration.milliseconds(100)
     while true {
       do {
         return try await database.transaction { transaction in
@@ -28,8 +31,14 @@ extension JobStore {
           try await transaction.query(Statement.claimLockExclusive, [])
           return try await body(transaction)
         }
-      } catch let error as PostgresError where error.sqlState == "55P03" {
-        try await ContinuousClock().sleep(for: .milliseconds(100))
+      } catch let error as PostgresError where error.sqlState == "55P03" || error.sqlState == "40P01" {
+        guard clock.now < deadline else {
+          throw StageFailure(
+            code: "releases_busy", message: "a transaction of the queue has kept releases where they are for 30 s",
+            hint: "look for it in pg_stat_activity, then try again", isTransient: true)
+        }
+        try await clock.sleep(for: pause)
+        pause = min(pause * 2, .seconds(1))
       }
     }
   }
@@ -62,6 +71,8 @@ extension JobStore {
     package var isWanted: Bool
     /// Formats that the engine cannot read.
     package var unreadable: String?
+    /// A process that does one run by itself, and leaves with it.
+    package var doneAloneBy: Int64?
     package var hasMoved: Bool
   }
 
@@ -83,7 +94,8 @@ extension JobStore {
       return HandOver(
         pipeline: try row.string("pipeline"), definition: try row.int("release_id"), engine: try row.int("engine_id"),
         jobs: Int(try row.int("jobs")), isWanted: try row.bool("wanted"),
-        unreadable: try row.optionalString("unreadable"), hasMoved: !moved.isEmpty)
+        unreadable: try row.optionalString("unreadable"), doneAloneBy: try row.optionalInt("alone"),
+        hasMoved: !moved.isEmpty)
     }
     ring(lanes, after: transaction)
     // Other processes hear of it as of ready jobs.
@@ -168,6 +180,15 @@ extension JobStore {
         release: try row.optionalInt("release_id"), reason: try row.optionalString("reason"),
         before: try row.optionalString("before"), after: try row.optionalString("after"))
     }
+  }
+}
+
+extension JobStore {
+  /// The newest migration of this database that engines which do not know it cannot live with.
+  package func newestBreakingMigration(in session: some PostgresSession) async throws -> Int? {
+    let newest = try await session.query(
+      "select max(number) as number from sluice.migration where breaking", [])
+    return try newest.first?.optionalInt("number").map { Int($0) }
   }
 }
 

@@ -19,6 +19,8 @@ package struct RunRecord: Sendable, Equatable {
   package var seconds: Double?
   /// JSON.
   package var error: String?
+  /// The run that does its work, because its release does not.
+  package var movedTo: RunID?
 }
 
 /// A job as people see it.
@@ -162,7 +164,8 @@ extension RunRecord {
       state: RunState(rawValue: try row.string("state")) ?? .failed, pending: Int(try row.int("pending")),
       release: try row.string("release"), createdAt: try row.string("created_at"),
       startedAt: try row.optionalString("started_at"), finishedAt: try row.optionalString("finished_at"),
-      seconds: try row.optionalDouble("seconds"), error: try row.optionalString("error"))
+      seconds: try row.optionalDouble("seconds"), error: try row.optionalString("error"),
+      movedTo: try row.optionalInt("moved_to").map { RunID($0) })
   }
 }
 

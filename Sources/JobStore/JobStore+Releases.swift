@@ -26,6 +26,8 @@ extension JobStore {
     package var createdAt: String
     package var changedAt: String
     package var promotedAt: String?
+    /// Since when it is a canary, or was one last.
+    package var canarySince: String?
     package var secondsInState: Double
 
     /// What a person calls it: its label, else the beginning of its hash.
@@ -124,28 +126,29 @@ extension JobStore {
   ///
   /// - Source: `release_get.sql`.
   package func releases(named name: String, in session: (any PostgresSession)? = nil) async throws -> [ReleaseRecord] {
-    try await (session ?? database).query(Statement.releaseGet, [.text(name), .null]).map(ReleaseRecord.init(row:))
+    try await (session ?? database).query(Statement.releaseGet, [.text(name), .null, .int(1000)]).map(
+      ReleaseRecord.init(row:))
+  }
+
+  /// Newest first.
+  ///
+  /// - Source: `release_get.sql`.
+  package func releases(
+    in states: [ReleaseState], limit: Int = 10_000, on session: (any PostgresSession)? = nil
+  ) async throws -> [ReleaseRecord] {
+    try await (session ?? database).query(
+      Statement.releaseGet, [.null, .texts(states.map(\.rawValue)), .int(Int64(limit))]
+    ).map(ReleaseRecord.init(row:))
   }
 
   package func releases(
     in state: ReleaseState, on session: (any PostgresSession)? = nil
   ) async throws -> [ReleaseRecord] {
-    try await (session ?? database).query(Statement.releaseGet, [.null, .text(state.rawValue)])
-      .map(ReleaseRecord.init(row:))
+    try await releases(in: [state], on: session)
   }
 
   package func release(_ id: Int64, in session: (any PostgresSession)? = nil) async throws -> ReleaseRecord? {
     try await releases(named: "\(id)", in: session).first { $0.id == id }
-  }
-
-  /// Newest first.
-  ///
-  /// - Source: `release_list.sql`.
-  package func releases(limit: Int = 50) async throws -> [ReleaseRecord] {
-    let ids = try await database.query(Statement.releaseList, [.int(Int64(limit))]).map { try $0.int("release_id") }
-    guard !ids.isEmpty else { return [] }
-    let known = try await database.query(Statement.releaseGet, [.null, .null]).map(ReleaseRecord.init(row:))
-    return ids.compactMap { id in known.first { $0.id == id } }
   }
 
   /// What a release has to do still.
@@ -162,12 +165,11 @@ extension JobStore {
     package var slots: Int
   }
 
-  /// - Parameter releases: Nil: of all.
   /// - Source: `release_work.sql`.
   package func work(
-    of releases: [Int64]? = nil, in session: (any PostgresSession)? = nil
+    of releases: [Int64], in session: (any PostgresSession)? = nil
   ) async throws -> [Int64: ReleaseWork] {
-    let rows = try await (session ?? database).query(Statement.releaseWork, [releases.map { .ints($0) } ?? .null])
+    let rows = try await (session ?? database).query(Statement.releaseWork, [.ints(releases)])
     return Dictionary(
       uniqueKeysWithValues: try rows.map { row in
         let id = try row.int("release_id")
@@ -177,6 +179,36 @@ extension JobStore {
           oldestSeconds: try row.optionalDouble("oldest_seconds"), workers: Int(try row.int("workers")),
           slots: Int(try row.int("slots")))
         return (id, work)
+      })
+  }
+
+  /// Whether a release is needed still; asked all the time.
+  package struct ReleaseNeed: Sendable, Equatable {
+    /// Its engine has jobs that are ready, running or put off.
+    package var isServed = false
+    /// So has it, or another engine by its definition.
+    package var isPinned = false
+    package var hasWorkers = false
+
+    package init(isServed: Bool = false, isPinned: Bool = false, hasWorkers: Bool = false) {
+      self.isServed = isServed
+      self.isPinned = isPinned
+      self.hasWorkers = hasWorkers
+    }
+  }
+
+  /// - Source: `release_busy.sql`.
+  package func needs(
+    of releases: [Int64], in session: (any PostgresSession)? = nil
+  ) async throws -> [Int64: ReleaseNeed] {
+    guard !releases.isEmpty else { return [:] }
+    let rows = try await (session ?? database).query(Statement.releaseBusy, [.ints(releases)])
+    return Dictionary(
+      uniqueKeysWithValues: try rows.map { row in
+        let need = ReleaseNeed(
+          isServed: try row.bool("is_served"), isPinned: try row.bool("is_pinned"),
+          hasWorkers: try row.bool("has_workers"))
+        return (try row.int("release_id"), need)
       })
   }
 
@@ -213,9 +245,8 @@ extension JobStore {
   /// - Throws: ``ReleaseMoved``.
   /// - Source: `claim_lock.sql`, `release_lives.sql`.
   func hold(_ assignment: RunAssignment, in transaction: PostgresTransaction) async throws {
-    guard assignment.lanes != 0 else { return }
     try await transaction.query(Statement.claimLock, [])
-    let row = try await transaction.query(Statement.releaseLives, [.int(assignment.release)]).first
+    let row = try await transaction.query(Statement.releaseLives, [.int(assignment.lanes)]).first
     guard try row?.bool("takes_runs") == true else { throw ReleaseMoved(release: assignment.release) }
   }
 }
@@ -246,7 +277,8 @@ extension JobStore.ReleaseRecord {
       evidenceSeconds: try row.optionalDouble("evidence_seconds"), looks: Int(try row.int("looks")),
       failedStarts: Int(try row.int("failed_starts")), reason: try row.optionalString("reason"),
       createdAt: try row.string("created_at"), changedAt: try row.string("changed_at"),
-      promotedAt: try row.optionalString("promoted_at"), secondsInState: try row.double("seconds_in_state"))
+      promotedAt: try row.optionalString("promoted_at"),
+      canarySince: try row.optionalString("canary_since"), secondsInState: try row.double("seconds_in_state"))
   }
 
   private static func formats(_ text: String) -> Set<CheckpointFormat> {

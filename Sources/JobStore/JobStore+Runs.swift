@@ -113,10 +113,15 @@ extension JobStore {
     ])
     let (withdrawn, risen) = (results[4], results[6])
     bell?.ring(Set(try risen.map { try $0.int("lane_id") }))
-    if let rejected = try results[2].first?.int("release_id"), withdrawn.isEmpty, risen.isEmpty {
+    if let refused = results[2].first, withdrawn.isEmpty, risen.isEmpty {
+      let release = try refused.string("release")
+      let format = try refused.optionalString("format")
       throw StageFailure(
-        code: "release_rejected", message: "what is dead began with release \(rejected), which was rejected",
-        hint: "start a new run, which takes what was ingested: sluice run PIPELINE")
+        code: format == nil ? "release_rejected" : "checkpoint_format",
+        message: format.map { "the engine of release \(release) does not read the checkpoint \($0) of what is dead" }
+          ?? "what is dead began with release \(release), which was rejected",
+        hint: format.map { "deploy an engine that reads \($0), or start a new run: sluice run PIPELINE" }
+          ?? "start a new run, which takes what was ingested: sluice run PIPELINE")
     }
     return withdrawn.count + risen.count
   }

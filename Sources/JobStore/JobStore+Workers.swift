@@ -148,7 +148,11 @@ extension JobStore {
   ///
   /// - Source: `bell_notify.sql`.
   package func notify(lanes: [Int64], on session: some PostgresSession) async throws {
-    try await session.query(Statement.bellNotify, [.text(lanes.map { String($0) }.joined(separator: ","))])
+    // A notification has less than 8,000 bytes.
+    for start in stride(from: 0, to: lanes.count, by: 350) {
+      let text = lanes[start..<min(start + 350, lanes.count)].map { String($0) }.joined(separator: ",")
+      try await session.query(Statement.bellNotify, [.text(text)])
+    }
   }
 
   /// Sends a text to whoever listens for lanes; one that hears its own knows that its connection works.

@@ -16,6 +16,7 @@ extension Statement {
   static let laneHandOver = SQLStatement("lane_hand_over", PackageResources.lane_hand_over_sql)
   static let leaseAsked = SQLStatement("lease_asked", PackageResources.lease_asked_sql)
   static let releaseAssign = SQLStatement("release_assign", PackageResources.release_assign_sql)
+  static let releaseBusy = SQLStatement("release_busy", PackageResources.release_busy_sql)
   static let releaseGet = SQLStatement("release_get", PackageResources.release_get_sql)
   static let releaseLives = SQLStatement("release_lives", PackageResources.release_lives_sql)
   static let releasePace = SQLStatement("release_pace", PackageResources.release_pace_sql)
@@ -30,7 +31,7 @@ extension Statement {
 
   static let releases = [
     auditInsert, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, drainAsk, drainAsked, gateLive,
-    hostDrain, hostDrained, laneHandOver, leaseAsked, releaseAssign, releaseGet, releaseLives, releasePace,
+    hostDrain, hostDrained, laneHandOver, leaseAsked, releaseAssign, releaseBusy, releaseGet, releaseLives, releasePace,
     releaseReopen, releaseRetire, releaseStage, releaseStart, releaseState, releaseWork, runMoved, runUnmoved,
   ]
 }

@@ -61,7 +61,6 @@ enum Statement {
   static let rateReserve = SQLStatement("rate_reserve", PackageResources.rate_reserve_sql).prepared
   static let releaseFileInsert = SQLStatement("release_file_insert", PackageResources.release_file_insert_sql)
   static let releaseFiles = SQLStatement("release_files", PackageResources.release_files_sql)
-  static let releaseList = SQLStatement("release_list", PackageResources.release_list_sql)
   static let releaseRegister = SQLStatement("release_register", PackageResources.release_register_sql)
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
@@ -103,7 +102,7 @@ enum Statement {
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
-      releaseFileInsert, releaseFiles, releaseList, releaseRegister, runInsert, runList, runLock, runLockShared,
+      releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
       runRowLock,
       stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,

@@ -11,6 +11,9 @@ package struct CanaryJudge: Sendable {
   private static let errorOfAllLooks = 0.01
   /// A difference that is certain and small is no reason to go back.
   private static let leastRatio = 2.0
+  /// Less is what another machine, or a cold cache, makes of it.
+  private static let leastSeconds = 0.5
+  private static let leastShare = 0.02
 
   /// What one side did with jobs of one kind.
   package struct Side: Sendable, Equatable {
@@ -20,8 +23,6 @@ package struct CanaryJudge: Sendable {
     package var crashed = 0
     /// Seconds that attempts took, at the 95th percentile.
     package var slowest: Double?
-    /// Bytes of memory, at the 95th percentile.
-    package var largest: Double?
     package var rowsIn = 0
     package var rowsOut = 0
     package var rowsRejected = 0
@@ -88,13 +89,27 @@ package struct CanaryJudge: Sendable {
       return told(comparison.kind, "crashed", canary.crashed, canary.finished, current.crashed, current.finished, odds)
     }
     guard min(canary.finished, current.finished) >= Self.fewest else { return nil }
-    for (what, ours, theirs) in [
-      ("took", canary.slowest, current.slowest), ("needed", canary.largest, current.largest),
-      ("rejected", share(canary.rowsRejected, canary.rowsIn), share(current.rowsRejected, current.rowsIn)),
-      ("kept fewer rows than", share(current.rowsOut, current.rowsIn), share(canary.rowsOut, canary.rowsIn)),
-    ] {
-      guard let ours, let theirs, theirs > 0, ours / theirs >= Self.leastRatio else { continue }
-      return "\(comparison.kind) \(what) \(Self.rounded(ours / theirs)) times of the other release's"
+    if let ours = canary.slowest, let theirs = current.slowest, ours - theirs >= Self.leastSeconds,
+      ours >= Self.leastRatio * theirs
+    {
+      return
+        "\(comparison.kind) took \(Self.rounded(ours)) s at the 95th percentile, \(Self.rounded(theirs)) s beside it"
+    }
+    return rows(comparison)
+  }
+
+  /// Shares of rows: a contract that is broken more often, a SELECT that loses rows.
+  private func rows(_ comparison: Comparison) -> String? {
+    let (canary, current) = (comparison.canary, comparison.current)
+    if let ours = share(canary.rowsRejected, canary.rowsIn), let theirs = share(current.rowsRejected, current.rowsIn),
+      ours - theirs >= Self.leastShare, ours >= Self.leastRatio * theirs
+    {
+      return "\(comparison.kind) rejected \(Self.percent(ours)) of its rows, \(Self.percent(theirs)) beside it"
+    }
+    if let ours = share(canary.rowsOut, canary.rowsIn), let theirs = share(current.rowsOut, current.rowsIn),
+      theirs - ours >= Self.leastShare, theirs >= Self.leastRatio * ours
+    {
+      return "\(comparison.kind) kept \(Self.percent(ours)) of its rows, \(Self.percent(theirs)) beside it"
     }
     return nil
   }
@@ -126,6 +141,8 @@ package struct CanaryJudge: Sendable {
     case .succeededElsewhere(let run): "run \(run) failed on it and succeeded on the other release, from the same raw"
     }
   }
+
+  private static func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 
   /// Two significant digits.
   private static func rounded(_ value: Double) -> String {

@@ -14,18 +14,22 @@ package struct CanaryReview: Sendable {
   package func look(at canary: JobStore.ReleaseRecord, beside current: Int64) async throws -> CanaryJudge.Verdict? {
     let alarms = try await alarms(of: canary, beside: current)
     if !alarms.isEmpty { return CanaryJudge().judge([], alarms: alarms) }
-    guard let look = try await store.lookAtCanary(canary.id, of: CanaryJudge.looks) else { return nil }
-    let verdict = CanaryJudge().judge(try await comparisons(canary.id, current), alarms: [])
-    // What has said nothing by the last look is held.
-    if case .inconclusive = verdict, look < CanaryJudge.looks { return nil }
-    return verdict
+    // The last look is taken again until something came of it.
+    let isLast = canary.looks >= CanaryJudge.looks
+    if isLast, canary.isHeld { return nil }
+    let counted = isLast ? canary.looks : try await store.lookAtCanary(canary.id, of: CanaryJudge.looks)
+    guard let look = counted else { return nil }
+    let verdict = CanaryJudge().judge(try await comparisons(canary, current), alarms: [])
+    // Not shown to be worse yet is no proof: it is promoted, or held, at the end of its time.
+    if case .worse = verdict { return verdict }
+    return look < CanaryJudge.looks ? nil : verdict
   }
 
   private func alarms(
     of canary: JobStore.ReleaseRecord, beside current: Int64
   ) async throws -> [CanaryJudge.Alarm] {
     if canary.failedStarts >= Self.failedStarts { return [.crashLoop(workers: canary.failedStarts)] }
-    return try await store.alarms(of: canary.id, beside: current).map { alarm in
+    return try await store.alarms(of: canary.id, beside: current, since: canary.since).map { alarm in
       switch alarm {
       case .unreadable(let label): .unreadable(job: label)
       case .contract(let label): .brokenContract(dataset: label)
@@ -34,13 +38,15 @@ package struct CanaryReview: Sendable {
     }
   }
 
-  private func comparisons(_ canary: Int64, _ current: Int64) async throws -> [CanaryJudge.Comparison] {
-    let evidence = try await store.evidence(of: canary, beside: current)
+  private func comparisons(
+    _ canary: JobStore.ReleaseRecord, _ current: Int64
+  ) async throws -> [CanaryJudge.Comparison] {
+    let evidence = try await store.evidence(of: canary.id, beside: current, since: canary.since)
     return Set(evidence.map(\.kind)).sorted().map { kind in
       func side(_ release: Int64) -> CanaryJudge.Side {
         evidence.first { $0.kind == kind && $0.release == release }.map(CanaryJudge.Side.init) ?? CanaryJudge.Side()
       }
-      return CanaryJudge.Comparison(kind: kind, canary: side(canary), current: side(current))
+      return CanaryJudge.Comparison(kind: kind, canary: side(canary.id), current: side(current))
     }
   }
 }
@@ -56,4 +62,14 @@ extension CanaryJudge.Side {
     rowsOut = evidence.rowsOut
     rowsRejected = evidence.rowsRejected
   }
+}
+
+extension JobStore.ReleaseRecord {
+  /// How the reason of a canary begins that waits for a person.
+  package static let heldPrefix = "held: "
+
+  /// Whether it is in canary until a person decides.
+  package var isHeld: Bool { state == .canary && reason?.hasPrefix(Self.heldPrefix) == true }
+
+  fileprivate var since: String { canarySince ?? changedAt }
 }

@@ -75,7 +75,9 @@ package struct EngineProcess: Sendable {
         hint: "run it by hand: \(path) engine --json")
     }
     guard outcome.status.isSuccess else {
-      let said = outcome.errors.split(separator: "\n").suffix(3).joined(separator: "; ")
+      // What a program says may hold a URL with a password; this goes into the audit trail.
+      let lines = outcome.errors.split(separator: "\n").filter { !$0.contains("://") && !$0.contains("assword") }
+      let said = lines.suffix(3).joined(separator: "; ").prefix(400)
       throw ReleaseRefusal(
         "engine_failed", "the engine ended with \(outcome.status)" + (said.isEmpty ? "" : ": \(said)"),
         hint: "run it by hand: \(path) \(arguments.joined(separator: " "))")

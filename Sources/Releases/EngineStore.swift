@@ -24,7 +24,11 @@ package struct EngineStore: Sendable {
   package func put(_ path: String) async throws -> (hash: String, bytes: Int64) {
     let (bytes, hash) = try await Self.hash(path)
     let key = try Self.key(hash)
-    if try await objects.info(key)?.bytes == bytes { return (hash, bytes) }
+    if try await objects.info(key) != nil {
+      // A damaged one is replaced by the good one that is at hand.
+      if try await Self.hash(objects.get(key)) == hash { return (hash, bytes) }
+      try await objects.delete(key)
+    }
     let reader = FileReader(path: path)
     let chunks = AsyncThrowingStream<[UInt8], any Error>(unfolding: {
       try await BlockingIO.run { try reader.next(1 << 18) }
@@ -38,6 +42,12 @@ package struct EngineStore: Sendable {
       }
     } catch let error as ObjectStoreError where error.code == "object_exists" {}
     return (hash, bytes)
+  }
+
+  private static func hash(_ chunks: AsyncThrowingStream<[UInt8], any Error>) async throws -> String {
+    var hasher = SHA256Hasher()
+    for try await chunk in chunks { hasher.update(chunk) }
+    return hasher.finalizeHex()
   }
 
   /// SHA-256 in hexadecimal.

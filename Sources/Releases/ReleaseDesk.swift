@@ -64,10 +64,11 @@ package struct ReleaseDesk: Sendable {
         "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
         hint: "end it first: sluice promote, or sluice rollback")
     }
-    let work = try await store.work(in: session)
-    let holders = try await store.releases(in: .draining, on: session)
-      .filter { (work[$0.id]?.jobs ?? 0) > 0 && $0.contentHash != content }
+    let draining = try await store.releases(in: .draining, on: session).filter { $0.contentHash != content }
+    let needs = try await store.needs(of: draining.map(\.id), in: session)
+    let holders = draining.filter { needs[$0.id]?.isPinned == true }
     guard holders.count < cap else {
+      let work = try await store.work(of: holders.map(\.id), in: session)
       let names = holders.map { "\($0.name) (\(work[$0.id]?.jobs ?? 0) jobs)" }.joined(separator: ", ")
       throw ReleaseRefusal(
         "too_many_releases", "\(holders.count) releases still have work: \(names)",
@@ -101,6 +102,7 @@ package struct ReleaseDesk: Sendable {
           "canary_running", "release \(canary.name) is in canary since \(canary.changedAt)",
           hint: "end it first: sluice promote \(canary.name), or sluice rollback")
       }
+      try await refuseOlderThanSchema(before, in: transaction)
       let gate = CheckpointGate(before.formats)
       if let obstacle = gate.obstacles(among: try await store.liveCheckpoints(in: transaction)).first {
         throw Self.gate(obstacle, before)
@@ -119,8 +121,10 @@ package struct ReleaseDesk: Sendable {
       let groups = try await store.handOver(to: id, in: transaction)
       if let group = groups.first(where: { $0.engine == 0 && !$0.hasMoved }) {
         throw ReleaseRefusal(
-          "gate", "release \(before.name) cannot read \(group.unreadable ?? "checkpoints") of \(group.pipeline)",
-          hint: "let those runs end, or cancel them")
+          "gate",
+          group.doneAloneBy.map { "process \($0) is doing a run of \(group.pipeline) by itself (sluice run)" }
+            ?? "release \(before.name) cannot read \(group.unreadable ?? "checkpoints") of \(group.pipeline)",
+          hint: "let those runs end, or cancel them: sluice runs")
       }
       try await schedules(transaction)
       guard let after = try await store.release(id, in: transaction) else {
@@ -131,6 +135,17 @@ package struct ReleaseDesk: Sendable {
         in: transaction)
       return Promotion(release: after, previous: previous, groups: groups)
     }
+  }
+
+  /// An engine that does not know a breaking migration of this database cannot work with it.
+  private func refuseOlderThanSchema(_ release: Record, in transaction: PostgresTransaction) async throws {
+    guard let known = release.schemaNumber, let breaking = try await store.newestBreakingMigration(in: transaction),
+      known < breaking
+    else { return }
+    throw ReleaseRefusal(
+      "schema_too_new",
+      "the engine of release \(release.name) knows migrations up to \(known); the database has the breaking migration \(breaking)",
+      hint: "deploy its definition with a newer engine: sluice deploy DIR --engine PATH")
   }
 
   private static func gate(_ obstacle: JobStore.LiveCheckpoints, _ release: Record) -> ReleaseRefusal {
@@ -162,7 +177,8 @@ package struct ReleaseDesk: Sendable {
         id, from: [.staged], to: .canary, reason: author.reason, canary: (ramp, evidence), in: transaction)
       guard moved, let record = try await store.release(id, in: transaction) else {
         throw ReleaseRefusal(
-          "not_staged", "release \(id) is not staged any more", hint: "sluice releases shows where it is")
+          "not_staged", "release \(id) is not staged: what drains still is no canary",
+          hint: "sluice releases shows where it is; sluice promote makes it current")
       }
       try await store.audit("canary", id, by: author, after: Self.json(record), in: transaction)
       return record
@@ -171,12 +187,16 @@ package struct ReleaseDesk: Sendable {
 
   /// Ends a release that is staged or in canary. Its runs are moved by whoever looks after rejected releases.
   ///
+  /// One that was current once, and was only staged again, goes back to where it was.
   /// - Returns: False where it was neither.
-  package func reject(_ id: Int64, by author: Author) async throws -> Bool {
+  package func reject(
+    _ id: Int64, from states: [ReleaseState] = [.staged, .canary], by author: Author
+  ) async throws -> Bool {
     try await store.moveReleases { transaction in
       guard let before = try await store.release(id, in: transaction) else { return false }
+      let isTried = before.state == .staged && before.promotedAt != nil
       let moved = try await store.move(
-        id, from: [.staged, .canary], to: .rejected, reason: author.reason, in: transaction)
+        id, from: states, to: isTried ? .draining : .rejected, reason: author.reason, in: transaction)
       guard moved, let after = try await store.release(id, in: transaction) else { return false }
       try await store.audit(
         "reject", id, by: author, before: Self.json(before), after: Self.json(after), in: transaction)
@@ -189,8 +209,8 @@ package struct ReleaseDesk: Sendable {
   /// - Throws: ``ReleaseRefusal`` `nothing_to_roll_back`.
   package func predecessor() async throws -> Record {
     let current = try await store.releases(in: .current).first
-    let earlier = try await store.releases(limit: 1000)
-      .filter { $0.promotedAt != nil && $0.id != current?.id && ReleaseState.promotable.contains($0.state) }
+    let earlier = try await store.releases(in: [.draining, .drained, .retired])
+      .filter { $0.promotedAt != nil && $0.id != current?.id }
       .sorted { ($0.promotedAt ?? "") > ($1.promotedAt ?? "") }
     guard current != nil, let first = earlier.first else {
       throw ReleaseRefusal(
@@ -215,12 +235,11 @@ package struct ReleaseDesk: Sendable {
 
   /// Whether any release could be retired: asked before claims are kept waiting.
   private func hasDraining() async throws -> Bool {
-    let ending = try await store.releases(in: .draining) + store.releases(in: .drained)
-    guard !ending.isEmpty else { return false }
-    let work = try await store.work(of: ending.map(\.id))
+    let ending = try await store.releases(in: [.draining, .drained])
+    let needs = try await store.needs(of: ending.map(\.id))
     return ending.contains { release in
-      guard let work = work[release.id], work.jobs == 0 else { return false }
-      return release.state == .draining || work.workers == 0
+      guard let need = needs[release.id], !need.isPinned else { return false }
+      return release.state == .draining || !need.hasWorkers
     }
   }
 

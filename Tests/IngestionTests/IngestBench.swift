@@ -53,7 +53,7 @@ struct IngestBench {
 
   /// The next attempt of the job.
   func claim() async throws -> JobAttempt? {
-    try await store.claim(worker: worker, release: release, limit: 1).first.map {
+    try await store.claim(worker: worker, limit: 1).first.map {
       JobAttempt(claim: $0, store: store, logger: Logger(label: "test"))
     }
   }

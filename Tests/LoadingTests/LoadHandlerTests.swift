@@ -88,7 +88,7 @@ struct LoadHandlerTests {
         jobs: [RunPlan.Job(kind: "load", stage: "load", label: "warehouse", payload: #"{"target": "warehouse"}"#)],
         loads: [])
       _ = try await store.enqueue(plan, release: release)
-      let claims = try await store.claim(worker: worker, release: release, limit: 1)
+      let claims = try await store.claim(worker: worker, limit: 1)
       return JobAttempt(
         claim: try #require(claims.first), store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       )

@@ -47,13 +47,33 @@ struct CanaryJudgeTests {
       Issue.record("three times as slow is worse")
       return
     }
-    #expect(slow.contains("took 3.0 times"))
+    #expect(slow.contains("took 30.0 s at the 95th percentile, 10.0 s beside it"))
     guard case .inconclusive(let thin) = verdict(side(29, failed: 29), side(400)) else {
       Issue.record("29 are too few")
       return
     }
     #expect(thin.contains("29 of 30"))
     #expect(CanaryJudge().judge([], alarms: []) == .inconclusive("nothing has run on it yet"))
+  }
+
+  @Test("goes back when rows are rejected or lost, also where the other release rejects none or the canary keeps none")
+  func rows() {
+    func rows(rejected: Int, out: Int) -> CanaryJudge.Side {
+      var side = side(60)
+      (side.rowsIn, side.rowsRejected, side.rowsOut) = (1000, rejected, out)
+      return side
+    }
+    let good = rows(rejected: 0, out: 1000)
+    #expect(verdict(good, good) == .good)
+    #expect(verdict(rows(rejected: 15, out: 985), good) == .good)
+    for bad in [rows(rejected: 900, out: 100), rows(rejected: 0, out: 0), rows(rejected: 30, out: 970)] {
+      guard case .worse = verdict(bad, good) else {
+        Issue.record("\(bad) is worse")
+        continue
+      }
+    }
+    // What a cold cache makes of four milliseconds is no reason.
+    #expect(verdict(side(60, slowest: 0.009), side(60, slowest: 0.004)) == .good)
   }
 
   @Test("goes back at once for what needs no statistics")

@@ -137,4 +137,58 @@ struct HandOverTests {
       #expect(try await bench.claim(try await bench.worker(of: two), of: two).first?.jobID == claim.jobID)
     }
   }
+
+  @Test("counts what a worker of an earlier engine may still write, however often its lane was handed over meanwhile")
+  func twice() async throws {
+    try await Bench.with { bench in
+      let one = try await bench.current("one", writes: [Bench.http1])
+      let old = try await bench.worker(of: one)
+      try await bench.run(handsOver: true)
+      let claim = try #require(try await bench.claim(old, of: one).first)
+      // In a chunk, without a checkpoint yet.
+      let two = try await bench.current("two", reads: [Bench.http1], writes: [Bench.http2])
+      let three = try await bench.promote(try await bench.stage("three", reads: [], writes: [Bench.http2]))
+      #expect(three.staying.map(\.unreadable) == ["ingest.http/1"])
+      try await bench.checkpoint(claim, Bench.http1)
+      #expect(try await bench.store.endAttempt(claim.holder, as: .yielded))
+      let again = try #require(try await bench.claim(try await bench.worker(of: two), of: two).first)
+      #expect(again.mark?.format == Bench.http1)
+    }
+  }
+
+  @Test("takes dead jobs along, which are taken up again only where their checkpoint is read")
+  func dead() async throws {
+    try await Bench.with { bench in
+      let one = try await bench.current("one", writes: [Bench.http1])
+      let old = try await bench.worker(of: one)
+      let run = try await bench.run(ingests: 2, handsOver: true)
+      let claim = try #require(try await bench.claim(old, of: one).first)
+      try await bench.checkpoint(claim, Bench.http1)
+      _ = try await bench.store.endAttempt(claim.holder, as: .dead(failure: "{\"code\":\"x\"}"))
+      _ = try await bench.promote(try await bench.stage("two", reads: [], writes: [Bench.http2]))
+      #expect(try await bench.store.retry(run: run) == 1, "its own engine has the lane still")
+      let again = try #require(try await bench.claim(old, of: one, limit: 2).first { $0.jobID == claim.jobID })
+      _ = try await bench.store.endAttempt(again.holder, as: .dead(failure: "{\"code\":\"x\"}"))
+      try await bench.session.query(
+        "update sluice.lane set engine_id = $1, takes_new = false where release_id = $2",
+        [.int(try #require(try await bench.store.releases(in: .current).first).id), .int(one.id)])
+      let failure = await #expect(throws: StageFailure.self) { try await bench.store.retry(run: run) }
+      #expect(failure?.code == "checkpoint_format")
+      #expect(try await bench.store.jobs(run: run, state: .dead).map(\.id) == [claim.jobID])
+    }
+  }
+
+  @Test("is nothing of what a process does by itself: nobody would go on with it")
+  func alone() async throws {
+    try await Bench.with { bench in
+      let one = try await bench.current("one")
+      let birth = JobStore.WorkerBirth(release: one.id, host: "h", pid: 77, engine: "1", slots: 1, servesOneRun: true)
+      let worker = try await bench.store.registerWorker(birth, lease: .seconds(3600), on: bench.session)
+      try await bench.run(handsOver: true)
+      #expect(try await bench.claim(worker, of: one).count == 1)
+      let promotion = try await bench.promote(try await bench.stage("two"))
+      #expect(promotion.handedOver.isEmpty)
+      #expect(promotion.staying.map(\.doneAloneBy) == [77])
+    }
+  }
 }

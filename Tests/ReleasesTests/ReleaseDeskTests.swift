@@ -181,4 +181,57 @@ struct ReleaseDeskTests {
       #expect(try await bench.store.releases(named: "v1").first?.id == second.id)
     }
   }
+
+  @Test(
+    "of a canary's runs those that failed are moved once, of a rejected one also those that have not ended; backfills never"
+  )
+  func moved() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let two = try await bench.stage("two")
+      let early = try await bench.run(with: RunAssignment(release: one.id, lanes: one.id, run: nil))
+      _ = try await bench.desk.beginCanary(two.id, ramp: 10_000, evidence: .seconds(60), by: ReleaseBench.author)
+      let worker = try await bench.worker(of: two)
+      let failed = try await bench.run()
+      let claim = try #require(try await bench.claim(worker, of: two).first)
+      _ = try await bench.store.endAttempt(claim.holder, as: .dead(failure: "{\"code\":\"x\"}"))
+      let open = try await bench.run("q")
+      let backfill = try await bench.run("r")
+      try await bench.session.query(
+        "insert into sluice.backfill values ($1, 'a', 'b', '{s.a}')", [.int(backfill.rawValue)])
+      try await bench.session.query(
+        "update sluice.run set run_at = '2020-02-02' where run_id = $1", [.int(failed.rawValue)])
+
+      #expect(try await bench.store.unmovedRuns(of: two.id, isRejected: false).map(\.id) == [failed])
+      let plan = RunPlan(
+        pipeline: "p", jobs: [RunPlan.Job(kind: "ingest", stage: "ingest", label: "s.0", payload: "{}")], loads: [])
+      let here = RunAssignment(release: one.id, lanes: one.id, run: nil)
+      let successor = try #require(try await bench.store.move(failed, to: plan, with: here))
+      #expect(try await bench.store.move(failed, to: plan, with: here) == nil, "once")
+      #expect(try await bench.store.run(failed).first?.movedTo == successor)
+      let at = try await bench.session.query(
+        "select run_at::date::text as at from sluice.run where run_id = $1", [.int(successor.rawValue)])
+      #expect(try at.first?.string("at") == "2020-02-02", "its own time goes with it")
+      #expect(try await bench.store.unmovedRuns(of: two.id, isRejected: false).isEmpty)
+      #expect(try await bench.store.unmovedRuns(of: two.id, isRejected: true).map(\.id) == [open])
+      #expect(try await bench.store.run(early).first?.state == .queued)
+      // Staged again, it has no old failures to move.
+      #expect(try await bench.desk.reject(two.id, by: ReleaseBench.author))
+      try await bench.stage("two")
+      #expect(try await bench.store.unmovedRuns(of: two.id, isRejected: false).isEmpty)
+    }
+  }
+
+  @Test("an engine that does not know a breaking migration of this database cannot become current")
+  func schema() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.stage("one")
+      try await bench.session.execute("insert into sluice.migration values (9000, 'later', true, now())")
+      do {
+        try await bench.promote(one)
+        Issue.record("it could not work")
+      } catch let refusal as ReleaseRefusal { #expect(refusal.code == "schema_too_new") }
+      #expect(try await bench.state(one) == .staged)
+    }
+  }
 }

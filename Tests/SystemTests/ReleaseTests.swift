@@ -129,6 +129,7 @@ struct ReleaseTests {
         #expect(try outcome.json("error", "code").text == "engine_failed")
         #expect(try outcome.json("error", "hint").text?.isEmpty == false)
       }
+      #expect(try await sluice("deploy", "--label", "17").status == 2, "a number is a release's own")
       #expect(try await sluice("deploy", "--engine", "nowhere").status == 2)
       #expect(try await sluice("promote", "nothing").status == 2)
       #expect(try await sluice("drain", "one").status == 3)

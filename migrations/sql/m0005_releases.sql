@@ -20,6 +20,7 @@ alter table sluice.release
   add column evidence        interval,                  -- of a canary: how long it is looked at
   add column looks           smallint not null default 0,   -- at its rates
   add column looked_at       timestamptz,
+  add column canary_since    timestamptz,               -- last; null: it never was one
   add column failed_starts   smallint not null default 0,   -- of its workers, one after the other
   add column reason          text,                      -- why it is in its state
   add column changed_at      timestamptz not null default now(),
@@ -29,7 +30,7 @@ create unique index release_one_current on sluice.release ((true)) where state =
 create unique index release_one_canary on sluice.release ((true)) where state = 'CANARY';
 create unique index release_label on sluice.release (label) where label is not null and state <> 'REJECTED';
 
--- A lane's jobs keep the definition of its release_id; its engine_id says whose workers claim them. 0: any.
+-- A lane's jobs keep the definition of its release_id; workers of its engine_id claim them. 0: workers of no release.
 -- All unfinished jobs of a run stand in lanes of one engine: what is handed over is all that a pipeline has of one definition
 -- on one engine. New jobs go to the lane that takes_new, whose engine is its own release's.
 alter table sluice.lane
@@ -41,7 +42,7 @@ create unique index lane_new on sluice.lane (pipeline, stage, release_id, class)
 create index lane_engine on sluice.lane (engine_id);
 create index lane_release on sluice.lane (release_id);
 
-alter table sluice.run add column moved_to bigint;      -- the run that does its work on another release
+alter table sluice.run add column moved_to bigint;      -- the run that does its work on another release; 0: none can
 create index run_release on sluice.run (release_id) where state in ('queued', 'running');
 
 alter table sluice.worker add column schema_number integer;

@@ -12,7 +12,7 @@ with alive as materialized (
   from unnest($3::bigint[], $4::bigint[]) as asked (lane_id, lowest)
   cross join lateral (
     select l.lane_id from sluice.lane l
-    where l.lane_id = asked.lane_id and not l.paused and l.engine_id in (0, $2::bigint)
+    where l.lane_id = asked.lane_id and not l.paused and l.engine_id = $2::bigint
     offset 0) open
   cross join lateral (
     select r.ctid as place, r.lane_id, r.job_id, r.attempt, r.epoch from sluice.ready r

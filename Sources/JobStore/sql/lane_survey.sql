@@ -5,4 +5,4 @@
 select l.lane_id, l.pipeline, l.stage, l.class, l.weight, l.limited, h.job_id as lowest
 from sluice.lane l
 cross join lateral (select r.job_id from sluice.ready r where r.lane_id = l.lane_id order by r.job_id limit 1) h
-where not l.paused and l.engine_id in (0, $1::bigint) and ($2::text[] is null or l.stage = any ($2::text[]))
+where not l.paused and l.engine_id = $1::bigint and ($2::text[] is null or l.stage = any ($2::text[]))

@@ -2,4 +2,4 @@
 -- another engine has their lane now. Index: lease_worker, primary key of lane.
 select e.job_id, e.epoch, e.cancelled
 from sluice.lease e join sluice.lane l on l.lane_id = e.lane_id
-where e.worker_id = $1::bigint and (e.cancelled or l.engine_id not in (0, $2::bigint))
+where e.worker_id = $1::bigint and (e.cancelled or l.engine_id <> $2::bigint)

@@ -3,6 +3,7 @@
 -- Locks: the release's row.
 update sluice.release set state = $3, reason = $4, changed_at = clock_timestamp(), ramp = coalesce($5::integer, 0),
   evidence = make_interval(secs => $6::double precision), looks = 0, looked_at = null, failed_starts = 0,
+  canary_since = case when $3 = 'CANARY' then clock_timestamp() when $3 = 'STAGED' then null else canary_since end,
   promoted_at = case when $3 = 'CURRENT' then clock_timestamp() else promoted_at end
 where release_id = $1::bigint and state = any ($2::text[])
 returning release_id

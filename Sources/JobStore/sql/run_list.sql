@@ -1,5 +1,5 @@
 -- Runs, newest first: of pipeline $1 (null: all), at most $2, or the one run $3 with its loads.
-select r.run_id, r.pipeline, r.kind, r.target, r.parent_id, r.state, r.pending, rel.content_hash as release,
+select r.run_id, r.pipeline, r.kind, r.target, r.parent_id, r.state, r.pending, nullif(r.moved_to, 0) as moved_to, rel.content_hash as release,
   r.created_at::text, r.started_at::text, r.finished_at::text,
   extract(epoch from coalesce(r.finished_at, now()) - r.started_at)::double precision as seconds, r.error
 from sluice.run r join sluice.release rel on rel.release_id = r.release_id

@@ -1,3 +1,12 @@
--- Notes that run $2 does the work of run $1. Returns nothing where another does already.
--- Locks: the run's row.
-update sluice.run set moved_to = $2::bigint where run_id = $1::bigint and moved_to is null returning run_id
+-- Notes that run $2 does the work of run $1 (0: that none can), with the time of that run as its own. Returns nothing where another
+-- does already, or where it is done.
+-- Locks: the run's row, then those of its successor and its loads.
+with moved as (
+  update sluice.run set moved_to = $2::bigint
+  where run_id = $1::bigint and moved_to is null and (state in ('queued', 'running', 'failed') or exists (
+    select from sluice.run l where l.parent_id = $1::bigint and l.state = 'failed'))
+  returning run_id, run_at
+), timed as (
+  update sluice.run r set run_at = m.run_at from moved m where r.run_id = $2::bigint or r.parent_id = $2::bigint
+)
+select run_id from moved

@@ -81,6 +81,9 @@ struct DrainCommand: AsyncParsableCommand {
   private func empty(
     _ asked: [JobStore.AskedWorker], _ installation: Installation, _ deadline: ContinuousClock.Instant?
   ) async throws {
+    if asked.isEmpty, what.hasPrefix("host:") {
+      return Console.data(options.json ? "{\"workers\":[]}" : "no worker lives there, and none will be started")
+    }
     guard !asked.isEmpty else {
       throw StageFailure(code: "usage", message: "no worker lives at \(what)", hint: "sluice status lists them")
     }

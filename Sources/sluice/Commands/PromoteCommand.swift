@@ -19,6 +19,8 @@ struct PromoteCommand: AsyncParsableCommand {
       let author = JobStore.Author(Installation.actor, reason: reason)
       let report = DeployReport(started: started, isJSON: options.json)
       guard chosen.state != .current else { return report.tell(.alreadyCurrent, chosen) }
+      // Its deploy may have been left before its engine was tried.
+      if chosen.state == .staged { try await installation.tryOut(chosen) }
       let promotion = try await installation.promote(chosen, by: author)
       report.tell(.promoted, promotion.release, promotion)
     }
@@ -28,7 +30,7 @@ struct PromoteCommand: AsyncParsableCommand {
     if let release { return try await installation.release(named: release) }
     let store = installation.store
     if let canary = try await store.releases(in: .canary).first { return canary }
-    if let staged = try await store.releases(in: .staged).last { return staged }
+    if let staged = try await store.releases(in: .staged).first { return staged }
     throw ReleaseRefusal(
       "nothing_to_promote", "no release is in canary or staged", hint: "name one (sluice releases), or sluice deploy")
   }
@@ -56,7 +58,11 @@ struct RollbackCommand: AsyncParsableCommand {
       var named = try await installation.store.releases(in: .canary).first
       if let release { named = try await installation.release(named: release) }
       if let named, named.state == .canary || named.state == .staged {
-        _ = try await installation.desk.reject(named.id, by: author)
+        guard try await installation.desk.reject(named.id, by: author) else {
+          throw ReleaseRefusal(
+            "moved_meanwhile", "release \(named.name) has just become something else",
+            hint: "look at it: sluice releases")
+        }
         let rejected = try await installation.store.release(named.id) ?? named
         try await installation.moveRuns(of: rejected)
         return report.tell(.rolledBack, rejected)

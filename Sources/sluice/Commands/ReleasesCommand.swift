@@ -16,7 +16,8 @@ struct ReleasesCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Installation.with(options) { installation in
-        let releases = try await installation.store.releases(limit: limit).filter { $0.state != .implicit }
+        let releases = try await installation.store.releases(
+          in: ReleaseState.allCases.filter { $0 != .implicit }, limit: limit)
         let work = try await installation.store.work(of: releases.map(\.id))
         if options.json {
           Console.data(json: .object([("releases", .list(releases.map { .object($0.fields + fields(work[$0.id])) }))]))

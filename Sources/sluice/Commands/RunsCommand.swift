@@ -163,6 +163,7 @@ extension RunRecord {
       ("target", .optional(target)), ("parent", .optional(parent?.rawValue)), ("release", .text(release)),
       ("state", .text(state.rawValue)), ("created_at", .text(createdAt)), ("started_at", .optional(startedAt)),
       ("finished_at", .optional(finishedAt)), ("seconds", .optional(seconds)), ("error", .optional(raw: error)),
+      ("moved_to", .optional(movedTo?.rawValue)),
     ])
   }
 }

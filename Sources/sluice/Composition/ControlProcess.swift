@@ -17,6 +17,11 @@ extension Installation {
   /// open, and hands its socket on. Workers go on meanwhile.
   func serveControl(workers: Int, slots: Int?, port: Int) async throws {
     let timing = try Self.leaseTiming()
+    // While the file is still this program: it may be replaced later.
+    _ = try Engine.path()
+    if workers > 0 { try await store.setDrained(false, host: Self.host) }
+    let stop = StopWatch()
+    defer { stop.cancel() }
     let socket = try ListeningSocket.open(port: port, environment: ProcessInfo.processInfo.environment)
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     defer { ControlFile.remove(stateDirectory) }
@@ -32,10 +37,10 @@ extension Installation {
       services.append(
         WorkerPool(
           store: store, launcher: launcher, count: workers, host: Self.host, logger: logger,
-          leavesWorkers: { succession.successor != nil }))
+          leavesWorkers: { succession.successor != nil && !stop.wasAsked }))
     }
     try await Self.serve(services, ending: [succession], logger: logger)
-    if let path = succession.successor {
+    if let path = succession.successor, !stop.wasAsked {
       try Engine.become(
         path, arguments: Array(CommandLine.arguments.dropFirst()),
         adding: engineEnvironment.merging(socket.handOn()) { _, new in new })
@@ -78,9 +83,7 @@ extension Installation {
       try await !isEngine(wanted)
     else { return nil }
     let path = try await engines.fetch(wanted)
-    _ = try await EngineProcess(path: path, directory: directory, environment: engineEnvironment).run([
-      "worker", "--release", "\(current.id)", "--self-test", "--json", "--project", directory, "--env", environment,
-    ])
+    try await tryOut(current)
     return path
   }
 
@@ -95,26 +98,26 @@ extension Installation {
       path = try await engines.fetch(hash)
       verb += ["--release", "\(release)"]
     }
-    var process = try detached(verb, log: "workers.log")
-    if let path {
-      process.executable = path
-      process.environment.merge(engineEnvironment) { _, new in new }
-    }
+    var process = try detached(verb, log: "workers.log", executable: path)
+    if path != nil { process.environment.merge(engineEnvironment) { _, new in new } }
     return process
   }
 
   /// A verb of this binary for the same project and environment, as a process of its own.
-  func detached(_ verb: [String], log: String) throws -> DetachedProcess {
-    try Self.detached(verb, project: directory, environment: environment, stateDirectory: stateDirectory, log: log)
+  func detached(_ verb: [String], log: String, executable: String? = nil) throws -> DetachedProcess {
+    try Self.detached(
+      verb, project: directory, environment: environment, stateDirectory: stateDirectory, log: log,
+      executable: executable)
   }
 
   static func detached(
-    _ verb: [String], project: String, environment: String, stateDirectory: String, log: String
+    _ verb: [String], project: String, environment: String, stateDirectory: String, log: String,
+    executable: String? = nil
   ) throws -> DetachedProcess {
     let logs = stateDirectory + "/logs"
     try FileManager.default.createDirectory(atPath: logs, withIntermediateDirectories: true)
     return DetachedProcess(
-      executable: try Engine.path(), arguments: verb + ["--project", project, "--env", environment],
+      executable: try executable ?? Engine.path(), arguments: verb + ["--project", project, "--env", environment],
       environment: ProcessInfo.processInfo.environment, directory: project, logPath: logs + "/" + log)
   }
 }

@@ -34,6 +34,11 @@ struct Deployment {
   ///
   /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
   func examine() async throws -> Examination {
+    if let label, label.allSatisfy(\.isNumber) || label.isEmpty || label.count > 100 {
+      throw StageFailure(
+        code: "usage", message: "--label: \(label) would be taken for a release's number",
+        hint: "write something with a letter in it, such as v\(label.isEmpty ? "1" : label)")
+    }
     try await refuseBadDefinition()
     let engine = try await EngineDescription.ask(enginePath)
     let (bytes, hash) = try await EngineStore.hash(enginePath)
@@ -85,32 +90,25 @@ struct Deployment {
       cap: installation.project.settings.limits.releases, by: author)
     guard release.state == .staged else { return release }
     do {
-      try await tryOut(release)
+      try await installation.tryOut(release)
       try await awaitWorker(of: release)
     } catch let refusal as ReleaseRefusal {
-      _ = try await installation.desk.reject(release.id, by: JobStore.Author(author.actor, reason: refusal.message))
+      try await reject(release, because: refusal)
       throw refusal
     }
     return release
   }
 
-  /// The release's own engine reads the release's own definition, from where a worker would.
-  private func tryOut(_ release: JobStore.ReleaseRecord) async throws {
-    guard let hash = release.engineHash else { preconditionFailure("a staged release has an engine") }
-    let path = try await installation.engines.fetch(hash)
-    _ = try await EngineProcess(
-      path: path, directory: installation.directory, environment: installation.engineEnvironment
-    ).run([
-      "worker", "--release", "\(release.id)", "--self-test", "--json", "--project", installation.directory, "--env",
-      installation.environment,
-    ])
+  private func reject(_ release: JobStore.ReleaseRecord, because refusal: ReleaseRefusal) async throws {
+    let author = JobStore.Author(author.actor, reason: refusal.message)
+    _ = try await installation.desk.reject(release.id, from: [.staged], by: author)
   }
 
   private func awaitWorker(of release: JobStore.ReleaseRecord) async throws {
     let clock = ContinuousClock()
     let deadline = clock.now + Self.startPatience
     while ControlFile.read(installation.stateDirectory)?.keepsWorkers == true {
-      if try await installation.store.work(of: [release.id])[release.id]?.workers ?? 0 > 0 { return }
+      if try await installation.store.needs(of: [release.id])[release.id]?.hasWorkers == true { return }
       let failures = try await installation.store.release(release.id)?.failedStarts ?? 0
       guard clock.now < deadline, failures < 3 else {
         throw ReleaseRefusal(
@@ -126,10 +124,23 @@ struct Deployment {
 }
 
 extension Installation {
+  /// A release's own engine reads the release's own definition, from where a worker would.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `engine_failed`.
+  func tryOut(_ release: JobStore.ReleaseRecord) async throws {
+    guard let hash = release.engineHash else { preconditionFailure("a release that was deployed has an engine") }
+    let path = try await engines.fetch(hash)
+    _ = try await EngineProcess(path: path, directory: directory, environment: engineEnvironment).run([
+      "worker", "--release", "\(release.id)", "--self-test", "--json", "--project", directory, "--env", environment,
+    ])
+  }
+
   /// Makes a release current; its schedules come into force with it.
   func promote(
     _ release: JobStore.ReleaseRecord, action: String = "promote", by author: JobStore.Author
   ) async throws -> ReleaseDesk.Promotion {
+    // Before anything depends on it: an engine that is gone could not be run by anyone.
+    if let hash = release.engineHash { _ = try await engines.fetch(hash) }
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     let deployed = try await definitions.project(of: release.id)
     let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }
@@ -149,7 +160,7 @@ extension Deployment {
   func promote(_ release: JobStore.ReleaseRecord) async throws -> ReleaseDesk.Promotion {
     do { return try await installation.promote(release, by: author) } catch let refusal as ReleaseRefusal {
       if release.state == .staged {
-        _ = try await installation.desk.reject(release.id, by: JobStore.Author(author.actor, reason: refusal.message))
+        try await reject(release, because: refusal)
       }
       throw refusal
     }

@@ -32,7 +32,12 @@ struct DrainWatch {
   ///
   /// - Returns: False where the deadline came first.
   func untilDrained(_ release: Int64) async throws -> Bool {
-    try await until { try await installation.store.releases(in: .draining).filter { $0.id == release } }
+    try await until {
+      guard let record = try await installation.store.release(release) else { return [] }
+      if record.state == .draining { return [record] }
+      let isPinned = try await installation.store.needs(of: [release])[release]?.isPinned == true
+      return record.state == .rejected && isPinned ? [record] : []
+    }
   }
 
   private func until(_ draining: () async throws -> [JobStore.ReleaseRecord]) async throws -> Bool {

@@ -15,8 +15,17 @@ enum Engine {
       version: version, schema: Migration.all.last?.number ?? 0, formats: IngestHandler.formats)
   }
 
-  /// Where this process's program lies.
+  private static let place = Mutex<String?>(nil)
+
+  /// Where this process's program lay when this was asked first.
   static func path() throws -> String {
+    if let path = place.withLock({ $0 }) { return path }
+    let path = try realPath()
+    place.withLock { $0 = path }
+    return path
+  }
+
+  private static func realPath() throws -> String {
     guard let path = realpath("/proc/self/exe", nil) else {
       throw StageFailure(code: "no_executable", message: "this program's own path cannot be read from /proc")
     }

@@ -19,8 +19,10 @@ extension Installation {
     }
     for staged in try await store.releases(in: .staged) where staged.secondsInState > Self.longestDeploy {
       let author = JobStore.Author(Self.automatic, reason: "its deploy was left before it became anything")
-      _ = try await desk.reject(staged.id, by: author)
+      _ = try await desk.reject(staged.id, from: [.staged], by: author)
     }
+    // Also where nobody keeps their number.
+    for drained in try await store.releases(in: .drained) { _ = try await store.askToDrain(release: drained.id) }
     try await desk.retire()
   }
 
@@ -30,15 +32,21 @@ extension Installation {
     switch try await CanaryReview(store: store).look(at: canary, beside: current.id) {
     case nil: break
     case .good:
-      _ = try await promote(canary, by: JobStore.Author(Self.automatic, reason: "the canary was no worse"))
+      do {
+        _ = try await promote(canary, by: JobStore.Author(Self.automatic, reason: "the canary was no worse"))
+      } catch let refusal as ReleaseRefusal { try await hold(canary, because: refusal.message) }
     case .worse(let reason):
-      guard try await desk.reject(canary.id, by: JobStore.Author(Self.automatic, reason: reason)) else { break }
+      let author = JobStore.Author(Self.automatic, reason: reason)
+      guard try await desk.reject(canary.id, from: [.canary], by: author) else { break }
       logger.error("a canary was rolled back", metadata: ["release": "\(canary.name)", "reason": "\(reason)"])
       if let rejected = try await store.release(canary.id) { try await moveRuns(of: rejected) }
-    case .inconclusive(let reason):
-      try await store.hold(canary: canary.id, because: "held: \(reason)")
-      logger.warning("a canary is held", metadata: ["release": "\(canary.name)", "reason": "\(reason)"])
+    case .inconclusive(let reason): try await hold(canary, because: reason)
     }
+  }
+
+  private func hold(_ canary: JobStore.ReleaseRecord, because reason: String) async throws {
+    try await store.hold(canary: canary.id, because: JobStore.ReleaseRecord.heldPrefix + reason)
+    logger.warning("a canary is held", metadata: ["release": "\(canary.name)", "reason": "\(reason)"])
   }
 
   /// Lets the current release do what runs of this one will not: of a rejected release all that have not ended, of a canary those
@@ -50,13 +58,22 @@ extension Installation {
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     let deployed = try await definitions.project(of: current.id)
     for run in runs {
-      if run.movedTo == nil, deployed.definitions.contains(where: { $0.name == run.pipeline }) {
-        let assignment = RunAssignment(release: current.id, lanes: current.id, run: nil)
-        let plan = try deployed.pipeline(named: run.pipeline).runPlan
-        do { _ = try await store.move(run.id, to: plan, with: assignment) } catch is ReleaseMoved { return }
+      do {
+        if run.movedTo == nil { try await move(run, to: current.id, as: deployed) }
+        if isRejected, !run.state.isTerminal { _ = try await store.cancel(run: run.id) }
+      } catch is ReleaseMoved { return } catch let failure as any Failure where !failure.isTransient {
+        // One run that cannot be moved keeps no other from it.
+        logger.error("a run could not be moved", metadata: ["run_id": "\(run.id)", "error": "\(failure)"])
       }
-      if isRejected, !run.state.isTerminal { _ = try await store.cancel(run: run.id) }
     }
+  }
+
+  private func move(_ run: JobStore.UnmovedRun, to current: Int64, as deployed: Project) async throws {
+    guard let pipeline = deployed.pipelines.first(where: { $0.name == run.pipeline }) else {
+      return try await store.markUnmovable(run.id)
+    }
+    let assignment = RunAssignment(release: current, lanes: current, run: nil)
+    _ = try await store.move(run.id, to: pipeline.runPlan, with: assignment)
   }
 }
 
@@ -75,7 +92,7 @@ struct CanaryWatch {
       case .rejected: return .rolledBack
       default: return .promoted
       }
-      if record.looks >= CanaryJudge.looks, record.reason?.hasPrefix("held") == true { return .held }
+      if record.isHeld { return .held }
       let text = "canary \(record.name): look \(record.looks) of \(CanaryJudge.looks)"
       if text != said { Console.note(text) }
       said = text

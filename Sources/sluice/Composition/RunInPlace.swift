@@ -17,8 +17,8 @@ extension Installation {
     _ following: FollowingOptions, _ options: ProjectOptions,
     enqueue: (_ canary: CanaryChoice) async throws -> (run: RunID, release: Int64)
   ) async throws {
-    let isServed = try await hasLiveWorkers()
     let current = try await store.releases(in: .current).first
+    let isServed = try await hasLiveWorkers(of: current?.id)
     // Before anything is written: the engine that it becomes begins anew.
     if !isServed, let current {
       try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
@@ -34,8 +34,8 @@ extension Installation {
     }
     var follower = RunFollower(
       run: run, store: store, display: ProgressDisplay(), timeout: following.timeout.map { .seconds($0) })
-    if isServed { follower.hasWorkers = { try await hasLiveWorkers() } }
-    if isServed { try await follower.follow() } else { try await work(follower, release: current?.id ?? 0) }
+    if isServed { follower.hasWorkers = { try await hasLiveWorkers(of: current?.id) } }
+    if isServed { try await follower.follow() } else { try await work(follower, release: current == nil ? 0 : release) }
     let report = try await RunReport.gather(run, self)
     options.json ? Console.data(json: report.json) : Console.data(report.text)
     if let status = report.exitStatus { throw status }
@@ -72,10 +72,12 @@ extension Installation {
 }
 
 extension Installation {
-  /// Whether workers other than this process live: on this host their process must exist, elsewhere their beat counts.
-  func hasLiveWorkers() async throws -> Bool {
-    try await store.workers().contains { worker in
-      !worker.draining && !worker.servesOneRun
+  /// Whether workers of a release (nil: of none) other than this process live, or are about to: on this host their process must
+  /// exist, elsewhere their beat counts.
+  func hasLiveWorkers(of release: Int64?) async throws -> Bool {
+    if ControlFile.read(stateDirectory)?.keepsWorkers == true { return true }
+    return try await store.workers().contains { worker in
+      worker.releaseID == release && !worker.draining && !worker.servesOneRun
         && (worker.host != Self.host || ControlFile.isSluice(Int32(worker.pid)))
     }
   }

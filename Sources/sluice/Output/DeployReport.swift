@@ -28,7 +28,7 @@ struct DeployReport {
     guard let examination else { preconditionFailure("a plan is of an examination") }
     let current = try await installation.store.releases(in: .current).first
     let obstacles = CheckpointGate(examination.engine.formats).obstacles(among: examination.gate.map(\.live))
-    let work = try await installation.store.work()
+    let work = try await installation.store.work(of: current.map { [$0.id] } ?? [])
     if isJSON {
       Console.data(
         json: .object([
@@ -85,7 +85,9 @@ struct DeployReport {
       Console.data("  \(group.pipeline): \(group.jobs) job(s) go on with the new engine at their next checkpoint")
     }
     for group in promotion?.staying ?? [] {
-      let why = group.unreadable.map { "it cannot read \($0)" } ?? "on_deploy: finish"
+      let why =
+        group.unreadable.map { "it cannot read \($0)" } ?? group.doneAloneBy.map { "process \($0) does it by itself" }
+        ?? "on_deploy: finish"
       Console.data("  \(group.pipeline): \(group.jobs) job(s) end where they began (\(why))")
     }
   }
