@@ -7,11 +7,14 @@ SHELL := /bin/bash
 TEST_WIDTH ?= 3
 # Of the storm of faults.
 SOAK_SECONDS ?= 600
+# Of the storm; and the last commit whose engine leaves checkpoints in another format, to hand over from and to.
+MINUTES ?= 10
+STORM_OLDER ?= OLDER_COMMIT
 SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test soak-faults lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test soak-faults storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,10 @@ soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SEC
 	@swift build --build-tests
 	@SLUICE_SOAK_SECONDS=$(SOAK_SECONDS) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
 	  swift test --skip-build --filter 'FaultTests'
+
+storm: build ## deploys, rollbacks, kills, stops and restarts beside running batches (SEED=7 MINUTES=10); builds an older engine too
+	@older=$$(scripts/older-engine.sh $(STORM_OLDER)); \
+	  python3 storm/run.py --engine .build/release/sluice --engine-older $$older $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
 
 lint: ## swift format, strict
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
