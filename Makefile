@@ -9,7 +9,7 @@ TEST_WIDTH ?= 3
 SOAK_SECONDS ?= 600
 # Of the storm; and the last commit whose engine leaves checkpoints in another format, to hand over from and to.
 MINUTES ?= 10
-STORM_OLDER ?= OLDER_COMMIT
+STORM_OLDER ?= 98e3aea
 SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s

@@ -63,6 +63,12 @@ struct IngestBench {
     try await store.enqueue(pipeline.runPlan, release: release).runID
   }
 
+  /// Puts another checkpoint in the place of the job's.
+  func mark(_ mark: JobMark) async throws {
+    try await store.database.query(
+      "update sluice.mark set format = $1, state = $2::jsonb", [.text(mark.format.description), .json(mark.state)])
+  }
+
   /// Gives a job back as a worker does that drains.
   func giveBack(_ attempt: JobAttempt) async throws { try await store.endAttempt(attempt.claim.holder, as: .yielded) }
 }

@@ -80,7 +80,7 @@ struct IngestHandlerTests {
       #expect(try await bench.catalog.cursor(of: bench.stream) == nil, "a failing run never moves the cursor")
       try await bench.giveBack(first)
       let second = try #require(try await bench.claim())
-      #expect(second.mark?.format == CheckpointFormat("ingest.http", 1))
+      #expect(second.mark?.format == CheckpointFormat("ingest.http", 2))
       try await bench.handler.run(second)
       let objects = try await bench.catalog.objects(ofRun: bench.run)
       #expect(objects.map(\.sequence) == [0, 1, 2])
@@ -116,6 +116,36 @@ struct IngestHandlerTests {
       try await bench.giveBack(first)
       try await bench.handler.run(try #require(try await bench.claim()))
       #expect(server.requests.count == 3)
+    }
+  }
+
+  @Test("goes on from a checkpoint of the format before, where it was; one of a later format is left to who reads it")
+  func olderFormat() async throws {
+    try await bench(threePages()) { bench, _, server async throws in
+      let first = try #require(try await bench.claim())
+      first.requestYield()
+      await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
+      try await bench.giveBack(first)
+      // As an engine of the time before wrote it, after the same page.
+      let older = """
+        {"bytes":90,"cursor":"2024-01-01T00:00:00Z","cursor_max":"2024-02-01T00:00:00Z","last_body":"ab","next":{"token":"2"},\
+        "objects":1,"page":1,"recent":[{"mark":"0011223344556677","page":1}],"records":2}
+        """
+      try await bench.mark(JobMark(format: CheckpointFormat("ingest.http", 1), state: older))
+      let second = try #require(try await bench.claim())
+      second.requestYield()
+      await #expect(throws: JobYield.self) { try await bench.handler.run(second) }
+      #expect(server.requests.last?.parameter("t") == "2", "it asks for the page at which the older engine stood")
+      try await bench.giveBack(second)
+      let third = try #require(try await bench.claim())
+      #expect(third.mark?.format == CheckpointFormat("ingest.http", 2))
+      #expect(third.mark?.state.contains("1:0011223344556677") == true, "what was remembered is remembered")
+      try await bench.giveBack(third)
+      try await bench.mark(JobMark(format: CheckpointFormat("ingest.http", 3), state: "{}"))
+      let fourth = try #require(try await bench.claim())
+      await #expect(throws: JobSnooze.self) { try await bench.handler.run(fourth) }
+      try await bench.giveBack(fourth)
+      #expect(server.requests.count == 2)
     }
   }
 

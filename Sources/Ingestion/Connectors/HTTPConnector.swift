@@ -7,7 +7,10 @@ import Records
 ///
 /// A body streams through whatever its size; one that breaks off is asked for again whole.
 package struct HTTPConnector: Connector {
-  package static let checkpointFormat = CheckpointFormat("ingest.http", 1)
+  package static let checkpointFormat = CheckpointFormat("ingest.http", 2)
+  package static let migrations: [CheckpointFormat: @Sendable (_ state: String) throws -> String] = [
+    CheckpointFormat("ingest.http", 1): { try FirstHTTPPullState.migrated($0) }
+  ]
   /// Its cursor was read when it began.
   package static let seesOtherRuns = false
 

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// The checkpoint `ingest.http/1`: which pages are in, and where the next one is.
+/// The checkpoint `ingest.http/2`: which pages are in, and where the next one is. Written once a page, so it is kept small.
 struct HTTPPullState: Sendable, Codable, Equatable {
   /// Where a page is. At most one is set; none: the first page.
   struct Place: Sendable, Codable, Equatable {
@@ -22,7 +22,7 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   /// The highest value of the cursor's field so far.
   var cursorMax: String?
   /// Of the places of the last pages, newest last: a place that comes again is a loop.
-  var recent: [PageMark] = []
+  var recent = PageMarks()
   /// The hash of the last page's body.
   var lastBody: String?
 
@@ -36,19 +36,42 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   static let rememberedPages = 32
 
   /// A place without what it says: tokens may be long.
-  struct PageMark: Sendable, Codable, Equatable {
+  struct PageMark: Sendable, Equatable {
     var page: Int
     var mark: String
   }
 
+  /// In JSON one text, `PAGE:MARK PAGE:MARK …`: half of what a list of objects takes.
+  struct PageMarks: Sendable, Codable, Equatable {
+    struct Unreadable: Error {}
+
+    var list: [PageMark] = []
+
+    init(_ list: [PageMark] = []) { self.list = list }
+
+    init(from decoder: any Decoder) throws {
+      let text = try decoder.singleValueContainer().decode(String.self)
+      list = try text.split(separator: " ").map { item in
+        let parts = item.split(separator: ":")
+        guard parts.count == 2, let page = Int(parts[0]) else { throw Unreadable() }
+        return PageMark(page: page, mark: String(parts[1]))
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(list.map { "\($0.page):\($0.mark)" }.joined(separator: " "))
+    }
+  }
+
   /// Notes where a page was; returns the earlier page of the same place.
   mutating func remember(_ mark: String, page: Int) -> Int? {
-    if let earlier = recent.first(where: { $0.mark == mark }) { return earlier.page }
-    recent.append(PageMark(page: page, mark: mark))
-    if recent.count > Self.rememberedPages {
+    if let earlier = recent.list.first(where: { $0.mark == mark }) { return earlier.page }
+    recent.list.append(PageMark(page: page, mark: mark))
+    if recent.list.count > Self.rememberedPages {
       // The oldest stays as an anchor until the count has doubled, so that a loop of any length is found.
-      let anchor = recent[0]
-      recent.remove(at: page >= 2 * max(anchor.page, 1) ? 0 : 1)
+      let anchor = recent.list[0]
+      recent.list.remove(at: page >= 2 * max(anchor.page, 1) ? 0 : 1)
     }
     return nil
   }
