@@ -1,10 +1,14 @@
 """What the control database tells of the storm: runs, releases, attempts, and the pauses of hand-overs."""
 
 import threading
+import time
 
+from faults import KILL_CONTROL
 from postgres import Unreachable
 
 LOOK_SECONDS = 2.0
+# A control that nobody killed is never gone for longer, whatever the database does.
+MOST_WITHOUT_CONTROL = 5.0
 # Nothing that is left to be done pins a release: by its definition or by its engine.
 RETIRED_WITH_WORK = """
 select r.release_id, r.label, count(*) from sluice.release r
@@ -63,10 +67,13 @@ join sluice.run u using (run_id) join sluice.release r using (release_id) where 
 
 
 class Watch:
-    """Looks all the time whether there is one current release, at most one canary, and no work on a retired one."""
+    """Looks all the time whether there is one current release, at most one canary, no work on a retired one, and a control."""
 
-    def __init__(self, postgres):
+    def __init__(self, postgres, system, shadows):
         self.postgres = postgres
+        self.system = system
+        self.shadows = shadows
+        self.control_seen = time.time()
         self.violations = []
         self.looks = 0
         self.stopped = threading.Event()
@@ -81,6 +88,7 @@ class Watch:
 
     def run(self):
         while not self.stopped.wait(LOOK_SECONDS):
+            self.look_for_control()
             try:
                 (current, canary), *_ = self.postgres.sql(RELEASE_COUNTS)
                 retired = self.postgres.sql(RETIRED_WITH_WORK)
@@ -90,6 +98,15 @@ class Watch:
             if current != "1" or int(canary) > 1:
                 self.violations.append(f"{current} current releases and {canary} canaries at once")
             self.violations += [f"retired release {row[0]} {row[1]} has {row[2]} jobs left" for row in retired]
+
+    def look_for_control(self):
+        now = time.time()
+        if self.system.control_pid() is not None or self.shadows.touch(self.control_seen, now, {KILL_CONTROL}):
+            self.control_seen = now
+        elif now - self.control_seen > MOST_WITHOUT_CONTROL:
+            self.violations.append(f"control is gone since {time.ctime(self.control_seen)}, and nobody killed it")
+            self.system.up()
+            self.control_seen = time.time()
 
 
 class History:

@@ -78,7 +78,7 @@ class Storm:
         )
         self.client = Client(self.system.port, self.shadows)
         self.feeder = Feeder(self.postgres, self.start_run)
-        self.watch = Watch(self.postgres)
+        self.watch = Watch(self.postgres, self.system, self.shadows)
         self.history = History(self.postgres, self.releases.definitions)
         self.system.up()
 

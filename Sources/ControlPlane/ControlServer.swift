@@ -10,6 +10,8 @@ import ServiceLifecycle
 struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context == BasicRequestContext {
   /// A connection that says nothing is not waited for.
   private static var farewell: Duration { .seconds(5) }
+  /// From the end of accepting to the end of the server.
+  private static var delivery: TimeAmount { .milliseconds(100) }
 
   let socket: ListeningSocket
   let responder: Responder
@@ -43,7 +45,10 @@ struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context 
         race.cancelAll()
       }
     } onGracefulShutdown: {
-      server.channel.close(promise: nil)
+      // What was accepted a moment ago is still on its way to the one who answers: closing now would drop it.
+      server.channel.setOption(.autoRead, value: false).whenComplete { _ in
+        server.channel.eventLoop.scheduleTask(in: Self.delivery) { server.channel.close(promise: nil) }
+      }
     }
   }
 

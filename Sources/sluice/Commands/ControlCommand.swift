@@ -8,9 +8,7 @@ struct ControlCommand: AsyncParsableCommand {
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
 
   func run() async throws {
-    try await Installation.with(options, logger: Logs.service) { installation in
-      try await installation.serveControl(workers: 0, slots: nil, port: port)
-      if options.json { Console.data(json: .object([("ok", .bool(true))])) }
-    }
+    try await Installation.control(try options.project(), workers: 0, slots: nil, port: port)
+    if options.json { Console.data(json: .object([("ok", .bool(true))])) }
   }
 }

@@ -74,9 +74,12 @@ struct RollbackCommand: AsyncParsableCommand {
           "nothing_to_roll_back", "release \(target.name) is current already", hint: "name another: sluice releases")
       }
       let promotion = try await installation.promote(target, action: "rollback", by: author)
-      report.tell(.promoted, promotion.release, promotion)
-      guard let left = promotion.previous, !promotion.staying.isEmpty, !options.json else { return }
-      let estimate = try await installation.drainEstimate(of: left.id)
+      var estimate: Double?
+      if let left = promotion.previous, !promotion.staying.isEmpty {
+        estimate = try await installation.drainEstimate(of: left.id)
+      }
+      report.tell(.promoted, promotion.release, promotion, stayingFor: estimate)
+      guard !promotion.staying.isEmpty, !options.json else { return }
       Console.data(
         "  what cannot go back ends "
           + (estimate.map { "in about \(DrainWatch.text(seconds: $0))" } ?? "at an unknown time"))

@@ -18,6 +18,18 @@ struct StatusCommand: AsyncParsableCommand {
         return
       }
       Console.data("environment \(report.environment)" + (report.controlUrl.map { ", control at \($0)" } ?? ", not up"))
+      if !report.releases.isEmpty {
+        Console.data(
+          TextTable(
+            ["release", "state", "engine", "jobs", "workers", "reason"],
+            report.releases.map {
+              [
+                $0.label ?? String($0.hash.prefix(12)), $0.state, $0.engine, "\($0.jobs)", "\($0.workers)",
+                $0.reason ?? "",
+              ]
+            }
+          ).text)
+      }
       Console.data(
         TextTable(
           ["run", "pipeline", "kind", "target", "state", "created"],
@@ -49,6 +61,11 @@ struct StatusCommand: AsyncParsableCommand {
         Console.data(
           "waiting: \(queue.jobs) job(s) of \(queue.pipeline) for \(queue.permit) "
             + "(\(queue.taken) of \(queue.slots) taken), since \(queue.since)")
+      }
+      for job in report.unreadable {
+        Console.data(
+          "not done: \(job.jobs) job(s) of \(job.pipeline), \(job.stage): no engine that has them reads \(job.format) "
+            + "(oldest \(job.oldest)); deploy one that does")
       }
       for raw in report.rawDue {
         Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")

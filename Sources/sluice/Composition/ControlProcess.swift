@@ -11,6 +11,27 @@ import Releases
 import ServiceLifecycle
 
 extension Installation {
+  /// How long a control that another one became waits for the database: whoever it was has told its services to end already.
+  private static let successionPatience = Duration.seconds(120)
+
+  /// Opens the environment for a control plane and runs it.
+  static func control(_ project: Project, workers: Int, slots: Int?, port: Int) async throws {
+    let isSuccessor = ProcessInfo.processInfo.environment[ListeningSocket.variable] != nil
+    let clock = ContinuousClock()
+    let deadline = clock.now + successionPatience
+    while true {
+      let started = clock.now
+      do {
+        return try await with(project, logger: Logs.service) { installation in
+          try await installation.serveControl(workers: workers, slots: slots, port: port)
+        }
+      } catch let error as PostgresError where error.isTransient && isSuccessor && started < deadline {
+        Logs.service.warning("the database does not answer; control waits for it", metadata: ["error": "\(error)"])
+        try await clock.sleep(for: .milliseconds(500))
+      }
+    }
+  }
+
   /// Runs the control plane of this environment in this process, with `workers` local workers, until told to stop.
   ///
   /// When a release with another engine becomes current, the process becomes that engine: it stops accepting, answers what is

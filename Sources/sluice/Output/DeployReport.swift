@@ -61,7 +61,10 @@ struct DeployReport {
     }
   }
 
-  func tell(_ outcome: Outcome, _ release: JobStore.ReleaseRecord, _ promotion: ReleaseDesk.Promotion? = nil) {
+  func tell(
+    _ outcome: Outcome, _ release: JobStore.ReleaseRecord, _ promotion: ReleaseDesk.Promotion? = nil,
+    stayingFor seconds: Double? = nil
+  ) {
     if isJSON {
       Console.data(
         json: .object([
@@ -69,13 +72,14 @@ struct DeployReport {
           ("previous", promotion?.previous?.json ?? .null),
           ("gate", .list((examination?.gate ?? []).map(\.json))),
           ("handed_over", .list((promotion?.handedOver ?? []).map(\.json))),
-          ("staying", .list((promotion?.staying ?? []).map(\.json))), ("reason", .optional(release.reason)),
-          ("seconds", .double(seconds)),
+          ("staying", .list((promotion?.staying ?? []).map(\.json))), ("staying_eta_seconds", .optional(seconds)),
+          ("reason", .optional(release.reason)),
+          ("seconds", .double(self.seconds)),
         ]))
       return
     }
     switch outcome {
-    case .promoted: Console.data("release \(release.name) is current (\(seconds) s)")
+    case .promoted: Console.data("release \(release.name) is current (\(self.seconds) s)")
     case .alreadyCurrent: Console.data("release \(release.name) is current already")
     case .rolledBack: Console.data("release \(release.name) was rolled back: \(release.reason ?? "")")
     case .held: Console.data("release \(release.name) stays in canary: \(release.reason ?? "no evidence yet")")
