@@ -119,11 +119,15 @@ extension Catalog {
 
   /// Another run that has read a stream on since a time; nil where there is none.
   ///
-  /// - Parameter run: The one that asks.
+  /// - Parameters:
+  ///   - run: The one that asks.
+  ///   - backfills: Runs that read a range of their own.
   /// - Source: `stream_outrun.sql`.
-  package func outrun(_ stream: StreamID, since time: String, but run: RunID) async throws -> RunID? {
+  package func outrun(
+    _ stream: StreamID, since time: String, but run: RunID, backfills: [RunID]
+  ) async throws -> RunID? {
     try await database.query(
-      Statement.streamOutrun, stream.values + [.int(run.rawValue), .text(time)]
+      Statement.streamOutrun, stream.values + [.int(run.rawValue), .text(time), .ints(backfills.map(\.rawValue))]
     ).first.map { RunID(try $0.int("run_id")) }
   }
 

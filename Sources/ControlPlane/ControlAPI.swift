@@ -52,6 +52,10 @@ package struct ControlAPI: Service {
       Self.json(String(decoding: try StatusReport.encoder.encode(try await status()), as: UTF8.self))
     }
     router.post("/v1/runs") { [start] request, _ in
+      // Nor can one that has made its own name mean this machine.
+      guard Self.isLocal(request.head.authority) else {
+        return Self.refused(.forbidden, "usage", "the host is not this machine")
+      }
       // A page in a browser can post here, but not with this type, unless it asks first and is told no.
       guard request.headers[.contentType]?.hasPrefix("application/json") == true else {
         return Self.refused(.unsupportedMediaType, "usage", "the content type is not application/json")
@@ -69,6 +73,11 @@ package struct ControlAPI: Service {
     }
     await onReady("http://127.0.0.1:\(socket.port)")
     try await ControlServer(socket: socket, responder: router.buildResponder(), logger: logger).run()
+  }
+
+  private static func isLocal(_ authority: String?) -> Bool {
+    guard let host = authority?.split(separator: ":").first else { return true }
+    return host == "127.0.0.1" || host == "localhost"
   }
 
   private static func status(of failure: any Failure) -> HTTPResponse.Status {

@@ -10,6 +10,8 @@ import ServiceLifecycle
 struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context == BasicRequestContext {
   /// A connection that says nothing is not waited for.
   private static var farewell: Duration { .seconds(5) }
+  /// A connection that sends nothing for so long is closed.
+  private static var idle: TimeAmount { .seconds(30) }
   /// From the end of accepting to the end of the server.
   private static var delivery: TimeAmount { .milliseconds(100) }
 
@@ -18,17 +20,20 @@ struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context 
   let logger: Logger
 
   func run() async throws {
-    let http = HTTP1Channel(responder: { [responder, logger] request, writer, channel in
-      let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-      var response: Response
-      do { response = try await responder.respond(to: request, context: context) } catch {
-        logger.warning("a request could not be answered", metadata: ["error": "\(error)"])
-        response = Response(status: .internalServerError)
-      }
-      response.headers[.connection] = "close"
-      let body = try await writer.writeHead(response.head)
-      try await response.body.write(body)
-    })
+    let http = HTTP1Channel(
+      responder: { [responder, logger] request, writer, channel in
+        let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+        var response: Response
+        do { response = try await responder.respond(to: request, context: context) } catch {
+          logger.warning("a request could not be answered", metadata: ["error": "\(error)"])
+          response = Response(status: .internalServerError)
+        }
+        response.headers[.connection] = "close"
+        let body = try await writer.writeHead(response.head)
+        try await response.body.write(body)
+        // Whoever reads to the end is to see it; the loop above ends when the other side closes too.
+        channel.close(mode: .output, promise: nil)
+      }, configuration: HTTP1Channel.Configuration(idleTimeout: Self.idle))
     let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
       .bind(NIOBSDSocket.Handle(try socket.duplicate())) { [logger] channel in

@@ -80,11 +80,15 @@ package struct WorkerPool: Service {
   }
 
   private func keep(_ starts: inout Starts) async throws {
-    let workers = try await alive()
+    let living = try await alive()
+    // Who was told to go says nothing of the release.
+    for worker in living where worker.draining { starts.starting[LaunchedWorker(pid: Int32(worker.pid))] = nil }
+    let workers = living.filter { !$0.draining }
     try await review(&starts, beating: Set(workers.map { Int32($0.pid) }))
     let releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])
     // On a host that is to be empty none is wanted, and who came late is one too many.
     let isDrained = try await store.isDrained(host: host)
+    if isDrained { starts.starting = [:] }
     let demand = WorkerDemand(
       releases, needs: try await store.needs(of: releases.map(\.id)), count: isDrained ? 0 : count,
       staging: Self.staging)
@@ -144,9 +148,12 @@ package struct WorkerPool: Service {
   /// Workers of this host that beat and whose process exists: a killed one is replaced before its lease runs out.
   private func alive() async throws -> [WorkerRecord] {
     try await store.workers().filter {
-      $0.host == host && !$0.draining && !$0.servesOneRun && launcher.isAlive(LaunchedWorker(pid: Int32($0.pid)))
+      $0.host == host && !$0.servesOneRun && launcher.isAlive(LaunchedWorker(pid: Int32($0.pid)))
     }
   }
+
+  /// Asks every worker of this host to finish, and waits for a minute until they have.
+  package func drainAll() async throws { try await drainAll(starting: []) }
 
   private func drainAll(starting: [LaunchedWorker]) async throws {
     var workers = Set(starting)

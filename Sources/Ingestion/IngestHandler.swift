@@ -97,7 +97,8 @@ package struct IngestHandler: JobHandler {
     if stream.read == .incremental, range == nil, attempt.mark != nil,
       let marked = try await attempt.store.checkpointTime(of: attempt.jobID)
     {
-      outrunBy = try await catalog.outrun(id, since: marked, but: run)
+      outrunBy = try await catalog.outrun(
+        id, since: marked, but: run, backfills: try await attempt.store.backfills(of: id.pipeline))
     }
     let mark = outrunBy == nil || Source.seesOtherRuns ? attempt.mark : nil
     let state = try await Self.state(of: mark, for: Source.self, attempt)
@@ -111,6 +112,8 @@ package struct IngestHandler: JobHandler {
         if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
         if let object = step.object { try await catalog.record(object, of: id, by: attempt, in: transaction) }
       }
+      // All that earlier attempts brought is judged by now.
+      outrunBy = nil
       attempt.killPoint(.ingestCheckpointed)
       if let fault = step.fault { throw fault }
       if attempt.shouldYield { throw JobYield() }

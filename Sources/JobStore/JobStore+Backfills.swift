@@ -32,6 +32,15 @@ extension JobStore {
     }
   }
 
+  /// The backfills of a pipeline that began in the last days.
+  ///
+  /// - Source: `backfill_ids.sql`.
+  package func backfills(of pipeline: String, days: Int = 90) async throws -> [RunID] {
+    try await database.query(Statement.backfillIds, [.text(pipeline), .int(Int64(days))]).map {
+      RunID(try $0.int("run_id"))
+    }
+  }
+
   /// The range of a run; nil where it is no backfill.
   ///
   /// - Source: `backfill_of_run.sql`.

@@ -20,11 +20,12 @@ extension Statement {
   static let pauseLock = SQLStatement("pause_lock", PackageResources.pause_lock_sql)
   static let pauseState = SQLStatement("pause_state", PackageResources.pause_state_sql)
   static let backfillInsert = SQLStatement("backfill_insert", PackageResources.backfill_insert_sql)
+  static let backfillIds = SQLStatement("backfill_ids", PackageResources.backfill_ids_sql)
   static let backfillOfRun = SQLStatement("backfill_of_run", PackageResources.backfill_of_run_sql)
 
   static let schedules = [
     scheduleRegister, scheduleRetain, scheduleDue, scheduleLead, scheduleTake, scheduleTimes, scheduleTickWrite,
     scheduleAdvance, scheduleRunTime, scheduleList, scheduleTickList, scheduleZone, scheduleLocal, pauseSet, pauseClear,
-    pauseLock, pauseState, backfillInsert, backfillOfRun,
+    pauseLock, pauseState, backfillInsert, backfillIds, backfillOfRun,
   ]
 }

@@ -41,6 +41,7 @@ alter table sluice.lane
 create unique index lane_new on sluice.lane (pipeline, stage, release_id, class) where takes_new;
 create index lane_engine on sluice.lane (engine_id);
 create index lane_release on sluice.lane (release_id);
+create index later_lane on sluice.later (lane_id);
 
 alter table sluice.run add column moved_to bigint;      -- the run that does its work on another release; 0: none can
 create index run_release on sluice.run (release_id) where state in ('queued', 'running');

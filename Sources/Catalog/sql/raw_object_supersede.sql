@@ -5,6 +5,6 @@ update sluice.raw_object o set broken = 'superseded: run ' || $3::bigint || ' ha
 where o.run_id = $4::bigint and o.job_id = $1::bigint and o.epoch < $2::bigint and o.broken is null
   and (o.origin_sha256 is null or exists (
     select from sluice.raw_object t join sluice.sealed s
-      on s.pipeline = t.pipeline and s.source = t.source and s.stream = t.stream and s.run_id = t.run_id
+      on s.pipeline = t.pipeline and s.source = t.source and s.stream = t.stream and s.run_id = t.run_id and not s.skipped
     where t.pipeline = o.pipeline and t.source = o.source and t.stream = o.stream and t.run_id <> o.run_id
       and t.request = o.request and t.origin_sha256 = o.origin_sha256 and t.broken is null))

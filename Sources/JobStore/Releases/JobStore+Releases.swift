@@ -254,6 +254,7 @@ extension JobStore {
 /// A release that takes no new runs any more: another was promoted at the same moment.
 package struct ReleaseMoved: Failure, Equatable {
   package var release: Int64
+  package init(release: Int64) { self.release = release }
   package var code: String { "release_moved" }
   package var message: String { "release \(release) takes no new runs any more" }
   package var hint: String? { "try again: the run then begins with the current release" }

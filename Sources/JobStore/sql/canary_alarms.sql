@@ -16,6 +16,16 @@ where d.release_id = $1::bigint and d.status = 'dead' and d.code in ('stop_over'
   and exists (select from ended o where o.release_id = $2::bigint and o.label = d.label and o.status = 'done')
   and not exists (select from ended o where o.release_id = $2::bigint and o.label = d.label and o.status = 'dead')
 union all
-select 'moved', f.pipeline, f.run_id from sluice.run f join sluice.run t on t.run_id = f.moved_to
+-- A load against the load of the same target.
+select 'moved', f.pipeline, f.run_id from sluice.run f
+join sluice.run t on f.kind = 'batch' and t.run_id = f.moved_to or f.kind = 'load' and t.parent_id = f.moved_to and t.target = f.target
 where f.release_id = $1::bigint and f.moved_to <> 0 and f.state = 'failed' and f.created_at >= $3::timestamptz and t.state = 'succeeded'
+union all
+-- What it wrote itself, and does not read: nobody goes on with that.
+select 'unreadable', min(l.pipeline || '/' || l.stage), null
+from sluice.lane l join sluice.open_work w on w.lane_id = l.lane_id and w.was_claimed
+join sluice.mark m on m.job_id = w.job_id and m.step = ''
+join sluice.release x on x.release_id = l.engine_id
+where l.engine_id = $1::bigint and m.format <> all (x.reads || x.migrates)
+having count(*) > 0
 limit 10

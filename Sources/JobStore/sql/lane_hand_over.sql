@@ -36,9 +36,12 @@ with target as materialized (
      cross join unnest(e.writes) as f
      where (o.release_id, o.pipeline, o.engine_id) = (g.release_id, g.pipeline, g.engine_id)
        and split_part(f, '.', 1) = any (g.stages) and f <> all (t.readable)) as unwritten,
-    -- A process that does one run and leaves with it: nobody else is there to go on.
-    (select min(k.pid) from sluice.lease e join sluice.worker k on k.worker_id = e.worker_id
-     where e.lane_id = any (g.lanes) and k.serves_one_run) as alone
+    -- A process that does one run and leaves with it: nobody else is there to go on, also while it is between two jobs.
+    (select min(k.pid) from sluice.worker k join sluice.beat b on b.worker_id = k.worker_id
+     where k.serves_one_run and b.expires_at > now() and coalesce(k.release_id, 0) = g.engine_id
+       and not exists (
+         select from sluice.worker o join sluice.beat a on a.worker_id = o.worker_id
+         where not o.serves_one_run and a.expires_at > now() and coalesce(o.release_id, 0) = g.engine_id)) as alone
   from grouped g cross join target t
 ), moved as (
   update sluice.lane l set engine_id = $1::bigint, takes_new = false

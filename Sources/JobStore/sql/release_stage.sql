@@ -7,7 +7,7 @@ insert into sluice.release as r (content_hash, state, label, engine, definition_
 values ($1, 'STAGED', $2, $3, $4, $5, $6::bigint, $7::integer, $8::text[], $9::text[], $10::text[])
 on conflict (content_hash) do update set
   state = case when r.state in ('REJECTED', 'DRAINED', 'RETIRED') then 'STAGED' else r.state end,
-  changed_at = case when r.state in ('REJECTED', 'DRAINED', 'RETIRED') then now() else r.changed_at end,
+  changed_at = case when r.state in ('STAGED', 'REJECTED', 'DRAINED', 'RETIRED') then now() else r.changed_at end,
   label = coalesce(excluded.label, r.label), failed_starts = 0, reason = null,
   canary_since = case when r.state in ('REJECTED', 'DRAINED', 'RETIRED') then null else r.canary_since end
 returning release_id, (xmax = 0) as is_new

@@ -22,8 +22,8 @@ struct RunCommand: AsyncParsableCommand {
     try await project.refuseBeforeFirstStart(pipeline)
     try await Installation.with(project, logger: Logs.quiet) { installation in
       try await installation.refusePaused(pipeline)
-      try await installation.carryOut(following, options) { canary in
-        let (definition, assignment) = try await installation.begin(pipeline, canary: canary)
+      try await installation.carryOut(following, options) { choice in
+        let (definition, assignment) = try await installation.begin(pipeline, choice: choice)
         let run = try await installation.database.transaction {
           try await installation.store.enqueue(definition.runPlan, with: assignment, in: $0)
         }

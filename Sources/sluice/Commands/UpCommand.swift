@@ -1,6 +1,6 @@
 import ArgumentParser
+import ControlPlane
 import FoundationEssentials
-import Glibc
 import JobModel
 import Launchers
 import PipelineDefinition
@@ -26,7 +26,9 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     let project = try options.project()
     let stateDirectory = Installation.stateDirectory(project)
-    if let running = ControlFile.read(stateDirectory), running.pid != getpid() {
+    // One that becomes another engine goes on, whoever wrote the file.
+    let isSuccessor = ProcessInfo.processInfo.environment[ListeningSocket.variable] != nil
+    if !isSuccessor, let running = ControlFile.read(stateDirectory) {
       throw StageFailure(
         code: "already_up", message: "the environment \(project.environment) is up already at \(running.url)",
         hint: "stop it: sluice down")

@@ -16,16 +16,23 @@ extension Installation {
 
   /// Opens the environment for a control plane and runs it.
   static func control(_ project: Project, workers: Int, slots: Int?, port: Int) async throws {
-    let isSuccessor = ProcessInfo.processInfo.environment[ListeningSocket.variable] != nil
+    let stop = StopWatch()
+    defer { stop.cancel() }
+    let variables = ProcessInfo.processInfo.environment
+    let isSuccessor = variables[ListeningSocket.variable] != nil
+    // Once, whatever the database does: it may be the one that was handed on.
+    let socket = try ListeningSocket.open(port: port, environment: variables)
     let clock = ContinuousClock()
     let deadline = clock.now + successionPatience
     while true {
-      let started = clock.now
       do {
         return try await with(project, logger: Logs.service) { installation in
-          try await installation.serveControl(workers: workers, slots: slots, port: port)
+          // Who starts a host anew means it to work.
+          if workers > 0, !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
+          try await installation.serveControl(socket, workers: workers, slots: slots, stop: stop)
         }
-      } catch let error as PostgresError where error.isTransient && isSuccessor && started < deadline {
+      } catch let error as any Failure where error.isTransient && isSuccessor && clock.now < deadline && !stop.wasAsked
+      {
         Logs.service.warning("the database does not answer; control waits for it", metadata: ["error": "\(error)"])
         try await clock.sleep(for: .milliseconds(500))
       }
@@ -36,14 +43,10 @@ extension Installation {
   ///
   /// When a release with another engine becomes current, the process becomes that engine: it stops accepting, answers what is
   /// open, and hands its socket on. Workers go on meanwhile.
-  func serveControl(workers: Int, slots: Int?, port: Int) async throws {
+  private func serveControl(_ socket: ListeningSocket, workers: Int, slots: Int?, stop: StopWatch) async throws {
     let timing = try Self.leaseTiming()
     // While the file is still this program: it may be replaced later.
     _ = try Engine.path()
-    if workers > 0 { try await store.setDrained(false, host: Self.host) }
-    let stop = StopWatch()
-    defer { stop.cancel() }
-    let socket = try ListeningSocket.open(port: port, environment: ProcessInfo.processInfo.environment)
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     defer { ControlFile.remove(stateDirectory) }
     // What is current has its schedules in force since it was promoted.
@@ -53,24 +56,34 @@ extension Installation {
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
       api(socket, keepsWorkers: workers > 0), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
     ]
+    var pool: WorkerPool?
     if workers > 0 {
       let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
-      services.append(
-        WorkerPool(
-          store: store, launcher: launcher, count: workers, host: Self.host, logger: logger,
-          leavesWorkers: { succession.successor != nil && !stop.wasAsked }))
+      let own = WorkerPool(
+        store: store, launcher: launcher, count: workers, host: Self.host, logger: logger,
+        leavesWorkers: { succession.successor != nil && !stop.wasAsked })
+      services.append(own)
+      pool = own
     }
     try await Self.serve(services, ending: [succession], logger: logger)
-    if let path = succession.successor, !stop.wasAsked {
-      try Engine.become(
-        path, arguments: Array(CommandLine.arguments.dropFirst()),
-        adding: engineEnvironment.merging(socket.handOn()) { _, new in new })
+    guard let path = succession.successor else { return }
+    do {
+      if !stop.wasAsked {
+        try Engine.become(
+          path, arguments: Array(CommandLine.arguments.dropFirst()),
+          adding: engineEnvironment.merging(socket.handOn()) { _, new in new })
+      }
+    } catch {
+      try await pool?.drainAll()
+      throw error
     }
+    // It was to stop after all: nobody else looks after the workers that were left for the successor.
+    try await pool?.drainAll()
   }
 
   private func scheduler(_ definitions: ReleaseDefinitions) -> Scheduler {
     Scheduler(store: store, logger: logger) { pipeline, release in
-      if let (definition, assignment) = try await assignDeployed(pipeline, canary: .byNumber) {
+      if let (definition, assignment) = try await assignDeployed(pipeline, choice: .any) {
         return (definition.runPlan, assignment)
       }
       return (try await definitions.project(of: release).pipeline(named: pipeline).runPlan, .implicit(release))

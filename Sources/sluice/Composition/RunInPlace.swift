@@ -15,15 +15,20 @@ extension Installation {
   /// Puts a run into the queue, and follows it or does it: without workers the whole run is done in this process.
   func carryOut(
     _ following: FollowingOptions, _ options: ProjectOptions,
-    enqueue: (_ canary: CanaryChoice) async throws -> (run: RunID, release: Int64)
+    enqueue: (_ choice: Choice) async throws -> (run: RunID, release: Int64)
   ) async throws {
-    let current = try await store.releases(in: .current).first
-    let isServed = try await hasLiveWorkers(of: current?.id)
-    // Before anything is written: the engine that it becomes begins anew.
-    if !isServed, let current {
-      try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
+    var isServed = false
+    var engine: Int64?
+    let (run, release) = try await whileReleasesMove {
+      let current = try await store.releases(in: .current).first
+      engine = current?.id
+      isServed = try await hasLiveWorkers(of: engine)
+      // Before anything is written: the engine that it becomes begins anew.
+      if !isServed, let current {
+        try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
+      }
+      return try await enqueue(isServed ? .any : .only(engine ?? 0))
     }
-    let (run, release) = try await whileReleasesMove { try await enqueue(isServed ? .byNumber : .never) }
     try await noteDifference(from: release)
     if isServed, !following.wait {
       let report = try await RunReport.gather(run, self)
@@ -34,8 +39,8 @@ extension Installation {
     }
     var follower = RunFollower(
       run: run, store: store, display: ProgressDisplay(), timeout: following.timeout.map { .seconds($0) })
-    if isServed { follower.hasWorkers = { try await hasLiveWorkers(of: current?.id) } }
-    if isServed { try await follower.follow() } else { try await work(follower, release: current == nil ? 0 : release) }
+    if isServed { follower.hasWorkers = { [engine] in try await hasLiveWorkers(of: engine) } }
+    if isServed { try await follower.follow() } else { try await work(follower, release: engine ?? 0) }
     let report = try await RunReport.gather(run, self)
     options.json ? Console.data(json: report.json) : Console.data(report.text)
     if let status = report.exitStatus { throw status }
@@ -72,10 +77,16 @@ extension Installation {
 }
 
 extension Installation {
+  /// Whether a control of this project starts the workers that are missing on this host.
+  func keepsWorkers() async throws -> Bool {
+    guard ControlFile.read(stateDirectory)?.keepsWorkers == true else { return false }
+    return try await !store.isDrained(host: Self.host)
+  }
+
   /// Whether workers of a release (nil: of none) other than this process live, or are about to: on this host their process must
   /// exist, elsewhere their beat counts.
   func hasLiveWorkers(of release: Int64?) async throws -> Bool {
-    if ControlFile.read(stateDirectory)?.keepsWorkers == true { return true }
+    if try await keepsWorkers() { return true }
     return try await store.workers().contains { worker in
       worker.releaseID == release && !worker.draining && !worker.servesOneRun
         && (worker.host != Self.host || ControlFile.isSluice(Int32(worker.pid)))

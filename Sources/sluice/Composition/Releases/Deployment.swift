@@ -107,7 +107,7 @@ struct Deployment {
   private func awaitWorker(of release: JobStore.ReleaseRecord) async throws {
     let clock = ContinuousClock()
     let deadline = clock.now + Self.startPatience
-    while ControlFile.read(installation.stateDirectory)?.keepsWorkers == true {
+    while try await installation.keepsWorkers() {
       if try await installation.store.needs(of: [release.id])[release.id]?.hasWorkers == true { return }
       let failures = try await installation.store.release(release.id)?.failedStarts ?? 0
       guard clock.now < deadline, failures < 3 else {

@@ -51,12 +51,18 @@ extension Installation {
     try Engine.become(try await engines.fetch(wanted), arguments: arguments, adding: engineEnvironment)
   }
 
-  /// Whether another release is tried on part of the new runs when this process does the run itself: never.
-  enum CanaryChoice { case byNumber, never }
+  /// Which releases a run may begin with.
+  enum Choice {
+    /// The current one, or a canary for its share.
+    case any
+    /// This one (0: none was deployed), whose engine this process is: it does the run itself.
+    case only(Int64)
+  }
 
   /// A run's pipeline, as the release has it that the run begins with; before anything was deployed, as the directory has it.
-  func begin(_ pipeline: String, canary: CanaryChoice = .byNumber) async throws -> (Pipeline, RunAssignment) {
-    guard let assignment = try await assignDeployed(pipeline, canary: canary) else {
+  func begin(_ pipeline: String, choice: Choice = .any) async throws -> (Pipeline, RunAssignment) {
+    guard let assignment = try await assignDeployed(pipeline, choice: choice) else {
+      if case .only(let release) = choice, release != 0 { throw ReleaseMoved(release: release) }
       let definition = try await project.reviewedPipeline(named: pipeline)
       return (definition, .implicit(try await registerRelease().id))
     }
@@ -64,14 +70,19 @@ extension Installation {
   }
 
   /// Nil: nothing was deployed.
-  func assignDeployed(_ name: String, canary: CanaryChoice) async throws -> (Pipeline, RunAssignment)? {
+  func assignDeployed(_ name: String, choice: Choice) async throws -> (Pipeline, RunAssignment)? {
     guard var assignment = try await store.assignRun() else { return nil }
     guard let current = try await store.releases(in: .current).first else { return nil }
+    var mayBeCanary = true
+    if case .only(let release) = choice {
+      guard release == current.id else { throw ReleaseMoved(release: release) }
+      mayBeCanary = false
+    }
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     if assignment.release != current.id {
       let candidate = try await definitions.project(of: assignment.release)
       // What the canary does not have goes on as it was.
-      let isOut = canary == .never || !candidate.definitions.contains { $0.name == name }
+      let isOut = !mayBeCanary || !candidate.definitions.contains { $0.name == name }
       if isOut { assignment = RunAssignment(release: current.id, lanes: current.id, run: assignment.run) }
     }
     let deployed = try await definitions.project(of: assignment.release)

@@ -13,7 +13,12 @@ extension Installation {
   /// One look after releases: the canary is judged, what failed on it is tried on the current release, the runs of rejected ones
   /// are moved, and what has ended is retired. Any number of processes may do this at once.
   func lookAfterReleases() async throws {
-    if let canary = try await store.releases(in: .canary).first { try await judge(canary) }
+    if let canary = try await store.releases(in: .canary).first {
+      do { try await judge(canary) } catch let failure as any Failure where !failure.isTransient {
+        // What cannot be decided here is for a person to decide, and keeps nothing else from being looked after.
+        try await hold(canary, because: failure.message)
+      }
+    }
     for rejected in try await store.releases(in: .rejected) where rejected.secondsInState < 86_400 {
       try await moveRuns(of: rejected)
     }
@@ -32,9 +37,7 @@ extension Installation {
     switch try await CanaryReview(store: store).look(at: canary, beside: current.id) {
     case nil: break
     case .good:
-      do {
-        _ = try await promote(canary, by: JobStore.Author(Self.automatic, reason: "the canary was no worse"))
-      } catch let refusal as ReleaseRefusal { try await hold(canary, because: refusal.message) }
+      _ = try await promote(canary, by: JobStore.Author(Self.automatic, reason: "the canary was no worse"))
     case .worse(let reason):
       let author = JobStore.Author(Self.automatic, reason: reason)
       guard try await desk.reject(canary.id, from: [.canary], by: author) else { break }
@@ -63,7 +66,8 @@ extension Installation {
         if isRejected, !run.state.isTerminal { _ = try await store.cancel(run: run.id) }
       } catch is ReleaseMoved { return } catch let failure as any Failure where !failure.isTransient {
         // One run that cannot be moved keeps no other from it.
-        logger.error("a run could not be moved", metadata: ["run_id": "\(run.id)", "error": "\(failure)"])
+        logger.error("a run cannot be moved", metadata: ["run_id": "\(run.id)", "error": "\(failure)"])
+        try await store.markUnmovable(run.id)
       }
     }
   }
