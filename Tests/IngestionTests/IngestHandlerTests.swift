@@ -4,6 +4,7 @@ import JobModel
 import JobStore
 import ObjectStore
 import PipelineDefinition
+import Postgres
 import Testing
 
 @Suite("An ingest job")
@@ -169,6 +170,29 @@ struct IngestHandlerTests {
       #expect(objects.map { $0.broken == nil } == [false, true, true, true])
       #expect(objects[0].broken == "superseded: run \(other) has read the stream since")
       #expect(server.requests.suffix(3).allSatisfy { $0.parameter("since") == "2024-02-03T00%3A00%3A00Z" })
+    }
+  }
+
+  @Test("is not outrun by a backfill, nor by a run whose raw was given up")
+  func notOutrun() async throws {
+    try await bench(threePages()) { bench, _, server async throws in
+      let first = try #require(try await bench.claim())
+      first.requestYield()
+      await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
+      try await bench.giveBack(first)
+      let pipeline = Pipeline(name: "orders", sources: [source(server)])
+      let (backfill, skipped) = (try await bench.another(pipeline), try await bench.another(pipeline))
+      try await bench.store.database.query(
+        "insert into sluice.backfill values ($1, 'a', 'b', '{billing.invoices}')", [.int(backfill.rawValue)])
+      for run in [backfill, skipped] {
+        try await bench.catalog.seal(bench.stream, run: run, read: "incremental", in: bench.store.database)
+      }
+      try await bench.store.database.query(
+        "update sluice.sealed set skipped = true where run_id = $1", [.int(skipped.rawValue)])
+      try await bench.handler.run(try #require(try await bench.claim()))
+      let objects = try await bench.catalog.objects(ofRun: bench.run)
+      #expect(objects.map(\.sequence) == [0, 1, 2])
+      #expect(objects.allSatisfy { $0.broken == nil })
     }
   }
 

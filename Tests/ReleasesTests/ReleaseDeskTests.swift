@@ -234,4 +234,36 @@ struct ReleaseDeskTests {
       #expect(try await bench.state(one) == .staged)
     }
   }
+
+  @Test("a load that fails on a canary is evidence only against the same load of the run that was moved")
+  func failedLoads() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let two = try await bench.stage("two")
+      let canary = try await bench.desk.beginCanary(
+        two.id, ramp: 10_000, evidence: .seconds(60), by: ReleaseBench.author)
+      let since = try #require(canary.canarySince)
+      let plan = RunPlan(
+        pipeline: "p", jobs: [RunPlan.Job(kind: "curate", stage: "curate", label: "d", payload: "{}")],
+        loads: [RunPlan.Job(kind: "load", stage: "load", label: "warehouse", payload: "{}", after: [0])])
+      let assignment = try #require(try await bench.store.assignRun())
+      let run = try await bench.store.database.transaction {
+        try await bench.store.enqueue(plan, with: assignment, in: $0)
+      }
+      let load = try #require(run.loads.first)
+      let state: SQLStatement = "update sluice.run set state = $2 where run_id = $1"
+      try await bench.session.query(state, [.int(run.runID.rawValue), "succeeded"])
+      try await bench.session.query(state, [.int(load.rawValue), "failed"])
+      #expect(try await bench.store.unmovedRuns(of: two.id, isRejected: false).map(\.id) == [run.runID])
+      let here = RunAssignment(release: one.id, lanes: one.id, run: nil)
+      let moved = try #require(try await bench.store.move(run.runID, to: plan, with: here))
+      let other = try #require(try await bench.store.run(moved).first { $0.kind == .load }).id
+      try await bench.session.query(state, [.int(moved.rawValue), "succeeded"])
+      try await bench.session.query(state, [.int(other.rawValue), "failed"])
+      #expect(try await bench.store.alarms(of: two.id, beside: one.id, since: since).isEmpty, "the target is down")
+      try await bench.session.query(state, [.int(other.rawValue), "succeeded"])
+      #expect(
+        try await bench.store.alarms(of: two.id, beside: one.id, since: since) == [.succeededElsewhere(load)])
+    }
+  }
 }
