@@ -36,7 +36,8 @@ public struct Queue: Sendable {
   ///   - pollOnly: Behind a transaction pooler such as PgBouncer: nothing is kept in a session.
   ///   - migrating: False for a role that may not change the schema: then the schema is only checked.
   /// - Throws: ``PostgresError`` `.unreachable` or `.usage`; a ``Failure`` `schema_too_new` when a newer library has changed
-  ///   the schema in a way that this one cannot live with.
+  ///   the schema in a way that this one cannot live with, `migration_refused` when this one would change it so while
+  ///   workers of an older one live.
   public static func open(
     _ url: String, applicationName: String = "sluice", connections: Int = 8, pollOnly: Bool = false,
     migrating: Bool = true, logger: Logger = Logger(label: "sluice.queue")

@@ -58,8 +58,8 @@ struct ReleaseTests {
       let project = sluice.project
       try Self.write(project, "stay", constant: 1)
       try Self.write(project, "move", onDeploy: "handover", constant: 1)
-      try Self.files(project, "stay", count: 1500)
-      try Self.files(project, "move", count: 1500)
+      try Self.files(project, "stay", count: 2500)
+      try Self.files(project, "move", count: 2500)
       #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
       let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
       #expect(first.status == 0, "\(first.errors)")
@@ -87,15 +87,15 @@ struct ReleaseTests {
         try await sluice("runs", "--json").json("runs").list.allSatisfy { $0["state"].text == "succeeded" }
       }
       // The first run's rows, and nothing for the second: every file was taken.
-      #expect(try await definitions(sluice, "stay_rows") == [1: 1500])
-      #expect(try await definitions(sluice, "move_rows") == [1: 1500])
+      #expect(try await definitions(sluice, "stay_rows") == [1: 2500])
+      #expect(try await definitions(sluice, "move_rows") == [1: 2500])
       let moved = try await sluice("runs", "show", "2", "--json").json("jobs").list.first
       #expect(moved?["attempts"].list.compactMap { $0["status"].text } == ["yielded", "done"])
       try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
 
-      try Self.files(project, "move", count: 1501)
+      try Self.files(project, "move", count: 2501)
       #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
-      #expect(try await definitions(sluice, "move_rows") == [1: 1500, 2: 1])
+      #expect(try await definitions(sluice, "move_rows") == [1: 2500, 2: 1])
 
       let back = try await sluice("rollback", "--reason", "two is slower", "--json")
       #expect(back.status == 0, "\(back.errors)")
@@ -181,7 +181,7 @@ struct ReleaseTests {
     try await with { sluice in
       let project = sluice.project
       try Self.write(project, "p", constant: 1)
-      try Self.files(project, "p", count: 600)
+      try Self.files(project, "p", count: 3000)
       #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
       #expect(try await sluice("deploy", "--label", "one").status == 0)
       #expect(try await sluice("run", "p").status == 0)
@@ -196,7 +196,7 @@ struct ReleaseTests {
       try await eventually(within: .seconds(90), "the run ends where it began") {
         try await sluice("runs", "show", "1", "--json").json("state").text == "succeeded"
       }
-      #expect(try await definitions(sluice, "p_rows") == [1: 600])
+      #expect(try await definitions(sluice, "p_rows") == [1: 3000])
       let drained = try await sluice("drain", "one", "--by", "30s", "--json")
       #expect(drained.status == 0, "\(drained.errors)")
     }
