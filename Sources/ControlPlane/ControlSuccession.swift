@@ -7,7 +7,7 @@ import Synchronization
 /// process then becomes it.
 package final class ControlSuccession: Service {
   /// After a successor that could not be had.
-  private static let pauseAfterFailure = Duration.seconds(30)
+  private static let pauseAfterFailure = Duration.seconds(5)
 
   private let tick: Duration
   private let logger: Logger

@@ -3,6 +3,10 @@ import JobModel
 import Subprocess
 import SystemPackage
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What an engine says of itself: `sluice engine --json`.
 package struct EngineDescription: Sendable, Codable, Equatable {
   package var version: String
@@ -90,10 +94,12 @@ package struct EngineProcess: Sendable {
     try await withThrowingTaskGroup(of: Outcome?.self) { group in
       group.addTask {
         // A program that has just been written may be open still in a process that another thread has forked.
-        do { return try await once(arguments) } catch is SubprocessError {
-          try await ContinuousClock().sleep(for: .milliseconds(200))
-          return try await once(arguments)
-        }
+        do {
+          let outcome = try await once(arguments)
+          // Somebody else ended it: that says nothing of the engine.
+          guard case .signaled(SIGKILL) = outcome.status else { return outcome }
+        } catch is SubprocessError { try await ContinuousClock().sleep(for: .milliseconds(200)) }
+        return try await once(arguments)
       }
       group.addTask {
         try await ContinuousClock().sleep(for: Self.patience)
