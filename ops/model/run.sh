@@ -50,6 +50,8 @@ restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
 permits          permit always HOLDERS=3
 dependents       dependents always UPSTREAM=3 CANCELS=2
 locks            locks  always TURNS=2
+lanes            lane   full   FLIPS=3 CRASHES=2
+lanes-quick      lane   quick  CRASHES=1
 every-run-ends   queue  ends   W=3 FLIPS=2 CRASHES=1 SLOW=1 RETRIES=1
 '
 
@@ -101,6 +103,11 @@ COUNTINWHERE     dependents D1  CANCELS=0
 UNBLOCKBYCOUNT   dependents D1  CANCELS=1
 RETRYSNAPSHOT    dependents D1  CANCELS=1
 FINISHFIRST      locks  K1  TURNS=1
+GATEMARKS        lane   I4  FLIPS=1
+GATELANE         lane   I4  FLIPS=2
+GATEAPART        lane   I4  FLIPS=2
+CLAIMAPART       lane   I3  FLIPS=1
+NOLEASES         lane   I2  FLIPS=1 CRASHES=1
 '
 
 scratch=$(mktemp -d)
