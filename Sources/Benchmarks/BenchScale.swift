@@ -8,6 +8,7 @@ package struct BenchScale: Sendable {
   /// Ready jobs, and as many done ones, where the cost of a claim must not grow with them.
   package var deepQueueJobs: Int
   package var kills: Int
+  package var deploys: Int
   package var hangs: Int
   /// The worker lease under which crashes are measured: a crash is found out by the session, not by this.
   package var crashLease: Duration
@@ -15,10 +16,11 @@ package struct BenchScale: Sendable {
   package var heldSnapshot: Duration
 
   package static let full = BenchScale(
-    repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, hangs: 5,
+    repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, deploys: 15, hangs: 5,
     crashLease: .seconds(15), churn: .seconds(600), heldSnapshot: .seconds(300))
   /// For continuous integration.
   package static let quick = BenchScale(
-    repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, hangs: 1, crashLease: .seconds(3),
+    repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, deploys: 4, hangs: 1,
+    crashLease: .seconds(3),
     churn: .seconds(120), heldSnapshot: .seconds(20))
 }

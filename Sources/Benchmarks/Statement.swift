@@ -10,6 +10,12 @@ enum Statement {
   static let crashNow = SQLStatement("crash_now", PackageResources.crash_now_sql)
   static let crashSchema = SQLStatement("crash_schema", PackageResources.crash_schema_sql)
   static let crashStart = SQLStatement("crash_start", PackageResources.crash_start_sql)
+  static let handoverFill = SQLStatement("handover_fill", PackageResources.handover_fill_sql)
+  static let handoverFirst = SQLStatement("handover_first", PackageResources.handover_first_sql)
+  static let handoverPauses = SQLStatement("handover_pauses", PackageResources.handover_pauses_sql)
+  static let handoverRepeated = SQLStatement("handover_repeated", PackageResources.handover_repeated_sql)
+  static let handoverRunning = SQLStatement("handover_running", PackageResources.handover_running_sql)
+  static let handoverStops = SQLStatement("handover_stops", PackageResources.handover_stops_sql)
   static let queueFillDone = SQLStatement("queue_fill_done", PackageResources.queue_fill_done_sql)
   static let queueFillReady = SQLStatement("queue_fill_ready", PackageResources.queue_fill_ready_sql)
   static let queueLiveWorkers = SQLStatement("queue_live_workers", PackageResources.queue_live_workers_sql)
@@ -28,7 +34,8 @@ enum Statement {
 
   /// Those that prepare against the migrated schema.
   static let all = [
-    queueFillDone, queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
+    handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops, queueFillDone,
+    queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
     serverSettings,
   ]
   /// Those that prepare against the schemas `peer` and `bench`; the scripts of pgbench are none of them.

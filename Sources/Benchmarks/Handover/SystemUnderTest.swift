@@ -1,0 +1,181 @@
+import FoundationEssentials
+import JobModel
+import JobStore
+import Postgres
+import Subprocess
+import SystemPackage
+
+/// The whole program as a user has it: a project in a folder, its control and its workers.
+struct SystemUnderTest: Sendable {
+  private static let workers = 2
+  private static let look = Duration.milliseconds(10)
+  private static let patience = Duration.seconds(60)
+
+  private let executable: String
+  private let database: BenchDatabase
+  private let project: String
+  private let pipelines: [String]
+  /// Two engines that differ in bytes, so that each deploy brings another one.
+  private let engines: [String]
+
+  /// - Parameter batches: How many pipelines there are.
+  init(_ surroundings: BenchSurroundings, database: BenchDatabase, batches: Int) {
+    pipelines = (1...batches).map { "batch\($0)" }
+    executable = surroundings.executable
+    self.database = database
+    project = surroundings.folder + "/handover"
+    engines = ["a", "b"].map { surroundings.folder + "/engine-\($0)" }
+  }
+
+  /// Runs `body` beside a started system; it is stopped when that is over, also in a task that was cancelled.
+  func whileUp<T: Sendable>(files: Int, _ body: () async throws -> T) async throws -> T {
+    try write(files: files)
+    do {
+      try await start()
+      try await run("deploy", "--label", "bench-0", "--engine", engines[0])
+      let result = try await body()
+      try await run("down", "--timeout", "30")
+      return result
+    } catch {
+      // The first error is the one to tell.
+      await Task { _ = try? await run("down", "--timeout", "30") }.value
+      throw error
+    }
+  }
+
+  private func write(files: Int) throws {
+    for number in 1...files { try write("drops/\(100_000 + number).csv", "id\n\(number)\n") }
+    try write("pipelines/idle.yaml", Self.idle)
+    for (batch, pipeline) in pipelines.enumerated() {
+      try write(
+        "pipelines/\(pipeline).yaml",
+        """
+        pipeline: \(pipeline)
+        on_deploy: handover
+        sources:
+          drops:
+            files: {at: "file:drops"}
+            streams: {rows\(batch): {match: "*.csv", read: full, columns: {id: bigint}}}
+        curate:
+          dataset\(batch): {from: drops.rows\(batch), columns: {id: bigint}}
+
+        """)
+    }
+    for (number, engine) in engines.enumerated() {
+      try FileManager.default.copyItem(atPath: executable, toPath: engine)
+      let handle = try FileDescriptor.open(FilePath(engine), .writeOnly, options: .append)
+      try handle.closeAfter { _ = try handle.writeAll([UInt8(number)]) }
+    }
+  }
+
+  /// Never runs.
+  private static let idle = """
+    pipeline: idle
+    sources: {drops: {files: {at: "file:drops"}, streams: {none: {match: "none-*.csv"}}}}
+
+    """
+
+  private func write(_ path: String, _ text: String) throws {
+    let url = URL(filePath: "\(project)/\(path)")
+    try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: url)
+  }
+
+  private func start() async throws {
+    try await run("up", "--detach", "--workers", "\(Self.workers)", "--slots", "2")
+  }
+
+  /// Starts a run of each pipeline that has none under way.
+  func keepBusy() async throws {
+    try await wait(for: "\(pipelines.count) batches to be under way") {
+      let rows = try await database.pool.query(Statement.handoverRunning)
+      let idle = Set(pipelines).subtracting(
+        try rows.filter { try $0.bool("has_run") }.map { try $0.string("pipeline") })
+      for pipeline in idle.sorted() { try await run("run", pipeline) }
+      return try rows.count(where: { try $0.bool("is_running") }) == pipelines.count ? true : nil
+    }
+  }
+
+  /// Deploys the engine that is not current. Returns how long the command took, and from its start to the first job.
+  func deploy(_ label: String) async throws -> (command: Double, first: Double) {
+    let number = Int(label.split(separator: "-").last ?? "") ?? 0
+    // A definition of its own, so that it is no release that was here before.
+    try write("pipelines/idle.yaml", Self.idle + "# \(label)\n")
+    let startedAt = try await now()
+    let clock = ContinuousClock()
+    let start = clock.now
+    try await run("deploy", "--label", label, "--engine", engines[number % engines.count])
+    let command = start.duration(to: clock.now).seconds
+    let first = try await wait(for: "the first job on \(label)") {
+      try await database.pool.query(Statement.handoverFirst, [.text(startedAt), .text(label)]).first?.double("seconds")
+    }
+    return (command, first)
+  }
+
+  /// Stops and starts everything. Returns how long the batch stood still that did so longest.
+  func restart() async throws -> Double {
+    let stoppedAt = try await now()
+    try await run("down", "--timeout", "30")
+    try await start()
+    return try await wait(for: "the batches to go on") {
+      try await database.pool.query(Statement.handoverStops, [.text(stoppedAt)]).first?.double("seconds")
+    }
+  }
+
+  func pauses() async throws -> [Double] {
+    let pauses = try await database.pool.query(Statement.handoverPauses).map { try $0.double("seconds") }
+    guard !pauses.isEmpty else {
+      throw BenchError("no_hand_over", "no batch was under way at a deploy", hint: "measure without --quick")
+    }
+    return pauses
+  }
+
+  func repeatedFiles() async throws -> (repeated: Int64, files: Int64) {
+    let row = try await database.pool.query(Statement.handoverRepeated).only
+    return (try row.int("repeated"), try row.int("files"))
+  }
+
+  /// How long `deploy --plan` takes, in seconds.
+  func plans(_ count: Int) async throws -> [Double] {
+    let clock = ContinuousClock()
+    var times: [Double] = []
+    for _ in 1...count {
+      let start = clock.now
+      try await run("deploy", "--plan", "--engine", engines[1])
+      times.append(start.duration(to: clock.now).seconds)
+    }
+    return times
+  }
+
+  /// Fills the queue with jobs that nobody will do: its pipelines are paused.
+  func fill(ready: Int, underWay: Int) async throws {
+    for pipeline in pipelines { try await run("pause", pipeline) }
+    _ = try await database.pool.query(Statement.handoverFill, [.int(Int64(underWay)), .bool(true)])
+    _ = try await database.pool.query(Statement.handoverFill, [.int(Int64(ready)), .bool(false)])
+    try await database.settle()
+  }
+
+  private func now() async throws -> String { try await database.pool.query(Statement.crashNow).only.string("at") }
+
+  private func run(_ arguments: String...) async throws {
+    let outcome = try await Subprocess.run(
+      .path(FilePath(executable)), arguments: Arguments(arguments + ["--project", project, "--json"]),
+      environment: .inherit.updating(["SLUICE_DATABASE_URL": database.url]), output: .string(limit: 1 << 20),
+      error: .string(limit: 1 << 20))
+    guard outcome.terminationStatus.isSuccess else {
+      let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+      throw BenchError("verb_failed", "sluice \(arguments.joined(separator: " ")): \(complaint)")
+    }
+  }
+
+  @discardableResult
+  private func wait<T: Sendable>(for what: String, _ look: () async throws -> T?) async throws -> T {
+    let clock = ContinuousClock()
+    let deadline = clock.now + Self.patience
+    while clock.now < deadline {
+      if let found = try await look() { return found }
+      try await clock.sleep(for: Self.look)
+    }
+    throw BenchError("no_progress", "waited \(Self.patience) for \(what)")
+  }
+}
