@@ -166,9 +166,11 @@ class Releases:
 
     def options(self, kind, rng):
         if kind in BY_HAND:
-            return ["--canary", "50%", "--evidence", "10m"]
+            return ["--canary", "50%", "--evidence", "10m", "--no-rehearsal"]
         if kind.startswith("failing"):
-            return ["--canary", "50%", "--evidence", "20s"]
+            # As a canary, or found out by a rehearsal.
+            return ["--canary", "50%", "--evidence", "20s", rng.choice(["--rehearsal", "--no-rehearsal"])]
+        # Where a storm has just begun, or its batches are few, history promises too little, and it is rehearsed.
         return rng.choice([[], ["--canary", rng.choice(["25%", "50%"]), "--evidence", rng.choice(["3s", "6s"])]])
 
     @contextlib.contextmanager
