@@ -57,12 +57,39 @@ extension Catalog {
       }
       let taken = isFull ? Array(runs.suffix(1)) : runs
       let superseded = isFull ? runs.dropLast().map(\.id) : []
-      let objects = try await database.query(
-        Statement.dueObjects, stream.values + [.ints(taken.map(\.id.rawValue))]
-      ).map(RawObject.init(row:))
-      result.append(DueRaw(stream: stream, objects: objects, runs: taken, superseded: superseded))
+      result.append(
+        DueRaw(
+          stream: stream, objects: try await objects(of: stream, in: taken), runs: taken, superseded: superseded))
     }
     return result
+  }
+
+  /// What a snapshot was made from.
+  ///
+  /// - Source: `consumed_of_snapshot.sql`, `due_objects.sql`.
+  package func raw(takenBy snapshot: Snapshot, streams: [StreamID]) async throws -> [DueRaw] {
+    let rows = try await database.query(
+      Statement.consumedOfSnapshot, [.text(snapshot.pipeline), .text(snapshot.dataset), .text(snapshot.id)])
+    var taken: [StreamID: [DueRaw.Run]] = [:]
+    for row in rows {
+      let stream = StreamID(
+        pipeline: snapshot.pipeline, source: try row.string("source"), stream: try row.string("stream"))
+      taken[stream, default: []].append(
+        DueRaw.Run(id: RunID(try row.int("run_id")), runAt: try row.string("run_at")))
+    }
+    var result: [DueRaw] = []
+    for stream in streams {
+      let runs = taken[stream] ?? []
+      result.append(
+        DueRaw(stream: stream, objects: try await objects(of: stream, in: runs), runs: runs, superseded: []))
+    }
+    return result
+  }
+
+  private func objects(of stream: StreamID, in runs: [DueRaw.Run]) async throws -> [RawObject] {
+    guard !runs.isEmpty else { return [] }
+    return try await database.query(Statement.dueObjects, stream.values + [.ints(runs.map(\.id.rawValue))])
+      .map(RawObject.init(row:))
   }
 
   /// Gives up the raw of a run. Returns the streams that it had brought.

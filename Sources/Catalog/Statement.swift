@@ -4,6 +4,7 @@ import Postgres
 /// The statements under `sql/`, each by its file's name.
 enum Statement {
   static let consumedInsert = SQLStatement("consumed_insert", PackageResources.consumed_insert_sql)
+  static let consumedOfSnapshot = SQLStatement("consumed_of_snapshot", PackageResources.consumed_of_snapshot_sql)
   static let cursorAdvance = SQLStatement("cursor_advance", PackageResources.cursor_advance_sql)
   static let cursorCurrent = SQLStatement("cursor_current", PackageResources.cursor_current_sql)
   static let dataFileInsert = SQLStatement("data_file_insert", PackageResources.data_file_insert_sql)
@@ -32,11 +33,11 @@ enum Statement {
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
-    consumedInsert, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns, installation,
+    consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns,
+    installation,
     loadedList, loadedRecord, rawDue, rawObjectInsert, rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
     rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
-    streamFieldRecord,
-    streamFields, streamOutrun, streamSeal,
+    streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]
 }
 

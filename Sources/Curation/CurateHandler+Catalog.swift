@@ -11,7 +11,7 @@ import Postgres
 extension CurateHandler {
   func request(
     _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [Snapshot], directory: String,
-    attempt: JobAttempt
+    upTo run: RunID, store: JobStore, isRehearsed: Bool = false
   ) async throws -> CurationRequest {
     let raw = try rawStore(pipeline)
     var streams: [CurationStream] = []
@@ -23,14 +23,16 @@ extension CurateHandler {
       }
       isFull = isFull && definition.read == .full
       let times = Dictionary(due.runs.map { ($0.id, $0.runAt) }) { first, _ in first }
+      let fields = try await catalog.knownFields(of: due.stream)
       // The text decides whether earlier raw may be needed; the parsed SELECT decides whether it is read.
       let wantsHistory = sql?.lowercased().contains("current") ?? false
       streams.append(
         CurationStream(
           reference: reference, definition: definition,
           objects: try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") },
-          history: wantsHistory ? try await history(of: due.stream, in: raw, attempt: attempt) : [],
-          knownFields: try await catalog.knownFields(of: due.stream).map(\.name)))
+          history: wantsHistory ? try await history(of: due.stream, in: raw, upTo: run, store: store) : [],
+          // What this run brought and later ones was not known when it was curated.
+          knownFields: fields.filter { !isRehearsed || $0.firstRun < run }.map(\.name)))
     }
     let files = try visible.flatMap(\.files).map { try path(of: $0.key, in: objects) }
     return CurationRequest(
@@ -63,14 +65,13 @@ extension CurateHandler {
 
   /// Everything that a stream brought up to this run, with the times of its runs.
   private func history(
-    of stream: StreamID, in store: any ObjectStore, attempt: JobAttempt
+    of stream: StreamID, in objects: any ObjectStore, upTo run: RunID, store: JobStore
   ) async throws -> [CurationObject] {
-    guard let run = attempt.runID else { return [] }
     var times: [RunID: String] = [:]
     var found: [CurationObject] = []
     for raw in try await catalog.history(of: stream, upTo: run) {
-      if times[raw.runID] == nil { times[raw.runID] = try await attempt.store.run(raw.runID).first?.createdAt ?? "" }
-      found.append(try object(raw, in: store, runAt: times[raw.runID] ?? ""))
+      if times[raw.runID] == nil { times[raw.runID] = try await store.run(raw.runID).first?.createdAt ?? "" }
+      found.append(try object(raw, in: objects, runAt: times[raw.runID] ?? ""))
     }
     return found
   }

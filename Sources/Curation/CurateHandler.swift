@@ -77,7 +77,7 @@ package struct CurateHandler: JobHandler {
     do {
       let text = try step.sqlPath.map(sql)
       outcome = .success(
-        try await curate(step, of: pipeline, sql: text, due: due, directory: directory, attempt: attempt))
+        try await curate(step, of: pipeline, sql: text, due: due, upTo: run, directory: directory, attempt: attempt))
     } catch {
       outcome = .failure(error)
     }
@@ -87,14 +87,15 @@ package struct CurateHandler: JobHandler {
   }
 
   private func curate(
-    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], directory: String, attempt: JobAttempt
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], upTo run: RunID, directory: String,
+    attempt: JobAttempt
   ) async throws {
     let visible = try await catalog.visibleSnapshots(pipeline: pipeline.name, dataset: step.name)
     let request = try await request(
-      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, attempt: attempt)
+      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, upTo: run, store: attempt.store)
     let total = due.reduce(0) { $0 + $1.objects.count }
     let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
-    let curator = Curator(duckdb: duckDB) { progress in
+    let curator = Curator(duckdb: duckDB.telling { attempt.noteMemory(ofChild: $0) }) { progress in
       attempt.progress(
         JobProgress(
           rows: Int64(progress.rows), units: progress.objects, totalUnits: total, totalBytes: bytes,
@@ -109,10 +110,10 @@ package struct CurateHandler: JobHandler {
     }
     attempt.killPoint(.curateFilesWritten)
     let snapshot = NewSnapshot(
-      id: newID(), pipeline: pipeline.name, dataset: step.name, runID: attempt.claim.runID ?? RunID(0),
+      id: newID(), pipeline: pipeline.name, dataset: step.name, runID: run,
       jobID: attempt.jobID, isFull: request.isFull,
-      columns: result.columns.map { SnapshotColumn(name: $0.name, type: ColumnType(duckDBName: $0.type).name) },
-      key: result.key, cursorField: result.cursorField, counts: SnapshotCounts(result.counts),
+      columns: result.snapshotColumns, key: result.key, cursorField: result.cursorField,
+      counts: SnapshotCounts(result.counts),
       quarantineKey: result.quarantine == nil ? nil : quarantineKey,
       quarantineKeysReadable: result.quarantineKeysReadable, previousID: visible.last?.id, files: files, taken: due)
     attempt.killPoint(.curateBeforeComplete)
@@ -135,6 +136,13 @@ package struct CurateHandler: JobHandler {
           sha256: stored.sha256))
     }
     return adopted
+  }
+}
+
+extension CurationResult {
+  /// As the catalog keeps them.
+  var snapshotColumns: [SnapshotColumn] {
+    columns.map { SnapshotColumn(name: $0.name, type: ColumnType(duckDBName: $0.type).name) }
   }
 }
 

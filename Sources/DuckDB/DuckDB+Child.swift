@@ -29,7 +29,7 @@ extension DuckDB {
         error: error
       ) { execution in
         do {
-          return try await body(execution)
+          return try await watchingMemory(of: execution.processIdentifier.value) { try await body(execution) }
         } catch {
           try? execution.send(signal: .kill, toProcessGroup: true)
           throw error

@@ -10,6 +10,8 @@ package struct DuckDB: Sendable {
   package let extensionDirectory: String?
 
   let clock: any Clock<Duration>
+  /// Is told what each child took of memory.
+  var tellMemory: (@Sendable (Int64) -> Void)?
 
   package init(
     executable: String, extensionDirectory: String? = nil, clock: any Clock<Duration> = ContinuousClock()

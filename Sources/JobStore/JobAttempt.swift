@@ -19,6 +19,9 @@ public final class JobAttempt: Sendable {
   private struct State {
     var progress = JobProgress()
     var movements = 0
+    /// The most that its worker's own process had in memory while it ran, and the largest child of its own.
+    var ownMemory: Int64 = 0
+    var childMemory: Int64 = 0
     var yieldRequested = false
     var isCancelled = false
     var isEnded = false
@@ -136,7 +139,16 @@ public final class JobAttempt: Sendable {
   package var movements: Int { state.withLock { $0.movements } }
   private func moved() { state.withLock { $0.movements += 1 } }
 
-  package var progressJSON: String { currentProgress.json }
+  private var progressJSON: String {
+    let (progress, memory) = state.withLock { ($0.progress, $0.ownMemory + $0.childMemory) }
+    return progress.json(peakMemory: memory > 0 ? memory : nil)
+  }
+
+  /// Says what its worker's process has in memory now, in bytes: of all its attempts together.
+  package func noteMemory(ofWorker bytes: Int64) { state.withLock { $0.ownMemory = max($0.ownMemory, bytes) } }
+
+  /// Says what a child process of the attempt took at most so far, in bytes.
+  package func noteMemory(ofChild bytes: Int64) { state.withLock { $0.childMemory = max($0.childMemory, bytes) } }
 
   /// Keeps a line with the job, for `sluice logs`. A failure to keep it is logged and stops nothing.
   public func log(_ level: Logger.Level, _ message: String) async {

@@ -2,11 +2,15 @@ import JobModel
 
 extension JobProgress {
   /// `{"bytes", "rows", "units", "total_units", "total_bytes", "note"}`, without what is nil.
-  package var json: String {
+  package var json: String { json(peakMemory: nil) }
+
+  /// With `peak_memory` in bytes besides.
+  func json(peakMemory: Int64?) -> String {
     var fields = ["\"bytes\":\(bytes)", "\"rows\":\(rows)", "\"units\":\(units)"]
     if let totalUnits { fields.append("\"total_units\":\(totalUnits)") }
     if let totalBytes { fields.append("\"total_bytes\":\(totalBytes)") }
     if let note { fields.append("\"note\":\(jsonString(note))") }
+    if let peakMemory { fields.append("\"peak_memory\":\(peakMemory)") }
     return "{" + fields.joined(separator: ",") + "}"
   }
 }

@@ -54,9 +54,13 @@ struct LeaseGuard: Sendable {
     }
   }
 
-  /// Ends with ``WorkerRevoked`` as soon as the lease can no longer be believed in, whatever a beat waits for.
+  /// Ends with ``WorkerRevoked`` as soon as the lease can no longer be believed in, whatever a beat waits for. Notes what the
+  /// process has in memory meanwhile.
   func watch() async throws {
-    while keeper.holds(at: clock.now) { try await thread.pause(for: min(Self.look, timing.beat)) }
+    while keeper.holds(at: clock.now) {
+      if let bytes = ProcessMemory.resident() { running.noteMemory(bytes) }
+      try await thread.pause(for: min(Self.look, timing.beat))
+    }
     // From this thread: whoever waits for the error may be behind a handler that blocks the others.
     running.drain()
     running.cancelAll()

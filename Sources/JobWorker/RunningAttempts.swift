@@ -62,6 +62,8 @@ package final class RunningAttempts: Sendable {
   /// Takes a slot for an attempt and starts it.
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {
     let holder = attempt.claim.holder
+    // Of jobs of a pipeline, which are few beside those of a service, and whose releases are compared.
+    if attempt.runID != nil, let bytes = ProcessMemory.resident() { attempt.noteMemory(ofWorker: bytes) }
     // The task is made while the lock is held, so that it cannot end before its entry is there.
     let (task, isAborted) = state.withLock { state in
       if state.isDraining { attempt.requestYield() }
@@ -117,6 +119,11 @@ package final class RunningAttempts: Sendable {
   }
 
   func stop(of attempt: JobAttempt) -> Stop? { state.withLock { $0.entries[attempt.claim.holder]?.stop } }
+
+  /// Tells every attempt what this process has in memory, in bytes.
+  func noteMemory(_ bytes: Int64) {
+    for attempt in state.withLock({ $0.entries.values.map(\.attempt) }) { attempt.noteMemory(ofWorker: bytes) }
+  }
 
   /// Progress that changed since the last call; and stops attempts that have not moved for `stall`, or ran out of time.
   func review(now: ContinuousClock.Instant, stall: Duration) -> [(holder: LeaseHolder, json: String)] {

@@ -8,7 +8,6 @@ extension LoadHandler {
   /// Everything that the catalog has for one table, as the target wants it.
   func tableLoad(_ table: LoadTable, of pipeline: Pipeline) async throws -> TableLoad {
     let snapshots = try await catalog.snapshots(pipeline: pipeline.name, dataset: table.from)
-    let contract = pipeline.curate.first { $0.name == table.from }?.columns ?? []
     var batches: [Int64: [String]] = [:]
     var loads: [SnapshotToLoad] = []
     for snapshot in snapshots {
@@ -17,7 +16,12 @@ extension LoadHandler {
       batches[snapshot.runID.rawValue, default: []].append(snapshot.id)
       loads.append(load)
     }
-    return TableLoad(table: table, required: Set(contract.filter(\.required).map(\.name)), snapshots: loads)
+    return TableLoad(table: table, required: Self.required(table, of: pipeline), snapshots: loads)
+  }
+
+  static func required(_ table: LoadTable, of pipeline: Pipeline) -> Set<String> {
+    let contract = pipeline.curate.first { $0.name == table.from }?.columns ?? []
+    return Set(contract.filter(\.required).map(\.name))
   }
 
   /// Where a row stands in raw: in the data files for lineage, not for the target.
@@ -26,14 +30,17 @@ extension LoadHandler {
   private func snapshotToLoad(_ snapshot: Snapshot, table: LoadTable) throws -> SnapshotToLoad {
     SnapshotToLoad(
       uuid: snapshot.id, number: snapshot.number, dataset: snapshot.dataset, isFull: snapshot.isFull,
-      columns: snapshot.columns.filter { !Self.provenance.contains($0.name) }
-        .map { SnapshotToLoad.Column($0.name, $0.type) }, key: snapshot.key,
+      columns: Self.columns(snapshot.columns), key: snapshot.key,
       cursorField: snapshot.cursorField,
       files: try snapshot.files.map { file in
         DataFileToLoad(
           chunk: file.chunk, key: file.key, localPath: try path(of: file.key), rows: file.rows, sha256: file.sha256)
       },
       quarantinedKeys: try quarantinedKeys(snapshot, key: table.key.isEmpty ? snapshot.key : table.key))
+  }
+
+  static func columns(_ columns: [SnapshotColumn]) -> [SnapshotToLoad.Column] {
+    columns.filter { !provenance.contains($0.name) }.map { SnapshotToLoad.Column($0.name, $0.type) }
   }
 
   private func quarantinedKeys(_ snapshot: Snapshot, key: [String]) throws -> QuarantinedKeys {

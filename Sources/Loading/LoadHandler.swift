@@ -81,7 +81,7 @@ package struct LoadHandler: JobHandler {
   private func load(
     _ pipeline: Pipeline, into definition: LoadTarget, directory: String, attempt: JobAttempt
   ) async throws -> [LoadRecord] {
-    let target = try connect(definition, directory: directory)
+    let target = try connect(definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory)
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
       ticket: attempt.ticket)
@@ -112,7 +112,7 @@ package struct LoadHandler: JobHandler {
     !["target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
   }
 
-  private func connect(_ definition: LoadTarget, directory: String) throws -> any Target {
+  func connect(_ definition: LoadTarget, by duckDB: DuckDB, directory: String) throws -> any Target {
     switch definition.kind {
     case .postgres:
       return PostgresTarget(name: definition.name, url: try url(of: definition), duckDB: duckDB, directory: directory)

@@ -15,6 +15,11 @@ package protocol Target: Sendable {
   /// - Throws: A ``Failure``, or what a hook throws. What is staged and what is committed stays for the next attempt.
   func load(_ load: TableLoad, by loader: Loader, hooks: LoadHooks) async throws -> [LoadedSnapshot]
 
+  /// Checks that the table takes the last snapshot of `load`, as far as that can be told without its rows. Changes nothing.
+  ///
+  /// - Throws: The ``Failure`` that loading it would throw.
+  func preview(_ load: TableLoad, by loader: Loader) async throws
+
   /// Tests the connection and the grants that loading these tables needs. Changes nothing.
   func diagnose(_ tables: [LoadTable]) async -> TargetDiagnosis
 }

@@ -13,7 +13,8 @@ package struct CanaryJudge: Sendable {
   private static let leastRatio = 2.0
   /// Less is what another machine, or a cold cache, makes of it.
   private static let leastSeconds = 0.5
-  private static let leastShare = 0.02
+  static let leastShare = 0.02
+  private static let leastBytes = 64_000_000.0
 
   /// What one side did with jobs of one kind.
   package struct Side: Sendable, Equatable {
@@ -23,6 +24,8 @@ package struct CanaryJudge: Sendable {
     package var crashed = 0
     /// Seconds that attempts took, at the 95th percentile.
     package var slowest: Double?
+    /// Bytes of memory that attempts took at most, likewise; nil where it was not seen.
+    package var heaviest: Double?
     package var rowsIn = 0
     package var rowsOut = 0
     package var rowsRejected = 0
@@ -95,6 +98,12 @@ package struct CanaryJudge: Sendable {
       return
         "\(comparison.kind) took \(Self.rounded(ours)) s at the 95th percentile, \(Self.rounded(theirs)) s beside it"
     }
+    if let ours = canary.heaviest, let theirs = current.heaviest, ours - theirs >= Self.leastBytes,
+      ours >= Self.leastRatio * theirs
+    {
+      return
+        "\(comparison.kind) took \(Int(ours / 1e6)) MB of memory at the 95th percentile, \(Int(theirs / 1e6)) MB beside it"
+    }
     return rows(comparison)
   }
 
@@ -142,7 +151,7 @@ package struct CanaryJudge: Sendable {
     }
   }
 
-  private static func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
+  static func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 
   /// Two significant digits.
   private static func rounded(_ value: Double) -> String {

@@ -41,7 +41,8 @@ package struct CanaryReview: Sendable {
   private func comparisons(
     _ canary: JobStore.ReleaseRecord, _ current: Int64
   ) async throws -> [CanaryJudge.Comparison] {
-    let evidence = try await store.evidence(of: canary.id, beside: current, since: canary.since)
+    let evidence = try await store.evidence(
+      of: canary.id, beside: current, since: canary.since, fewest: CanaryJudge.fewest)
     return Set(evidence.map(\.kind)).sorted().map { kind in
       func side(_ release: Int64) -> CanaryJudge.Side {
         evidence.first { $0.kind == kind && $0.release == release }.map(CanaryJudge.Side.init) ?? CanaryJudge.Side()
@@ -58,6 +59,7 @@ extension CanaryJudge.Side {
     failed = evidence.failed
     crashed = evidence.crashed
     slowest = evidence.slowest
+    heaviest = evidence.heaviest
     rowsIn = evidence.rowsIn
     rowsOut = evidence.rowsOut
     rowsRejected = evidence.rowsRejected

@@ -78,10 +78,12 @@ package struct ReleaseDesk: Sendable {
 
   /// Makes a release the current one, and gives its engine what is to be handed over and what it can read.
   ///
-  /// - Parameter schedules: Puts the release's schedules in force, in the same transaction.
-  /// - Throws: ``ReleaseRefusal`` `not_promotable`, `canary_running`, `gate`; nothing was changed then.
+  /// - Parameters:
+  ///   - expected: The release that it was compared with; nil: whichever is current.
+  ///   - schedules: Puts the release's schedules in force, in the same transaction.
+  /// - Throws: ``ReleaseRefusal`` `not_promotable`, `canary_running`, `current_changed`, `gate`; nothing was changed then.
   package func promote(
-    _ id: Int64, action: String = "promote", by author: Author,
+    _ id: Int64, action: String = "promote", replacing expected: Int64? = nil, by author: Author,
     schedules: @escaping @Sendable (PostgresTransaction) async throws -> Void
   ) async throws -> Promotion {
     try await store.moveReleases { transaction in
@@ -108,6 +110,12 @@ package struct ReleaseDesk: Sendable {
         throw Self.gate(obstacle, before)
       }
       let previous = try await store.releases(in: .current, on: transaction).first
+      if let expected, previous?.id != expected {
+        throw ReleaseRefusal(
+          "current_changed",
+          "release \(previous?.name ?? "none") became current meanwhile, with which it was not compared",
+          hint: "deploy it again")
+      }
       if let previous {
         let why = "\(before.name) took its place"
         let moved = try await store.move(previous.id, from: [.current], to: .draining, reason: why, in: transaction)

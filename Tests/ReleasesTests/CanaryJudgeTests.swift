@@ -56,10 +56,26 @@ struct CanaryJudgeTests {
     #expect(CanaryJudge().judge([], alarms: []) == .inconclusive("nothing has run on it yet"))
   }
 
+  @Test("goes back for twice the memory, where that is much")
+  func memory() {
+    func side(_ megabytes: Double) -> CanaryJudge.Side {
+      var side = self.side(40)
+      side.heaviest = megabytes * 1e6
+      return side
+    }
+    guard case .worse(let reason) = verdict(side(820), side(300)) else {
+      Issue.record("820 MB against 300 MB is worse")
+      return
+    }
+    #expect(reason == "curate took 820 MB of memory at the 95th percentile, 300 MB beside it")
+    #expect(verdict(side(550), side(300)) == .good)
+    #expect(verdict(side(90), side(30)) == .good)
+  }
+
   @Test("goes back when rows are rejected or lost, also where the other release rejects none or the canary keeps none")
   func rows() {
     func rows(rejected: Int, out: Int) -> CanaryJudge.Side {
-      var side = side(60)
+      var side = self.side(60)
       (side.rowsIn, side.rowsRejected, side.rowsOut) = (1000, rejected, out)
       return side
     }

@@ -160,7 +160,8 @@ struct ReleaseTests {
       #expect(try await sluice("deploy", "--label", "one").status == 0)
       #expect(try await sluice("run", "p", "--wait").status == 0)
       try project.write("sql/p.sql", "select cast('x' || id as bigint) as id, 2 as definition from a\n")
-      async let deploying = sluice("deploy", "--label", "two", "--canary", "100%", "--evidence", "60s", "--json")
+      async let deploying = sluice(
+        "deploy", "--label", "two", "--canary", "100%", "--evidence", "60s", "--no-rehearsal", "--json")
       try await eventually("it is in canary") { try await states(sluice)["two"] == "CANARY" }
       let second = try await sluice("deploy", "--label", "three", "--json")
       #expect(second.status == 3)
@@ -173,6 +174,97 @@ struct ReleaseTests {
       #expect(try outcome.json("reason").text?.contains("succeeded on the other release") == true)
       #expect(try await states(sluice) == ["one": "CURRENT", "two": "REJECTED"])
       try await eventually("what it left is in") { try await definitions(sluice, "p_rows") == [1: 5] }
+    }
+  }
+
+  @Test("where a canary would see too little, the last raw is curated again: compared, and nothing of it kept")
+  func rehearsal() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.write(project, "untouched", constant: 1)
+      for pipeline in ["p", "untouched"] { try Self.files(project, pipeline, count: 40) }
+      #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      for pipeline in ["p", "untouched"] { #expect(try await sluice("run", pipeline, "--wait").status == 0) }
+
+      func deploy(_ label: String, _ select: String, _ options: String...) async throws -> Installed.Outcome {
+        try project.write("sql/p.sql", select + "\n")
+        return try await sluice.call(["deploy", "--label", label, "--canary", "5%", "--json"] + options)
+      }
+      let plan = try await deploy("lossy", "select id, 2 as definition from a where cast(id as bigint) > 30", "--plan")
+      #expect(try plan.json("evidence").list.map(\.text) == ["rehearsal"])
+      #expect(try plan.json("changed").list.map(\.text) == ["p"])
+      let lossy = try await deploy("lossy", "select id, 2 as definition from a where cast(id as bigint) > 30")
+      #expect(lossy.status == 5, "\(lossy.output) \(lossy.errors)")
+      #expect(try lossy.json("release", "reason").text?.contains("came to 10 rows, 40 then") == true)
+      let failing = try await deploy("failing", "select cast('x' || id as bigint) as id, 2 as definition from a")
+      #expect(failing.status == 5, "\(failing.output) \(failing.errors)")
+      #expect(try await states(sluice) == ["one": "CURRENT", "lossy": "REJECTED", "failing": "REJECTED"])
+
+      let good = try await deploy("good", "select id, 2 as definition from a")
+      #expect(good.status == 0, "\(good.output) \(good.errors)")
+      #expect(try good.json("outcome").text == "promoted")
+      let made = try good.json("rehearsal", "datasets").list
+      #expect(made.map { $0["dataset"].text } == ["p_rows"])
+      #expect(made.first?["after"]["rows_out"].int == 40)
+      let reason = try good.json("release", "reason").text ?? ""
+      #expect(reason == "rehearsed p_rows; without live evidence of ingest")
+      let trail = try await sluice("releases", "show", "good", "--json").json("audit").list.map { $0["action"].text }
+      #expect(trail.contains("rehearse"))
+      #expect(try await definitions(sluice, "p_rows") == [1: 40])
+      let left = try FileManager.default.contentsOfDirectory(atPath: project.directory + "/.sluice/local/scratch")
+      #expect(!left.contains { $0.hasPrefix("rehearsal@") })
+    }
+  }
+
+  @Test(
+    "a rehearsal speaks only where it can: not of another definition's version, not of other sources, not when it is killed"
+  )
+  func silence() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.files(project, "p", count: 20)
+      #expect(try await sluice("up", "--detach", "--workers", "1").status == 0)
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      let early = try await sluice("deploy", "--plan", "--canary", "5%", "--json")
+      #expect(try early.json("changed").list.isEmpty, "nothing is changed: \(early.output)")
+      #expect(try await sluice("run", "p", "--wait").status == 0)
+
+      // A filter that is meant, and the next deploy before any run of it.
+      try project.write("sql/p.sql", "select id, 2 as definition from a where cast(id as bigint) > 15\n")
+      #expect(try await sluice("deploy", "--label", "two").status == 0)
+      try project.write("sql/p.sql", "select id, 3 as definition from a where cast(id as bigint) > 15\n")
+      let other = try await sluice("deploy", "--label", "three", "--rehearsal", "--json")
+      #expect(other.status == 3, "\(other.output) \(other.errors)")
+      #expect(try other.json("error", "message").text?.contains("made by another definition") == true)
+      #expect(try await states(sluice)["two"] == "CURRENT")
+
+      // What is pulled in another way is for a canary to show, however little it sees.
+      try Self.files(project, "p", count: 25)
+      #expect(try await sluice("run", "p", "--wait").status == 0)
+      try project.write(
+        "pipelines/p.yaml", Self.pipeline("p").replacing("\"*.csv\"", with: "\"1*.csv\""))
+      let plan = try await sluice("deploy", "--plan", "--canary", "5%", "--json")
+      #expect(try plan.json("evidence").list.map(\.text) == ["rehearsal", "canary"])
+      try Self.write(project, "p", constant: 4)
+
+      // Who ends a deploy ends its rehearsal.
+      try project.write("sql/p.sql", "select id, 5 as definition from a, range(20000000000) r where r.range < 0\n")
+      let deploy = try sluice.start("deploy", "--label", "five", "--rehearsal", name: "deploy")
+      let scratch = project.directory + "/.sluice/local/scratch"
+      func rehearsals() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: scratch).filter { $0.hasPrefix("rehearsal@") }
+      }
+      try await eventually("it is being rehearsed") { try rehearsals().count == 1 }
+      let engine = try #require(try rehearsals().first?.split(separator: "@").last.flatMap { Int32($0) })
+      #expect(kill(engine, 0) == 0)
+      kill(deploy, SIGKILL)
+      try await Installed.ended(deploy)
+      try await eventually("its engine is gone too") { kill(engine, 0) != 0 }
+      #expect(try await sluice("deploy", "--label", "six", "--no-rehearsal").status == 0)
+      try await eventually("a worker that starts sweeps up") { try rehearsals().isEmpty }
     }
   }
 

@@ -12,6 +12,8 @@ extension JobStore {
     package var crashed: Int
     /// Seconds, at the 95th percentile of those that were done.
     package var slowest: Double?
+    /// Bytes of memory, likewise; nil where too few were seen.
+    package var heaviest: Double?
     package var rowsIn: Int
     package var rowsOut: Int
     package var rowsRejected: Int
@@ -19,15 +21,43 @@ extension JobStore {
 
   /// What a canary and the current release did since a time.
   ///
+  /// - Parameter fewest: Fewer attempts whose memory is known say nothing of it.
   /// - Source: `canary_evidence.sql`.
-  package func evidence(of canary: Int64, beside current: Int64, since time: String) async throws -> [KindEvidence] {
-    try await database.query(Statement.canaryEvidence, [.int(canary), .int(current), .text(time)]).map { row in
+  package func evidence(
+    of canary: Int64, beside current: Int64, since time: String, fewest: Int
+  ) async throws -> [KindEvidence] {
+    let values: [PostgresValue] = [.int(canary), .int(current), .text(time), .int(Int64(fewest))]
+    return try await database.query(Statement.canaryEvidence, values).map { row in
       KindEvidence(
         release: try row.int("release_id"), kind: try row.string("kind"), finished: Int(try row.int("finished")),
         failed: Int(try row.int("failed")), crashed: Int(try row.int("crashed")),
-        slowest: try row.optionalDouble("slowest"), rowsIn: Int(try row.int("rows_in")),
-        rowsOut: Int(try row.int("rows_out")), rowsRejected: Int(try row.int("rejected")))
+        slowest: try row.optionalDouble("slowest"), heaviest: try row.optionalDouble("heaviest"),
+        rowsIn: Int(try row.int("rows_in")), rowsOut: Int(try row.int("rows_out")),
+        rowsRejected: Int(try row.int("rejected")))
     }
+  }
+
+  package struct PipelineStage: Sendable, Hashable {
+    package var pipeline: String
+    package var stage: String
+
+    package init(pipeline: String, stage: String) {
+      self.pipeline = pipeline
+      self.stage = stage
+    }
+  }
+
+  /// How many attempts history promises within so long: by the last day, or by the last such time if that was busier.
+  /// Backfills promise nothing.
+  ///
+  /// - Source: `canary_promise.sql`.
+  package func promisedAttempts(within time: Duration) async throws -> [PipelineStage: Double] {
+    let rows = try await database.query(Statement.canaryPromise, [.double(time.inSeconds)])
+    return Dictionary(
+      uniqueKeysWithValues: try rows.map { row in
+        let stage = PipelineStage(pipeline: try row.string("pipeline"), stage: try row.string("kind"))
+        return (stage, try row.double("promised"))
+      })
   }
 
   /// What needs no statistics.

@@ -60,6 +60,13 @@ extension JobStore {
     ).count == 1
   }
 
+  /// Says that somebody is at work on a staged release still. Returns false where it is staged no more.
+  ///
+  /// - Source: `release_keep.sql`.
+  package func keepStaged(_ release: Int64) async throws -> Bool {
+    try await database.query(Statement.releaseKeep, [.int(release)]).count == 1
+  }
+
   /// Jobs of one pipeline, by one definition and on one engine: what is handed over as a whole.
   package struct HandOver: Sendable, Equatable {
     package var pipeline: String

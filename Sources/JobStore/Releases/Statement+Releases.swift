@@ -8,6 +8,7 @@ extension Statement {
   static let canaryEvidence = SQLStatement("canary_evidence", PackageResources.canary_evidence_sql)
   static let canaryHold = SQLStatement("canary_hold", PackageResources.canary_hold_sql)
   static let canaryLook = SQLStatement("canary_look", PackageResources.canary_look_sql)
+  static let canaryPromise = SQLStatement("canary_promise", PackageResources.canary_promise_sql)
   static let drainAsk = SQLStatement("drain_ask", PackageResources.drain_ask_sql)
   static let drainAsked = SQLStatement("drain_asked", PackageResources.drain_asked_sql)
   static let gateLive = SQLStatement("gate_live", PackageResources.gate_live_sql)
@@ -18,6 +19,7 @@ extension Statement {
   static let releaseAssign = SQLStatement("release_assign", PackageResources.release_assign_sql)
   static let releaseBusy = SQLStatement("release_busy", PackageResources.release_busy_sql)
   static let releaseGet = SQLStatement("release_get", PackageResources.release_get_sql)
+  static let releaseKeep = SQLStatement("release_keep", PackageResources.release_keep_sql)
   static let releaseLives = SQLStatement("release_lives", PackageResources.release_lives_sql)
   static let releasePace = SQLStatement("release_pace", PackageResources.release_pace_sql)
   static let releaseReopen = SQLStatement("release_reopen", PackageResources.release_reopen_sql)
@@ -30,8 +32,9 @@ extension Statement {
   static let runUnmoved = SQLStatement("run_unmoved", PackageResources.run_unmoved_sql)
 
   static let releases = [
-    auditInsert, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, drainAsk, drainAsked, gateLive,
-    hostDrain, hostDrained, laneHandOver, leaseAsked, releaseAssign, releaseBusy, releaseGet, releaseLives, releasePace,
-    releaseReopen, releaseRetire, releaseStage, releaseStart, releaseState, releaseWork, runMoved, runUnmoved,
+    auditInsert, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, canaryPromise, drainAsk, drainAsked,
+    gateLive, hostDrain, hostDrained, laneHandOver, leaseAsked, releaseAssign, releaseBusy, releaseGet, releaseKeep,
+    releaseLives, releasePace, releaseReopen, releaseRetire, releaseStage, releaseStart, releaseState, releaseWork,
+    runMoved, runUnmoved,
   ]
 }

@@ -65,6 +65,19 @@ package struct PostgresTarget: Target {
     }
   }
 
+  package func preview(_ load: TableLoad, by loader: Loader) async throws {
+    guard let snapshot = load.snapshots.last else { return }
+    let table = TableName(load.table.schema, load.table.table).description
+    let one = SnapshotLoad(
+      target: self, load: load, snapshot: snapshot, ledger: TargetLedger(loader: loader, table: table, target: name),
+      hooks: LoadHooks())
+    do {
+      try await withConnection(loader) { session in try await one.preview(in: session) }
+    } catch {
+      throw TargetFailure.translate(error, target: name, table: table)
+    }
+  }
+
   /// What the ledger has, and what is to be loaded; staging that nothing needs any more is dropped.
   private func order(
     _ load: TableLoad, ledger: TargetLedger, in session: PostgresConnection

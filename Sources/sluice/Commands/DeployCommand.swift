@@ -14,7 +14,9 @@ struct DeployCommand: AsyncParsableCommand {
       with what it reads. Then it takes the new runs. What began with an earlier release keeps that definition to its end, on \
       the engine of that release (on_deploy: finish) or, from the next checkpoint, on the new one (handover).
 
-      With --canary it takes a part of the new runs first, and is promoted or rolled back by what became of them.
+      With --canary it takes a part of the new runs first, and is promoted or rolled back by what became of them. Where history \
+      promises too few runs for that, it is rehearsed instead: each changed pipeline's last raw is curated once more, nothing of \
+      it kept, and compared with what became of it then.
 
       Exit codes: 2 the definition does not pass, the label is taken · 3 refused, nothing changed · 5 rolled back by evidence · \
       6 no evidence for or against it in time: it stays in canary.
@@ -26,6 +28,10 @@ struct DeployCommand: AsyncParsableCommand {
   @Option(help: "The engine binary (default: this one).") var engine: String?
   @Option(help: "First only this share of the new runs, such as 5%.") var canary: String?
   @Option(help: "How long a canary is looked at before it is held, such as 10m.") var evidence = "10m"
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Rehearse it first, or never (default: instead of a canary for which too few runs are to be expected).")
+  var rehearsal: Bool?
   @Option(help: "Why; kept in the audit trail.") var reason: String?
   @Flag(help: "Wait until nothing of earlier releases is left.") var wait = false
   @Flag(help: "Say what would happen, and do nothing.") var plan = false
@@ -38,25 +44,72 @@ struct DeployCommand: AsyncParsableCommand {
     let source = try directory.map { try Project.load(directory: try absolute($0), environment: project.environment) }
     let enginePath = try engine.map(absolute) ?? Engine.path()
     try await Installation.with(project, logger: Logs.quiet) { installation in
-      let deployment = Deployment(
+      var deployment = Deployment(
         installation: installation, source: source ?? project, enginePath: enginePath, label: label,
         author: JobStore.Author(Installation.actor, reason: reason))
       let examination = try await deployment.examine()
       var report = DeployReport(examination: examination, started: started, isJSON: options.json)
-      if plan { return try await report.tellPlan(installation) }
+      let evidencePlan = try await deployment.evidencePlan(
+        examination, ramp: ramp, within: evidence, rehearsal: rehearsal)
+      if plan { return try await report.tellPlan(installation, evidence: evidencePlan) }
       if let current = examination.known, current.state == .current {
         return report.tell(.alreadyCurrent, current)
       }
       report.tellGate()
+      let compared = try await installation.store.releases(in: .current).first
       let staged = try await deployment.stage(examination)
-      if let ramp {
-        let record = try await installation.desk.beginCanary(
-          staged.id, ramp: ramp, evidence: evidence, by: deployment.author)
+      var steps = evidencePlan.steps
+      if steps.first == .rehearsal {
+        steps.removeFirst()
+        let isGood = try await deployment.rejectingIfRefused(staged) {
+          try await rehearse(staged, evidencePlan.changed, &deployment, &report)
+        }
+        if !isGood, ramp != nil { steps = [.canary] }
+      }
+      if let ramp, steps.first == .canary {
+        let record = try await deployment.rejectingIfRefused(staged) {
+          try await installation.desk.beginCanary(staged.id, ramp: ramp, evidence: evidence, by: deployment.author)
+        }
         return try await follow(record, installation, report)
       }
-      let promotion = try await deployment.promote(staged)
+      let promotion = try await deployment.promote(
+        staged, replacing: report.rehearsal == nil ? nil : compared?.id)
       report.tell(.promoted, promotion.release, promotion)
       if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
+    }
+  }
+
+  /// Returns false where the rehearsal says nothing and a canary is to say it.
+  ///
+  /// - Throws: ``ExitStatus`` `rolledBack`; ``ReleaseRefusal``.
+  private func rehearse(
+    _ staged: JobStore.ReleaseRecord, _ pipelines: [String], _ deployment: inout Deployment,
+    _ report: inout DeployReport
+  ) async throws -> Bool {
+    let installation = deployment.installation
+    switch try await deployment.rehearse(staged, pipelines, report: &report) {
+    case .good:
+      deployment.author.reason = [deployment.author.reason, report.rehearsal?.summary(of: pipelines)]
+        .compactMap { $0 }.joined(separator: "; ")
+      return true
+    case .worse(let reason) where staged.state != .staged:
+      throw ReleaseRefusal(
+        "rehearsal_worse", reason,
+        hint: "release \(staged.name) stays \(staged.state.rawValue); deploy without a rehearsal")
+    case .worse(let reason):
+      let author = JobStore.Author(deployment.author.actor, reason: reason)
+      guard try await installation.desk.reject(staged.id, from: [.staged], by: author),
+        let rejected = try await installation.store.release(staged.id)
+      else { throw Deployment.notStaged(staged) }
+      report.tell(.rolledBack, rejected)
+      throw ExitStatus.rolledBack
+    case .inconclusive(let reason) where canary != nil:
+      Console.note("the rehearsal says nothing (\(reason)): it becomes a canary")
+      return false
+    case .inconclusive(let reason):
+      throw ReleaseRefusal(
+        "not_rehearsed", "the rehearsal says nothing: \(reason)",
+        hint: "deploy without --rehearsal, or when that is mended; it was rejected")
     }
   }
 

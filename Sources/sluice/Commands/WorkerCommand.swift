@@ -18,15 +18,21 @@ struct WorkerCommand: AsyncParsableCommand {
   @Option(help: "Whose jobs it does: a label, a hash or a number (default: the current release's).") var release:
     String?
   @Flag(help: "Only try whether it could work, then exit.") var selfTest = false
+  @Option(help: "Only curate the last raw of this pipeline once more, keep nothing of it, and say what became of it.")
+  var rehearse: String?
 
   func validate() throws {
     if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+    if rehearse != nil, release == nil { throw ValidationError("--rehearse needs --release") }
   }
 
   func run() async throws {
-    try await Installation.with(options, logger: Logs.service) { installation in
+    try await Installation.with(options, logger: rehearse == nil ? Logs.service : Logs.quiet) { installation in
       let own = try await ownRelease(installation)
       if let own { try await installation.becomeEngine(of: own, arguments: arguments(own, installation)) }
+      if let rehearse, let own {
+        return try await Rehearsing(installation: installation, release: own.id).tell(rehearse)
+      }
       if selfTest {
         try await test(own, installation)
       } else {
@@ -45,7 +51,7 @@ struct WorkerCommand: AsyncParsableCommand {
   private func arguments(_ release: JobStore.ReleaseRecord, _ installation: Installation) -> [String] {
     ["worker", "--release", "\(release.id)", "--project", installation.directory, "--env", installation.environment]
       + (slots.map { ["--slots", "\($0)"] } ?? []) + (options.json ? ["--json"] : [])
-      + (selfTest ? ["--self-test"] : [])
+      + (selfTest ? ["--self-test"] : []) + (rehearse.map { ["--rehearse", $0] } ?? [])
   }
 
   private func work(_ release: Int64, _ installation: Installation) async throws {

@@ -10,7 +10,9 @@ import PipelineDefinition
 
 /// The handlers of the three stages, wired to one installation.
 struct StageHandlers: Sendable {
-  let handlers: [String: any JobHandler]
+  let curate: CurateHandler
+  let load: LoadHandler
+  private let ingest: IngestHandler
   private let client: HTTPClient
 
   init(_ installation: Installation, definitions: ReleaseDefinitions) async throws {
@@ -21,12 +23,12 @@ struct StageHandlers: Sendable {
     let pipeline: @Sendable (JobAttempt) async throws -> Pipeline = { try await definitions.pipeline(for: $0) }
     let resolver = installation.secrets.resolver(placeholders: ["env": installation.environment])
     client = HTTPClient.forSources()
-    let ingest = IngestHandler(
+    ingest = IngestHandler(
       IngestSurroundings(
         catalog: installation.catalog, pipeline: pipeline, resolver: resolver,
         projectDirectory: installation.directory, environment: installation.environment,
         storageLocation: installation.storageLocation, client: client, timing: .live))
-    let curate = CurateHandler(
+    curate = CurateHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
       scratch: scratch, resolver: resolver, projectDirectory: installation.directory,
       newID: { UUID().uuidString.lowercased() },
@@ -34,11 +36,14 @@ struct StageHandlers: Sendable {
         let project = try await definitions.projectOfRun(attempt)
         return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })
       })
-    let load = LoadHandler(
+    load = LoadHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB,
       installation: try await installation.catalog.installation(proposal: installation.project.settings.installation),
       environment: installation.environment, scratch: scratch, resolver: resolver, definition: pipeline)
-    handlers = [StageJob.ingest: ingest, StageJob.curate: curate, StageJob.load: load]
+  }
+
+  var handlers: [String: any JobHandler] {
+    [StageJob.ingest: ingest, StageJob.curate: curate, StageJob.load: load]
   }
 
   func shutDown() async throws { try await client.shutdown() }

@@ -13,6 +13,7 @@ struct DeployReport {
   }
 
   var examination: Deployment.Examination?
+  var rehearsal: Rehearsal?
   var started: ContinuousClock.Instant
   var isJSON: Bool
 
@@ -24,7 +25,30 @@ struct DeployReport {
     Console.note(Self.table(examination.gate))
   }
 
-  mutating func tellPlan(_ installation: Installation) async throws {
+  /// On standard error, as soon as it is known.
+  func tellRehearsal() {
+    guard !isJSON, let rehearsal else { return }
+    if !rehearsal.made.isEmpty { Console.note(Self.table(rehearsal)) }
+    for dataset in rehearsal.leftOut { Console.note("\(dataset.dataset) is left out: \(dataset.leftOut ?? "")") }
+    for table in rehearsal.tables {
+      if let error = table.error { Console.note("\(table.table) of \(table.target): \(error.message)") }
+    }
+  }
+
+  private static func table(_ rehearsal: Rehearsal) -> String {
+    TextTable(
+      ["dataset", "of run", "rows in", "kept before", "kept now", "quarantined before", "quarantined now", "seconds"],
+      rehearsal.made.compactMap { dataset in
+        guard let before = dataset.before, let after = dataset.after else { return nil }
+        let counts = [before.rowsIn, before.rowsOut, after.rowsOut, before.quarantined, after.quarantined].map {
+          "\($0)"
+        }
+        return [dataset.dataset, "\(dataset.run ?? 0)"] + counts + ["\(dataset.seconds ?? 0)"]
+      }
+    ).text
+  }
+
+  func tellPlan(_ installation: Installation, evidence: Deployment.EvidencePlan) async throws {
     guard let examination else { preconditionFailure("a plan is of an examination") }
     let current = try await installation.store.releases(in: .current).first
     let obstacles = CheckpointGate(examination.engine.formats).obstacles(among: examination.gate.map(\.live))
@@ -36,7 +60,10 @@ struct DeployReport {
           ("engine", .text(examination.engine.version)), ("engine_hash", .text(examination.engineHash)),
           ("definition_hash", .text(examination.definitionHash)),
           ("known_as", .optional(examination.known?.state.rawValue)), ("current", .optional(current?.name)),
-          ("gate", .list(examination.gate.map(\.json))), ("refused", .bool(!obstacles.isEmpty)),
+          ("gate", .list(examination.gate.map(\.json))),
+          ("evidence", .list(evidence.steps.map { .text($0.rawValue) })),
+          ("changed", evidence.steps.isEmpty ? .null : .list(evidence.changed.map { .text($0) })),
+          ("scarce", .optional(evidence.scarce)), ("refused", .bool(!obstacles.isEmpty)),
           ("seconds", .double(seconds)),
         ]))
     } else {
@@ -52,6 +79,12 @@ struct DeployReport {
       }
       Console.data(
         examination.gate.isEmpty ? "no checkpoint lives in the queue" : Self.table(examination.gate))
+      if !evidence.steps.isEmpty {
+        let names = evidence.changed.isEmpty ? "no pipeline" : evidence.changed.joined(separator: ", ")
+        let steps = evidence.steps.map { $0 == .canary ? "be a canary" : "be rehearsed" }.joined(separator: ", then ")
+        let why = evidence.scarce.map { " (a canary would see \($0))" } ?? ""
+        Console.data("it would \(steps)\(why); changed is \(names)")
+      }
     }
     if let first = obstacles.first {
       throw ReleaseRefusal(
@@ -70,7 +103,7 @@ struct DeployReport {
         json: .object([
           ("outcome", .text(outcome.rawValue)), ("release", release.json),
           ("previous", promotion?.previous?.json ?? .null),
-          ("gate", .list((examination?.gate ?? []).map(\.json))),
+          ("gate", .list((examination?.gate ?? []).map(\.json))), ("rehearsal", .optional(raw: rehearsal?.json)),
           ("handed_over", .list((promotion?.handedOver ?? []).map(\.json))),
           ("staying", .list((promotion?.staying ?? []).map(\.json))), ("staying_eta_seconds", .optional(seconds)),
           ("reason", .optional(release.reason)),

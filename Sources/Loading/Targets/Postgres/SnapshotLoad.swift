@@ -19,8 +19,7 @@ struct SnapshotLoad: Sendable {
   func run(in session: PostgresConnection) async throws -> LoadedSnapshot {
     try checkSnapshot()
     let table = try await ensureTable(in: session)
-    let columns = try table.mappings(snapshot, of: load.table, target: target.name)
-    if load.table.mode == .merge { try table.requireUniqueKey(key, target: target.name) }
+    let columns = try fit(table)
 
     let staging = StagingTable(ledger: ledger, snapshot: snapshot, columns: columns)
     try await staging.prepare(in: session)
@@ -40,6 +39,32 @@ struct SnapshotLoad: Sendable {
         return entry
       }
     }
+  }
+
+  /// Checks that the table takes the snapshot: makes it in a transaction that is rolled back where there is none.
+  func preview(in session: PostgresConnection) async throws {
+    try checkSnapshot()
+    do {
+      try await session.transaction { transaction in
+        if try await table(in: transaction) == nil {
+          try await TargetTable.create(name, for: load, like: snapshot, key: key, in: transaction)
+        }
+        if let table = try await table(in: transaction) { _ = try fit(table) }
+        throw Previewed()
+      }
+    } catch is Previewed {}
+  }
+
+  private struct Previewed: Error {}
+
+  private func fit(_ table: TargetTable) throws -> [ColumnMapping] {
+    let columns = try table.mappings(snapshot, of: load.table, target: target.name)
+    if load.table.mode == .merge { try table.requireUniqueKey(key, target: target.name) }
+    return columns
+  }
+
+  private func table(in session: some PostgresSession) async throws -> TargetTable? {
+    try await TargetTable.read(name, target: target.name, in: session)
   }
 
   private func finish(_ staging: StagingTable, in session: PostgresConnection) async throws {
@@ -81,9 +106,11 @@ struct SnapshotLoad: Sendable {
   }
 
   private func ensureTable(in session: PostgresConnection) async throws -> TargetTable {
-    if let table = try await TargetTable.read(name, target: target.name, in: session) { return table }
-    try await TargetTable.create(name, for: load, like: snapshot, key: key, in: session)
-    guard let table = try await TargetTable.read(name, target: target.name, in: session) else {
+    if let table = try await table(in: session) { return table }
+    try await session.transaction { transaction in
+      try await TargetTable.create(name, for: load, like: snapshot, key: key, in: transaction)
+    }
+    guard let table = try await table(in: session) else {
       throw StageFailure(
         code: "target_changed", message: "target \(target.name): table \(name) was created and is gone again",
         hint: "another program drops it", isTransient: true)

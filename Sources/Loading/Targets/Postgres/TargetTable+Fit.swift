@@ -105,7 +105,8 @@ extension TargetTable {
   ///
   /// Required columns are NOT NULL, and the key is the primary key unless the table keeps every batch.
   static func create(
-    _ name: TableName, for load: TableLoad, like snapshot: SnapshotToLoad, key: [String], in session: PostgresConnection
+    _ name: TableName, for load: TableLoad, like snapshot: SnapshotToLoad, key: [String],
+    in transaction: PostgresTransaction
   ) async throws {
     var lines = try snapshot.columns.map { column in
       let type = try DatasetType(parsing: column.type, column: column.name).targetType
@@ -118,13 +119,11 @@ extension TargetTable {
       lines.append("primary key (\(key.map(quoteIdentifier).joined(separator: ", ")))")
     }
     let create = "create table if not exists \(name.sql) (\n  \(lines.joined(separator: ",\n  ")))"
-    try await session.transaction { transaction in
-      // Two pipelines may create the same schema or table at once.
-      try await transaction.query(TargetTableSQL.creationLock, [])
-      let schema = try await transaction.query(TargetTableSQL.schemaExists, [.text(name.schema)])
-      if schema.isEmpty { try await transaction.execute("create schema \(quoteIdentifier(name.schema))") }
-      try await transaction.execute(create)
-    }
+    // Two pipelines may create the same schema or table at once.
+    try await transaction.query(TargetTableSQL.creationLock, [])
+    let schema = try await transaction.query(TargetTableSQL.schemaExists, [.text(name.schema)])
+    if schema.isEmpty { try await transaction.execute("create schema \(quoteIdentifier(name.schema))") }
+    try await transaction.execute(create)
   }
 }
 

@@ -13,7 +13,7 @@ struct Deployment {
   let source: Project
   let enginePath: String
   let label: String?
-  let author: JobStore.Author
+  var author: JobStore.Author
 
   /// The first worker of a release registers well within this.
   private static let startPatience = Duration.seconds(20)
@@ -137,7 +137,8 @@ extension Installation {
 
   /// Makes a release current; its schedules come into force with it.
   func promote(
-    _ release: JobStore.ReleaseRecord, action: String = "promote", by author: JobStore.Author
+    _ release: JobStore.ReleaseRecord, action: String = "promote", replacing expected: Int64? = nil,
+    by author: JobStore.Author
   ) async throws -> ReleaseDesk.Promotion {
     // Before anything depends on it: an engine that is gone could not be run by anyone.
     if let hash = release.engineHash { _ = try await engines.fetch(hash) }
@@ -145,7 +146,8 @@ extension Installation {
     let deployed = try await definitions.project(of: release.id)
     let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }
     for (pipeline, rule) in rules { try await store.requireTimeZone(of: rule, pipeline: pipeline) }
-    let promotion = try await desk.promote(release.id, action: action, by: author) { [store] transaction in
+    let promotion = try await desk.promote(release.id, action: action, replacing: expected, by: author) {
+      [store] transaction in
       for (pipeline, rule) in rules {
         try await store.registerSchedule(rule, pipeline: pipeline, release: release.id, in: transaction)
       }
@@ -157,11 +159,21 @@ extension Installation {
 }
 
 extension Deployment {
-  func promote(_ release: JobStore.ReleaseRecord) async throws -> ReleaseDesk.Promotion {
-    do { return try await installation.promote(release, by: author) } catch let refusal as ReleaseRefusal {
-      if release.state == .staged {
-        try await reject(release, because: refusal)
-      }
+  /// - Parameter expected: The release that it was compared with; nil: none.
+  func promote(
+    _ release: JobStore.ReleaseRecord, replacing expected: Int64?
+  ) async throws -> ReleaseDesk.Promotion {
+    try await rejectingIfRefused(release) {
+      try await installation.promote(release, replacing: expected, by: author)
+    }
+  }
+
+  /// What is refused now would be left staged.
+  func rejectingIfRefused<T>(
+    _ release: JobStore.ReleaseRecord, _ body: () async throws -> T
+  ) async throws -> T {
+    do { return try await body() } catch let refusal as ReleaseRefusal {
+      if release.state == .staged { try await reject(release, because: refusal) }
       throw refusal
     }
   }
