@@ -235,6 +235,65 @@ struct ReleaseDeskTests {
     }
   }
 
+  @Test("a release that was compared with another than the current one is not promoted")
+  func currentChanged() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let two = try await bench.stage("two")
+      _ = try await bench.current("hotfix")
+      do {
+        _ = try await bench.desk.promote(two.id, replacing: one.id, by: ReleaseBench.author) { _ in }
+        Issue.record("the hotfix would be gone")
+      } catch let refusal as ReleaseRefusal {
+        #expect(refusal.code == "current_changed")
+        #expect(refusal.message.contains("hotfix"))
+      }
+      #expect(try await bench.state(two) == .staged)
+      #expect(try await bench.store.keepStaged(two.id))
+      #expect(try await !bench.store.keepStaged(one.id), "it drains")
+    }
+  }
+
+  @Test("history promises attempts by pipeline and stage; memory is evidence where enough of it was seen")
+  func promises() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let worker = try await bench.worker(of: one)
+      for pipeline in ["p", "p", "q"] { try await bench.run(pipeline, ingests: 2) }
+      let since = try #require(try await bench.store.release(one.id)?.changedAt)
+      var memory: Int64 = 100_000_000
+      while case let claims = try await bench.claim(worker, of: one, limit: 10), !claims.isEmpty {
+        for claim in claims {
+          _ = try await bench.store.database.transaction { transaction in
+            try await bench.store.complete(
+              [claim.holder], runs: claim.runID.map { [$0] } ?? [], detail: "{\"peak_memory\":\(memory)}",
+              in: transaction)
+          }
+          memory += 1_000_000
+        }
+      }
+      func stage(_ pipeline: String, _ stage: String) -> JobStore.PipelineStage {
+        .init(pipeline: pipeline, stage: stage)
+      }
+      let promised = try await bench.store.promisedAttempts(within: .seconds(600))
+      #expect(
+        promised == [
+          stage("p", "ingest"): 4, stage("p", "curate"): 2, stage("q", "ingest"): 2, stage("q", "curate"): 1,
+        ])
+      try await bench.session.query(
+        "update sluice.outcome set finished_at = finished_at - interval '3 hours'", [])
+      let mean = try await bench.store.promisedAttempts(within: .seconds(600))
+      #expect(abs((mean[stage("p", "ingest")] ?? 0) - 4.0 / 144) < 1e-9, "the mean of a day")
+
+      try await bench.session.query(
+        "update sluice.outcome set finished_at = finished_at + interval '3 hours'", [])
+      let enough = try await bench.store.evidence(of: 0, beside: one.id, since: since, fewest: 6)
+      let heaviest = try #require(enough.first { $0.kind == "ingest" }?.heaviest)
+      #expect(heaviest > 104e6 && heaviest < 109e6)
+      #expect(enough.first { $0.kind == "curate" }?.heaviest == nil, "three are fewer than six")
+    }
+  }
+
   @Test("a load that fails on a canary is evidence only against the same load of the run that was moved")
   func failedLoads() async throws {
     try await ReleaseBench.with { bench in

@@ -91,6 +91,9 @@ struct ReleaseTests {
       #expect(try await definitions(sluice, "move_rows") == [1: 2500])
       let moved = try await sluice("runs", "show", "2", "--json").json("jobs").list.first
       #expect(moved?["attempts"].list.compactMap { $0["status"].text } == ["yielded", "done"])
+      // The worker's own at least, and no more than a worker and its SQL child may have.
+      let memory = moved?["attempts"].list.last?["detail"]["peak_memory"].int ?? 0
+      #expect((5_000_000..<2_000_000_000).contains(memory), "\(memory) bytes")
       try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
 
       try Self.files(project, "move", count: 2501)

@@ -22,8 +22,10 @@ package struct HandoverBenchmark: Benchmark {
       let system = SystemUnderTest(surroundings, database: database, batches: Self.batches)
       return try await system.whileUp(files: Self.files) {
         let deploys = try await deploys(system, surroundings)
+        // Before anything else makes a batch yield.
+        let pauses = Samples(try await system.pauses())
         let stops = try await stops(system, surroundings)
-        return try await figures(system, deploys, stops) + deep(system, surroundings)
+        return try await figures(system, deploys, pauses, stops) + deep(system, surroundings)
       }
     }
   }
@@ -58,9 +60,8 @@ package struct HandoverBenchmark: Benchmark {
   }
 
   private func figures(
-    _ system: SystemUnderTest, _ deploys: Deploys, _ stops: [Double]
+    _ system: SystemUnderTest, _ deploys: Deploys, _ pauses: Samples, _ stops: [Double]
   ) async throws -> [Figure] {
-    let pauses = Samples(try await system.pauses())
     let restarts = Samples(stops)
     let (repeated, files) = try await system.repeatedFiles()
     let command = Samples(deploys.command)

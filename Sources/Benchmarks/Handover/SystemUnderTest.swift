@@ -8,8 +8,7 @@ import SystemPackage
 /// The whole program as a user has it: a project in a folder, its control and its workers.
 struct SystemUnderTest: Sendable {
   private static let workers = 2
-  private static let look = Duration.milliseconds(10)
-  private static let patience = Duration.seconds(60)
+  private static let waiting = Waiting(look: .milliseconds(10), patience: .seconds(60))
 
   private let executable: String
   private let database: BenchDatabase
@@ -87,7 +86,7 @@ struct SystemUnderTest: Sendable {
 
   /// Starts a run of each pipeline that has none under way.
   func keepBusy() async throws {
-    try await wait(for: "\(pipelines.count) batches to be under way") {
+    try await Self.waiting.wait(for: "\(pipelines.count) batches to be under way") {
       let rows = try await database.pool.query(Statement.handoverRunning)
       let idle = Set(pipelines).subtracting(
         try rows.filter { try $0.bool("has_run") }.map { try $0.string("pipeline") })
@@ -106,7 +105,7 @@ struct SystemUnderTest: Sendable {
     let start = clock.now
     try await run("deploy", "--label", label, "--engine", engines[number % engines.count])
     let command = start.duration(to: clock.now).seconds
-    let first = try await wait(for: "the first job on \(label)") {
+    let first = try await Self.waiting.wait(for: "the first job on \(label)") {
       try await database.pool.query(Statement.handoverFirst, [.text(startedAt), .text(label)]).first?.double("seconds")
     }
     return (command, first)
@@ -117,7 +116,7 @@ struct SystemUnderTest: Sendable {
     let stoppedAt = try await now()
     try await run("down", "--timeout", "30")
     try await start()
-    return try await wait(for: "the batches to go on") {
+    return try await Self.waiting.wait(for: "the batches to go on") {
       try await database.pool.query(Statement.handoverStops, [.text(stoppedAt)]).first?.double("seconds")
     }
   }
@@ -166,16 +165,5 @@ struct SystemUnderTest: Sendable {
       let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
       throw BenchError("verb_failed", "sluice \(arguments.joined(separator: " ")): \(complaint)")
     }
-  }
-
-  @discardableResult
-  private func wait<T: Sendable>(for what: String, _ look: () async throws -> T?) async throws -> T {
-    let clock = ContinuousClock()
-    let deadline = clock.now + Self.patience
-    while clock.now < deadline {
-      if let found = try await look() { return found }
-      try await clock.sleep(for: Self.look)
-    }
-    throw BenchError("no_progress", "waited \(Self.patience) for \(what)")
   }
 }

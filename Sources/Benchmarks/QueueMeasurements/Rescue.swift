@@ -10,8 +10,7 @@ struct Rescue: QueueMeasurement {
   let name = "rescue"
   private static let hangLease = Duration.seconds(3)
   private static let workers = 2
-  private static let patience = Duration.seconds(90)
-  private static let look = Duration.milliseconds(10)
+  private static let waiting = Waiting(look: .milliseconds(10), patience: .seconds(90))
 
   private enum Fault {
     case killed
@@ -66,11 +65,13 @@ struct Rescue: QueueMeasurement {
   private func rescue(_ fault: Fault, _ queue: QueueUnderTest, _ processes: WorkerProcesses) async throws -> Double {
     let database = queue.database.pool
     while processes.count < Self.workers { try processes.start() }
-    try await wait(for: "\(Self.workers) workers") {
+    try await Self.waiting.wait(for: "\(Self.workers) workers") {
       try await database.query(Statement.queueLiveWorkers).only.int("workers") == Int64(Self.workers) ? true : nil
     }
     try await queue.enqueue(["{}"])
-    let first = try await wait(for: "a job's first attempt") { try await database.query(Statement.crashLatest).first }
+    let first = try await Self.waiting.wait(for: "a job's first attempt") {
+      try await database.query(Statement.crashLatest).first
+    }
     let (job, epoch) = (try first.int("job_id"), try first.int("epoch"))
     let holder = Int32(try first.int("pid"))
     let struckAt = try await database.query(Statement.crashNow).only.string("at")
@@ -78,22 +79,11 @@ struct Rescue: QueueMeasurement {
     case .killed: try processes.signal(holder, SIGKILL)
     case .stopped: try processes.signal(holder, SIGSTOP)
     }
-    let again = try await wait(for: "the job's second attempt") {
+    let again = try await Self.waiting.wait(for: "the job's second attempt") {
       try await database.query(Statement.crashAgain, [.int(job), .int(epoch), .text(struckAt)]).first
     }
     try await database.query(Statement.crashFinish, [.int(job)])
     try await processes.end(holder)
     return try again.double("seconds")
-  }
-
-  @discardableResult
-  private func wait<T: Sendable>(for what: String, _ look: () async throws -> T?) async throws -> T {
-    let clock = ContinuousClock()
-    let deadline = clock.now + Self.patience
-    while clock.now < deadline {
-      if let found = try await look() { return found }
-      try await clock.sleep(for: Self.look)
-    }
-    throw BenchError("not_rescued", "\(what) did not come within \(Self.patience)")
   }
 }
