@@ -63,9 +63,11 @@ struct EngineStoreTests {
   @Test("what an engine does for hours fails by a crash only where nobody ended it, and is not done twice")
   func work() async throws {
     try await TestProject.withProject { folder in
+      let calls = folder.directory + "/calls"
+      try Data().write(to: URL(filePath: calls))
       func outcome(_ script: String) async throws -> String {
         let engine = folder.directory + "/engine"
-        try Data("#!/bin/sh\necho x >> \(folder.directory)/calls\n\(script)\n".utf8).write(to: URL(filePath: engine))
+        try Data("#!/bin/sh\necho x >> \(calls)\n\(script)\n".utf8).write(to: URL(filePath: engine))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: engine)
         do {
           return try await EngineProcess(path: engine, directory: folder.directory).work(["a b", "c"])
@@ -75,7 +77,7 @@ struct EngineStoreTests {
       #expect(try await outcome("kill -SEGV $$") == EngineProcess.crashed)
       #expect(try await outcome("kill -KILL $$") == "engine_failed")
       #expect(try await outcome("exit 4") == "engine_failed")
-      #expect(try String(contentsOfFile: folder.directory + "/calls", encoding: .utf8) == "x\nx\nx\nx\n")
+      #expect(try String(contentsOfFile: calls, encoding: .utf8) == "x\nx\nx\nx\n")
     }
   }
 }
