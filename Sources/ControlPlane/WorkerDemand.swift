@@ -24,6 +24,15 @@ struct WorkerDemand: Equatable {
     }
   }
 
+  /// Of releases that have something to do, one worker each that nobody else has one for.
+  ///
+  /// - Parameter others: Releases with a worker elsewhere, or for too short a time without one.
+  init(lastOf releases: [JobStore.ReleaseRecord], needs: [Int64: JobStore.ReleaseNeed], others: Set<Int64>) {
+    for release in releases where needs[release.id]?.isServed == true && !others.contains(release.id) {
+      wanted[release.id] = 1
+    }
+  }
+
   /// Of workers that run, those that are too many: never one that has work in hand.
   func surplus(_ workers: [WorkerRecord]) -> [WorkerRecord] {
     Dictionary(grouping: workers) { $0.releaseID ?? 0 }.flatMap { release, workers in

@@ -5,20 +5,30 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Keeps the workers of this host running that the releases need, and replaces those that end.
+/// Keeps workers running that the releases need, and replaces those that end.
 ///
 /// What counts is what beats: workers that an earlier control process left behind are adopted, not doubled.
 package struct WorkerPool: Service {
+  /// Which workers a pool keeps.
+  package enum Aim: Sendable, Equatable {
+    /// All of this host: so many of the release that takes the new runs, and one of every other that has work.
+    case host(Int)
+    /// One of each release that has work and no worker anywhere: others start the rest.
+    case lastOnes
+  }
+
   /// A worker that has not registered by then never will.
   private static let startPatience = Duration.seconds(20)
   /// One that ends sooner after it has registered was not able to work.
   private static let proof = Duration.seconds(5)
   /// How long a staged release keeps a worker without becoming anything.
   private static let staging = Duration.seconds(120)
+  /// For how long nobody has served a release before the last one of it is started: others may be about to.
+  private static let loneliness = Duration.seconds(5)
 
   private let store: JobStore
   private let launcher: any Launcher
-  private let count: Int
+  private let aim: Aim
   private let host: String
   private let tick: Duration
   private let logger: Logger
@@ -26,16 +36,16 @@ package struct WorkerPool: Service {
   private let clock = ContinuousClock()
 
   /// - Parameters:
-  ///   - count: Workers of the release that takes the new runs.
+  ///   - aim: Which workers it keeps; only those are asked to stop when it ends.
   ///   - leavesWorkers: Asked at the end: whether another pool goes on with the workers.
   package init(
-    store: JobStore, launcher: any Launcher, count: Int, host: String, tick: Duration = .milliseconds(200),
+    store: JobStore, launcher: any Launcher, aim: Aim, host: String, tick: Duration = .milliseconds(200),
     logger: Logger, leavesWorkers: @escaping @Sendable () -> Bool = { false }
   ) {
     self.leavesWorkers = leavesWorkers
     self.store = store
     self.launcher = launcher
-    self.count = count
+    self.aim = aim
     self.host = host
     self.tick = tick
     self.logger = logger
@@ -53,6 +63,8 @@ package struct WorkerPool: Service {
     var failures: [Int64: Int] = [:]
     /// A worker that ends as soon as it starts is not started ten times a second.
     var pausedUntil: [Int64: ContinuousClock.Instant] = [:]
+    /// Since when a release has had work and no worker.
+    var lonelySince: [Int64: ContinuousClock.Instant] = [:]
 
     /// Those that do not beat yet.
     func count(of release: Int64) -> Int {
@@ -80,7 +92,8 @@ package struct WorkerPool: Service {
   }
 
   private func keep(_ starts: inout Starts) async throws {
-    let living = try await alive()
+    let fleet = try await store.workers()
+    let living = own(fleet)
     // Who was told to go says nothing of the release.
     for worker in living where worker.draining { starts.starting[LaunchedWorker(pid: Int32(worker.pid))] = nil }
     let workers = living.filter { !$0.draining }
@@ -89,9 +102,15 @@ package struct WorkerPool: Service {
     // On a host that is to be empty none is wanted, and who came late is one too many.
     let isDrained = try await store.isDrained(host: host)
     if isDrained { starts.starting = [:] }
-    let demand = WorkerDemand(
-      releases, needs: try await store.needs(of: releases.map(\.id)), count: isDrained ? 0 : count,
-      staging: Self.staging)
+    let needs = try await store.needs(of: releases.map(\.id))
+    let demand =
+      switch aim {
+      case .host(let count):
+        WorkerDemand(releases, needs: needs, count: isDrained ? 0 : count, staging: Self.staging)
+      case .lastOnes:
+        WorkerDemand(
+          lastOf: isDrained ? [] : releases, needs: needs, others: others(releases, needs, fleet, living, &starts))
+      }
     for worker in demand.surplus(workers) {
       let process = LaunchedWorker(pid: Int32(worker.pid))
       logger.info("worker is not needed any more", metadata: ["pid": "\(worker.pid)"])
@@ -145,14 +164,34 @@ package struct WorkerPool: Service {
     if release != 0 { try await store.noteStart(of: release, failed: true) }
   }
 
-  /// Workers of this host that beat and whose process exists: a killed one is replaced before its lease runs out.
-  private func alive() async throws -> [WorkerRecord] {
-    try await store.workers().filter {
-      $0.host == host && !$0.servesOneRun && launcher.isAlive(LaunchedWorker(pid: Int32($0.pid)))
+  /// Of the workers that beat those that this pool keeps and whose process exists: a killed one is replaced before its lease
+  /// runs out.
+  private func own(_ fleet: [WorkerRecord]) -> [WorkerRecord] {
+    let launched = aim == .lastOnes ? launcher.launched : nil
+    return fleet.filter { worker in
+      let process = LaunchedWorker(pid: Int32(worker.pid))
+      return worker.host == host && !worker.servesOneRun && launched?.contains(process) != false
+        && launcher.isAlive(process)
     }
   }
 
-  /// Asks every worker of this host to finish, and waits for a minute until they have.
+  /// Releases that others serve, or have served a moment ago.
+  private func others(
+    _ releases: [JobStore.ReleaseRecord], _ needs: [Int64: JobStore.ReleaseNeed], _ fleet: [WorkerRecord],
+    _ own: [WorkerRecord], _ starts: inout Starts
+  ) -> Set<Int64> {
+    let mine = Set(own.map(\.id))
+    let served = Set(
+      fleet.filter { !$0.draining && !$0.servesOneRun && !mine.contains($0.id) }.compactMap(\.releaseID))
+    let lonely = Set(releases.map(\.id).filter { needs[$0]?.isServed == true }).subtracting(served)
+    starts.lonelySince = starts.lonelySince.filter { lonely.contains($0.key) }
+    for release in lonely where starts.lonelySince[release] == nil { starts.lonelySince[release] = clock.now }
+    let kept = Set(own.compactMap(\.releaseID))
+    return served.union(
+      starts.lonelySince.filter { !kept.contains($0.key) && $0.value.duration(to: clock.now) < Self.loneliness }.keys)
+  }
+
+  /// Asks every worker that it keeps to finish, and waits for a minute until they have.
   package func drainAll() async throws { try await drainAll(starting: []) }
 
   private func drainAll(starting: [LaunchedWorker]) async throws {
@@ -161,7 +200,8 @@ package struct WorkerPool: Service {
     let store = self.store
     let listing = Task { try await store.workers() }
     do {
-      workers.formUnion(try await listing.value.filter { $0.host == host }.map { LaunchedWorker(pid: Int32($0.pid)) })
+      let fleet = try await listing.value.filter { $0.host == host && aim != .lastOnes }
+      workers.formUnion(fleet.map { LaunchedWorker(pid: Int32($0.pid)) })
     } catch {
       logger.warning(
         "the workers could not be listed; only those just launched are stopped", metadata: ["error": "\(error)"])

@@ -42,6 +42,15 @@ struct WorkerDemandTests {
     #expect(demand(releases, served: [1, 3], count: 0).wanted.isEmpty, "on a host that is to be empty")
   }
 
+  @Test("of the last ones there is one of each release with work that nobody else serves")
+  func lastOnes() {
+    let releases = [release(1, .draining), release(2, .draining), release(3, .current), release(4, .canary)]
+    let needs = Dictionary(
+      uniqueKeysWithValues: releases.map { ($0.id, JobStore.ReleaseNeed(isServed: $0.id != 4)) })
+    #expect(WorkerDemand(lastOf: releases, needs: needs, others: [2]).wanted == [1: 1, 3: 1])
+    #expect(WorkerDemand(lastOf: releases, needs: [:], others: []).wanted.isEmpty)
+  }
+
   @Test("who is too many goes, but never with work in hand, and never the last one that is wanted")
   func surplus() {
     let demand = demand([release(1, .draining), release(2, .current)], served: [1], count: 2)

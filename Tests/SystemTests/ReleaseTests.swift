@@ -271,6 +271,38 @@ struct ReleaseTests {
     }
   }
 
+  @Test("control alone starts the last worker of a release with work, one and no more, and again when it is killed")
+  func lastOnes() async throws {
+    try await with { sluice in
+      let project = sluice.project
+      try Self.write(project, "p", constant: 1)
+      try Self.files(project, "p", count: 2000)
+      let control = try sluice.start("control", name: "control")
+      try await eventually("control is up") { try await sluice("status", "--json").json("control_url").text != nil }
+      #expect(try await sluice("deploy", "--label", "one").status == 0)
+      func workers() async throws -> [Int] {
+        try await sluice("status", "--json").json("workers").list.compactMap { $0["pid"].int }
+      }
+      // Does the run by itself, and is killed.
+      let run = try sluice.start("run", "p", name: "run")
+      try await eventually("it is under way") {
+        try await sluice("jobs", "--json").json("jobs").list.contains { ($0["progress"]["units"].int ?? 0) > 2 }
+      }
+      kill(run, SIGKILL)
+      try await Installed.ended(run)
+      try await eventually(within: .seconds(30), "a worker comes") { try await workers().contains { $0 != Int(run) } }
+      try Self.write(project, "p", constant: 2)
+      #expect(try await sluice("deploy", "--label", "two").status == 0)
+      for pid in try await workers() where pid != Int(run) { kill(Int32(pid), SIGKILL) }
+      try await eventually(within: .seconds(90), "the run ends where it began") {
+        try await sluice("runs", "show", "1", "--json").json("state").text == "succeeded"
+      }
+      #expect(try await definitions(sluice, "p_rows") == [1: 2000])
+      try await eventually(within: .seconds(30), "nobody is needed any more") { try await workers().isEmpty }
+      try await Installed.stop(control)
+    }
+  }
+
   @Test("the last worker of a release with work is started again, whoever kills it")
   func respawn() async throws {
     try await with { sluice in

@@ -1,14 +1,19 @@
 import ArgumentParser
+import ControlPlane
 
 struct ControlCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "control", abstract: "Run the control plane: schedules, reaper, notifications, HTTP API; no workers.")
+    commandName: "control", abstract: "Run the control plane: schedules, reaper, notifications, HTTP API.",
+    discussion: """
+      It starts no workers but one: of a deployed release that has work and has had no worker anywhere for five seconds. Start \
+      the others with sluice worker, here or elsewhere.
+      """)
 
   @OptionGroup var options: ProjectOptions
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
 
   func run() async throws {
-    try await Installation.control(try options.project(), workers: 0, slots: nil, port: port)
+    try await Installation.control(try options.project(), pool: .lastOnes, slots: nil, port: port)
     if options.json { Console.data(json: .object([("ok", .bool(true))])) }
   }
 }

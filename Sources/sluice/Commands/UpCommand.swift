@@ -34,7 +34,7 @@ struct UpCommand: AsyncParsableCommand {
         hint: "stop it: sluice down")
     }
     if detach { return try await startDetached(project, stateDirectory) }
-    try await Installation.control(project, workers: workers, slots: slots, port: port)
+    try await Installation.control(project, pool: workers > 0 ? .host(workers) : nil, slots: slots, port: port)
   }
 
   private func startDetached(_ project: Project, _ stateDirectory: String) async throws {

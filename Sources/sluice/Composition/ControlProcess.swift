@@ -15,7 +15,9 @@ extension Installation {
   private static let successionPatience = Duration.seconds(120)
 
   /// Opens the environment for a control plane and runs it.
-  static func control(_ project: Project, workers: Int, slots: Int?, port: Int) async throws {
+  ///
+  /// - Parameter pool: Which workers it keeps; nil: none.
+  static func control(_ project: Project, pool: WorkerPool.Aim?, slots: Int?, port: Int) async throws {
     let stop = StopWatch()
     defer { stop.cancel() }
     let variables = ProcessInfo.processInfo.environment
@@ -28,8 +30,8 @@ extension Installation {
       do {
         return try await with(project, logger: Logs.service) { installation in
           // Who starts a host anew means it to work.
-          if workers > 0, !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
-          try await installation.serveControl(socket, workers: workers, slots: slots, stop: stop)
+          if case .host = pool, !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
+          try await installation.serveControl(socket, pool: pool, slots: slots, stop: stop)
         }
       } catch let error as any Failure where error.isTransient && isSuccessor && clock.now < deadline && !stop.wasAsked
       {
@@ -39,11 +41,13 @@ extension Installation {
     }
   }
 
-  /// Runs the control plane of this environment in this process, with `workers` local workers, until told to stop.
+  /// Runs the control plane of this environment in this process, with the workers of its pool, until told to stop.
   ///
   /// When a release with another engine becomes current, the process becomes that engine: it stops accepting, answers what is
   /// open, and hands its socket on. Workers go on meanwhile.
-  private func serveControl(_ socket: ListeningSocket, workers: Int, slots: Int?, stop: StopWatch) async throws {
+  private func serveControl(
+    _ socket: ListeningSocket, pool aim: WorkerPool.Aim?, slots: Int?, stop: StopWatch
+  ) async throws {
     let timing = try Self.leaseTiming()
     // While the file is still this program: it may be replaced later.
     _ = try Engine.path()
@@ -52,16 +56,17 @@ extension Installation {
     // What is current has its schedules in force since it was promoted.
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
     let succession = ControlSuccession(logger: logger) { try await successor() }
+    let keepsHost = if case .host = aim { true } else { false }
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
-      api(socket, keepsWorkers: workers > 0), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
+      api(socket, keepsWorkers: keepsHost), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
     ]
     var pool: WorkerPool?
-    if workers > 0 {
+    if let aim {
       let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
       let own = WorkerPool(
-        store: store, launcher: launcher, count: workers, host: Self.host, logger: logger,
-        leavesWorkers: { succession.successor != nil && !stop.wasAsked })
+        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger,
+        leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
       services.append(own)
       pool = own
     }
