@@ -22,7 +22,8 @@ package struct HandoverBenchmark: Benchmark {
       let system = SystemUnderTest(surroundings, database: database, batches: Self.batches)
       return try await system.whileUp(files: Self.files) {
         let deploys = try await deploys(system, surroundings)
-        // Before anything else makes a batch yield.
+        // All are under way again, and nothing else has made one yield.
+        try await system.keepBusy()
         let pauses = Samples(try await system.pauses())
         let stops = try await stops(system, surroundings)
         return try await figures(system, deploys, pauses, stops) + deep(system, surroundings)
@@ -53,8 +54,9 @@ package struct HandoverBenchmark: Benchmark {
     var stops: [Double] = []
     for turn in 1...surroundings.scale.repetitions {
       try await system.keepBusy()
-      stops.append(try await system.restart())
-      surroundings.say("  down and up \(turn): the longest batch stood still for \(Figure.text(stops[turn - 1])) s")
+      let pauses = try await system.restart()
+      surroundings.say("  down and up \(turn): the batches stood still for \(Figure.text(pauses.max() ?? 0)) s at most")
+      stops += pauses
     }
     return stops
   }

@@ -111,13 +111,16 @@ struct SystemUnderTest: Sendable {
     return (command, first)
   }
 
-  /// Stops and starts everything. Returns how long the batch stood still that did so longest.
-  func restart() async throws -> Double {
+  /// Stops and starts everything. Returns how long each batch stood still.
+  func restart() async throws -> [Double] {
     let stoppedAt = try await now()
     try await run("down", "--timeout", "30")
     try await start()
     return try await Self.waiting.wait(for: "the batches to go on") {
-      try await database.pool.query(Statement.handoverStops, [.text(stoppedAt)]).first?.double("seconds")
+      let stops = try await database.pool.query(Statement.handoverStops, [.text(stoppedAt)]).map {
+        try $0.double("seconds")
+      }
+      return stops.isEmpty ? nil : stops
     }
   }
 
@@ -149,8 +152,12 @@ struct SystemUnderTest: Sendable {
   /// Fills the queue with jobs that nobody will do: its pipelines are paused.
   func fill(ready: Int, underWay: Int) async throws {
     for pipeline in pipelines { try await run("pause", pipeline) }
-    _ = try await database.pool.query(Statement.handoverFill, [.int(Int64(underWay)), .bool(true)])
-    _ = try await database.pool.query(Statement.handoverFill, [.int(Int64(ready)), .bool(false)])
+    for (count, isUnderWay) in [(underWay, true), (ready, false)] {
+      let row = try await database.pool.query(Statement.handoverFill, [.int(Int64(count)), .bool(isUnderWay)]).only
+      guard try row.int("jobs") == Int64(count) else {
+        throw BenchError("not_filled", "the current release has no lane that jobs could be put into")
+      }
+    }
     try await database.settle()
   }
 

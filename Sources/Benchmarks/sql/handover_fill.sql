@@ -9,6 +9,9 @@ with lane as materialized (
 ), marked as (
   insert into sluice.mark (job_id, step, epoch, format, state, at)
   select job_id, '', 1, 'ingest.files/1', '{}', now() from written where $2::boolean
+), filled as (
+  insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
+  select lane_id, job_id, 0, case when $2::boolean then 1 else 0 end, now() from written order by job_id
+  returning job_id
 )
-insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
-select lane_id, job_id, 0, case when $2::boolean then 1 else 0 end, now() from written order by job_id
+select count(*) as jobs from filled
