@@ -64,10 +64,12 @@ extension Catalog {
     return result
   }
 
-  /// What a snapshot was made from.
+  /// What a snapshot was made from: the raw of these streams, and the other streams that it took.
   ///
   /// - Source: `consumed_of_snapshot.sql`, `due_objects.sql`.
-  package func raw(takenBy snapshot: Snapshot, streams: [StreamID]) async throws -> [DueRaw] {
+  package func raw(
+    takenBy snapshot: Snapshot, streams: [StreamID]
+  ) async throws -> (raw: [DueRaw], others: Set<StreamID>) {
     let rows = try await database.query(
       Statement.consumedOfSnapshot, [.text(snapshot.pipeline), .text(snapshot.dataset), .text(snapshot.id)])
     var taken: [StreamID: [DueRaw.Run]] = [:]
@@ -83,7 +85,7 @@ extension Catalog {
       result.append(
         DueRaw(stream: stream, objects: try await objects(of: stream, in: runs), runs: runs, superseded: []))
     }
-    return result
+    return (result, Set(taken.keys).subtracting(streams))
   }
 
   private func objects(of stream: StreamID, in runs: [DueRaw.Run]) async throws -> [RawObject] {

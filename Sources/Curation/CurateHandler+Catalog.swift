@@ -31,8 +31,8 @@ extension CurateHandler {
           reference: reference, definition: definition,
           objects: try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") },
           history: wantsHistory ? try await history(of: due.stream, in: raw, upTo: run, store: store) : [],
-          // What this run brought and later ones was not known when it was curated.
-          knownFields: fields.filter { !isRehearsed || $0.firstRun < run }.map(\.name)))
+          // What later runs brought was not known when it was curated.
+          knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name)))
     }
     let files = try visible.flatMap(\.files).map { try path(of: $0.key, in: objects) }
     return CurationRequest(

@@ -20,6 +20,8 @@ extension CurateHandler {
     package var before: [Snapshot]
     /// In the order of the step's `from`; a stream that it was not made from has no runs.
     package var raw: [DueRaw]
+    /// Streams that it was made from and that the step no longer takes.
+    package var others: Set<StreamID>
   }
 
   /// Nil where there is no version yet that was made of anything.
@@ -30,8 +32,8 @@ extension CurateHandler {
     let before = versions[..<index]
     let visible = Array(before[(before.lastIndex(where: \.isFull) ?? before.startIndex)...])
     let streams = step.from.map { StreamID(pipeline: pipeline.name, source: $0.source, stream: $0.stream) }
-    let raw = try await catalog.raw(takenBy: last, streams: streams)
-    return LastVersion(snapshot: last, before: visible, raw: raw)
+    let (raw, others) = try await catalog.raw(takenBy: last, streams: streams)
+    return LastVersion(snapshot: last, before: visible, raw: raw, others: others)
   }
 
   /// Curates what a version was made from once more, by this definition, on what the dataset held before it. Nothing of it is

@@ -2,8 +2,9 @@ import Glibc
 
 /// What a child takes of the machine's memory.
 extension DuckDB {
-  /// How often a child is looked at; its high-water mark is the kernel's, so that nothing between two looks is missed but the end.
-  private static let look = Duration.milliseconds(200)
+  /// How often a child is looked at, in its first second and after it; its high-water mark is the kernel's, so that nothing between
+  /// two looks is missed but the end.
+  private static let looks = (first: Duration.milliseconds(20), later: Duration.milliseconds(200))
 
   /// The same, and tells what each child took at most so far, in bytes: now and then, and before it ends.
   package func telling(memory: @escaping @Sendable (Int64) -> Void) -> DuckDB {
@@ -18,9 +19,11 @@ extension DuckDB {
       if let bytes = Self.highWater(of: child) { tellMemory(bytes) }
     }
     let watch = Task { [clock] in
+      var looks = 0
       while true {
         tell()
-        try await clock.sleep(for: Self.look)
+        looks += 1
+        try await clock.sleep(for: looks < 50 ? Self.looks.first : Self.looks.later)
       }
     }
     defer {

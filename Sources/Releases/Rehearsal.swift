@@ -52,6 +52,8 @@ package struct Rehearsal: Sendable, Codable, Equatable {
     package var seconds: Double?
     /// Why it was not made again, though nothing is wrong.
     package var leftOut: String?
+    /// Why what came of it then says nothing of what should come of it now.
+    package var incomparable: String?
     package var error: Trouble?
 
     package init(pipeline: String, dataset: String) {
@@ -67,6 +69,8 @@ package struct Rehearsal: Sendable, Codable, Equatable {
     package var target: String
     package var table: String
     package var error: Trouble?
+    /// Whether it does not take the last version as it is either.
+    package var wasBroken: Bool?
 
     package init(pipeline: String, dataset: String, target: String, table: String, error: Trouble?) {
       self.pipeline = pipeline
@@ -97,8 +101,8 @@ package struct Rehearsal: Sendable, Codable, Equatable {
   }
 
   /// `{"datasets": [{"pipeline", "dataset", "run", "before": {"rows_in", "rows_out", "quarantined"}, "after", "seconds",
-  /// "left_out", "error": {"code", "message", "hint"}}], "tables": [{"pipeline", "dataset", "target", "table", "error"}]}`,
-  /// without what is nil.
+  /// "left_out", "incomparable", "error": {"code", "message", "hint"}}], "tables": [{"pipeline", "dataset", "target", "table",
+  /// "error", "was_broken"}]}`, without what is nil.
   package var json: String {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -133,8 +137,12 @@ extension CanaryJudge {
   /// Judges what was rehearsed. The raw is the same on both sides, so any number of rows is evidence; how long it took is none.
   package func judge(_ rehearsal: Rehearsal) -> Verdict {
     if let reason = worse(rehearsal) { return .worse(reason) }
-    let troubles = rehearsal.datasets.compactMap(\.error) + rehearsal.tables.compactMap(\.error)
+    let tables = rehearsal.tables.filter { $0.wasBroken != true }
+    let troubles = rehearsal.datasets.compactMap(\.error) + tables.compactMap(\.error)
     if let trouble = troubles.first { return .inconclusive(trouble.message) }
+    if let open = rehearsal.datasets.first(where: { $0.incomparable != nil }) {
+      return .inconclusive("dataset \(open.dataset): \(open.incomparable ?? "")")
+    }
     guard !rehearsal.made.isEmpty else {
       let reasons = rehearsal.leftOut.map { "dataset \($0.dataset): \($0.leftOut ?? "")" }
       return .inconclusive(reasons.isEmpty ? "no dataset is changed" : reasons.joined(separator: "; "))
@@ -151,7 +159,7 @@ extension CanaryJudge {
       }
     }
     for table in rehearsal.tables {
-      if let error = table.error, error.isDamning {
+      if let error = table.error, error.isDamning, table.wasBroken != true {
         return "table \(table.table) of \(table.target) does not take dataset \(table.dataset): \(error.message)"
       }
     }

@@ -79,7 +79,7 @@ package struct ReleaseDesk: Sendable {
   /// Makes a release the current one, and gives its engine what is to be handed over and what it can read.
   ///
   /// - Parameters:
-  ///   - expected: The release that it was compared with; nil: whichever is current.
+  ///   - expected: The release that it was compared with, 0 where there was none; nil: whichever is current.
   ///   - schedules: Puts the release's schedules in force, in the same transaction.
   /// - Throws: ``ReleaseRefusal`` `not_promotable`, `canary_running`, `current_changed`, `gate`; nothing was changed then.
   package func promote(
@@ -110,7 +110,7 @@ package struct ReleaseDesk: Sendable {
         throw Self.gate(obstacle, before)
       }
       let previous = try await store.releases(in: .current, on: transaction).first
-      if let expected, previous?.id != expected {
+      if let expected, (previous?.id ?? 0) != expected {
         throw ReleaseRefusal(
           "current_changed",
           "release \(previous?.name ?? "none") became current meanwhile, with which it was not compared",

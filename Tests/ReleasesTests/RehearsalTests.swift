@@ -77,11 +77,29 @@ struct RehearsalTests {
         == .worse("table mart.orders of warehouse does not take dataset orders: column total is text"))
   }
 
+  @Test("a table that did not take the last version either speaks against nobody")
+  func broken() {
+    let same = dataset(before: rows(100, 90), after: rows(100, 90))
+    var table = table(StageFailure(code: "target_column_missing", message: "no column total"))
+    table.wasBroken = true
+    #expect(verdict([same], [table]) == .good)
+    table.wasBroken = false
+    guard case .worse = verdict([same], [table]) else {
+      Issue.record("it took the last version")
+      return
+    }
+  }
+
   @Test("where nothing was made again nothing is known")
   func nothing() {
     #expect(
       verdict([dataset(leftOut: "it has no version yet")]) == .inconclusive("dataset orders: it has no version yet"))
     #expect(verdict([]) == .inconclusive("no dataset is changed"))
+    var other = dataset("other", before: rows(5, 5))
+    other.incomparable = "its last version was made from more streams"
+    #expect(
+      verdict([dataset(before: rows(9, 9), after: rows(9, 9)), other])
+        == .inconclusive("dataset other: its last version was made from more streams"))
   }
 
   @Test("what an engine prints is what the other reads, by names as every other verb has them")

@@ -56,7 +56,6 @@ struct DeployCommand: AsyncParsableCommand {
         return report.tell(.alreadyCurrent, current)
       }
       report.tellGate()
-      let compared = try await installation.store.releases(in: .current).first
       let staged = try await deployment.stage(examination)
       var steps = evidencePlan.steps
       if steps.first == .rehearsal {
@@ -73,7 +72,7 @@ struct DeployCommand: AsyncParsableCommand {
         return try await follow(record, installation, report)
       }
       let promotion = try await deployment.promote(
-        staged, replacing: report.rehearsal == nil ? nil : compared?.id)
+        staged, replacing: report.rehearsal == nil ? nil : evidencePlan.compared)
       report.tell(.promoted, promotion.release, promotion)
       if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
     }
@@ -109,7 +108,8 @@ struct DeployCommand: AsyncParsableCommand {
     case .inconclusive(let reason):
       throw ReleaseRefusal(
         "not_rehearsed", "the rehearsal says nothing: \(reason)",
-        hint: "deploy without --rehearsal, or when that is mended; it was rejected")
+        hint: "deploy without --rehearsal, or when that is mended; release \(staged.name) "
+          + (staged.state == .staged ? "was rejected" : "stays \(staged.state.rawValue)"))
     }
   }
 

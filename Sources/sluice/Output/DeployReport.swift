@@ -30,8 +30,14 @@ struct DeployReport {
     guard !isJSON, let rehearsal else { return }
     if !rehearsal.made.isEmpty { Console.note(Self.table(rehearsal)) }
     for dataset in rehearsal.leftOut { Console.note("\(dataset.dataset) is left out: \(dataset.leftOut ?? "")") }
+    for dataset in rehearsal.datasets {
+      if let reason = dataset.incomparable { Console.note("\(dataset.dataset) cannot be compared: \(reason)") }
+    }
     for table in rehearsal.tables {
-      if let error = table.error { Console.note("\(table.table) of \(table.target): \(error.message)") }
+      if let error = table.error {
+        Console.note(
+          "\(table.table) of \(table.target): \(error.message)" + (table.wasBroken == true ? " (as before)" : ""))
+      }
     }
   }
 

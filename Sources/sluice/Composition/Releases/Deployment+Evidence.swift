@@ -15,6 +15,8 @@ extension Deployment {
     var steps: [Evidence] = []
     /// Those that the release changes, by definition or by engine; asked where there is to be evidence.
     var changed: [String] = []
+    /// The release that it is compared with; 0: there is none.
+    var compared: Int64 = 0
     /// Where a canary would see too little, and how much; nil where that is enough, or was not asked.
     var scarce: String?
   }
@@ -27,6 +29,7 @@ extension Deployment {
     _ examination: Examination, ramp: Int?, within time: Duration, rehearsal: Bool?
   ) async throws -> EvidencePlan {
     var plan = EvidencePlan(steps: (rehearsal == true ? [.rehearsal] : []) + (ramp == nil ? [] : [.canary]))
+    if examination.known?.state == .current { plan.steps = [] }
     guard !plan.steps.isEmpty else { return plan }
     let rehearses = examination.engine.rehearses == true
     if rehearsal == true, !rehearses {
@@ -38,6 +41,7 @@ extension Deployment {
     let definitions = ReleaseDefinitions(
       store: installation.store, directory: installation.directory, environment: installation.environment)
     let before: Project? = if let current { try await definitions.project(of: current.id) } else { nil }
+    plan.compared = current?.id ?? 0
     let isNewEngine = current?.engineHash != examination.engineHash
     plan.changed = source.pipelines.map(\.name).filter { name in
       isNewEngine || before.map { !source.works(name, like: $0) } ?? true
@@ -79,16 +83,19 @@ extension Deployment {
   func rehearse(
     _ release: JobStore.ReleaseRecord, _ pipelines: [String], report: inout DeployReport
   ) async throws -> CanaryJudge.Verdict {
+    // What was killed before left its folder.
+    try? await ScratchSweep(folder: installation.stateDirectory + "/scratch", store: installation.store).run()
     var rehearsal = Rehearsal()
+    var failure: CanaryJudge.Verdict?
     do {
       for name in pipelines {
         if !report.isJSON { Console.note("rehearsing \(name)") }
         rehearsal = rehearsal + (try await rehearse(release, name))
       }
     } catch let refusal as ReleaseRefusal where refusal.code == EngineProcess.crashed {
-      return .worse("it could not be rehearsed: \(refusal.message)")
+      failure = .worse("it could not be rehearsed: \(refusal.message)")
     } catch let refusal as ReleaseRefusal where refusal.code.hasPrefix("engine_") {
-      return .inconclusive(refusal.message)
+      failure = .inconclusive(refusal.message)
     }
     report.rehearsal = rehearsal
     report.tellRehearsal()
@@ -96,7 +103,10 @@ extension Deployment {
     try await store.database.transaction { transaction in
       try await store.audit("rehearse", release.id, by: author, after: json, in: transaction)
     }
-    return CanaryJudge().judge(rehearsal)
+    // What was seen before the engine failed counts.
+    let verdict = CanaryJudge().judge(rehearsal)
+    if case .worse = verdict { return verdict }
+    return failure ?? verdict
   }
 
   /// Of one pipeline, by the release's own engine.

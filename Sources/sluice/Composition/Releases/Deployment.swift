@@ -159,7 +159,7 @@ extension Installation {
 }
 
 extension Deployment {
-  /// - Parameter expected: The release that it was compared with; nil: none.
+  /// - Parameter expected: The release that it was compared with, 0: none; nil: it was not compared.
   func promote(
     _ release: JobStore.ReleaseRecord, replacing expected: Int64?
   ) async throws -> ReleaseDesk.Promotion {

@@ -46,24 +46,22 @@ struct Rehearsing {
     _ stages: StageHandlers
   ) async throws -> Rehearsal {
     var dataset = Rehearsal.Dataset(pipeline: pipeline.name, dataset: step.name)
-    guard let version = try await stages.curate.lastVersion(step, of: pipeline) else {
-      dataset.leftOut = "it has no version yet"
-      return Rehearsal(datasets: [dataset])
-    }
-    dataset.run = version.snapshot.runID.rawValue
-    dataset.before = Rehearsal.Rows(version.snapshot.counts)
-    if let reason = try await incomparable(version, step, pipeline, definitions) {
-      dataset.leftOut = reason
-      return Rehearsal(datasets: [dataset])
-    }
     let started = ContinuousClock.now
     do {
+      guard let version = try await stages.curate.lastVersion(step, of: pipeline) else {
+        dataset.leftOut = "it has no version yet"
+        return Rehearsal(datasets: [dataset])
+      }
+      dataset.run = version.snapshot.runID.rawValue
+      dataset.before = Rehearsal.Rows(version.snapshot.counts)
+      dataset.incomparable = try await incomparable(version, step, pipeline, definitions)
+      guard dataset.incomparable == nil else { return Rehearsal(datasets: [dataset]) }
       let made = try await stages.curate.rehearse(
         step, of: pipeline, sql: { try project.text(at: $0) }, on: version, store: installation.store,
         name: "\(Self.folder)/\(step.name)")
       dataset.after = Rehearsal.Rows(made.counts)
       dataset.seconds = (started.duration(to: .now).inSeconds * 1000).rounded() / 1000
-      return Rehearsal(datasets: [dataset], tables: try await tables(of: made, step, pipeline, stages.load))
+      return Rehearsal(datasets: [dataset], tables: try await tables(of: made, version, step, pipeline, stages.load))
     } catch let failure as any Failure {
       dataset.error = Rehearsal.Trouble(failure)
       return Rehearsal(datasets: [dataset])
@@ -79,11 +77,15 @@ struct Rehearsing {
       let maker = try await store.releases(named: run.release).first(where: { $0.contentHash == run.release })
     else { return "the run of its last version is gone" }
     let before = try await definitions.project(of: maker.id)
-    if let current = try await store.releases(in: .current).first,
-      try await !definitions.project(of: current.id).makes(step.name, of: pipeline.name, like: before)
-    {
-      return "its last version was made by another definition than the current release's"
+    if let current = try await store.releases(in: .current).first, current.id != maker.id {
+      guard try await definitions.project(of: current.id).makes(step.name, of: pipeline.name, like: before) else {
+        return "its last version was made by another definition than the current release's"
+      }
+      guard maker.engineHash == current.engineHash else {
+        return "its last version was made by another engine than the current release's"
+      }
     }
+    guard version.others.isEmpty else { return "its last version was made from more streams" }
     let old = before.pipelines.first { $0.name == pipeline.name }
     for (reference, raw) in zip(step.from, version.raw) {
       guard !raw.runs.isEmpty else { return "its last version was not made from \(reference)" }
@@ -96,24 +98,31 @@ struct Rehearsing {
   }
 
   private func tables(
-    of made: CurateHandler.Rehearsed, _ step: CurateStep, _ pipeline: Pipeline, _ load: LoadHandler
+    of made: CurateHandler.Rehearsed, _ version: CurateHandler.LastVersion, _ step: CurateStep, _ pipeline: Pipeline,
+    _ load: LoadHandler
   ) async throws -> [Rehearsal.Table] {
+    let last = version.snapshot
+    let before = LoadHandler.Candidate(
+      dataset: step.name, isFull: last.isFull, columns: last.columns, key: last.key, cursorField: last.cursorField,
+      rows: last.counts.rowsOut)
     let candidate = LoadHandler.Candidate(
       dataset: step.name, isFull: made.isFull, columns: made.columns, key: made.key, cursorField: made.cursorField,
       rows: made.counts.rowsOut)
     var tables: [Rehearsal.Table] = []
     for target in pipeline.load {
       for table in target.tables where table.from == step.name {
-        var error: Rehearsal.Trouble?
-        do { try await load.preview(candidate, into: table, of: target, pipeline: pipeline) } catch let failure
-          as any Failure
-        {
-          error = Rehearsal.Trouble(failure)
+        func trouble(_ candidate: LoadHandler.Candidate) async throws -> Rehearsal.Trouble? {
+          do {
+            try await load.preview(candidate, into: table, of: target, pipeline: pipeline)
+            return nil
+          } catch let failure as any Failure { return Rehearsal.Trouble(failure) }
         }
-        tables.append(
-          Rehearsal.Table(
-            pipeline: pipeline.name, dataset: step.name, target: target.name, table: "\(table.schema).\(table.table)",
-            error: error))
+        let error = try await trouble(candidate)
+        var entry = Rehearsal.Table(
+          pipeline: pipeline.name, dataset: step.name, target: target.name, table: "\(table.schema).\(table.table)",
+          error: error)
+        if let error { entry.wasBroken = try await trouble(before)?.code == error.code }
+        tables.append(entry)
       }
     }
     return tables
