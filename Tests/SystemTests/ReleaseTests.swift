@@ -27,9 +27,10 @@ struct ReleaseTests {
     for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv", "id\n\(number)\n") }
   }
 
-  private func with(_ body: @Sendable (Installed) async throws -> Void) async throws {
+  /// - Parameter lease: In seconds; where nobody is killed, longer than a busy machine keeps a beat waiting.
+  private func with(lease: String = "1.2", _ body: @Sendable (Installed) async throws -> Void) async throws {
     try await TestProject.withProject { project in
-      let sluice = Installed(project)
+      let sluice = Installed(project, ["SLUICE_LEASE": lease])
       do { try await body(sluice) } catch {
         _ = try? await sluice("down", "--timeout", "10")
         throw error
@@ -54,7 +55,7 @@ struct ReleaseTests {
 
   @Test("new code goes out while a batch runs: the batch ends by its own definition, the next run has the new one")
   func beside() async throws {
-    try await with { sluice in
+    try await with(lease: "15") { sluice in
       let project = sluice.project
       try Self.write(project, "stay", constant: 1)
       try Self.write(project, "move", onDeploy: "handover", constant: 1)

@@ -151,7 +151,11 @@ struct SystemUnderTest: Sendable {
 
   /// Fills the queue with jobs that nobody will do: its pipelines are paused.
   func fill(ready: Int, underWay: Int) async throws {
-    for pipeline in pipelines { try await run("pause", pipeline) }
+    // A run that begins makes the release's lanes; what was handed over stands in others.
+    for pipeline in pipelines {
+      try await run("run", pipeline)
+      try await run("pause", pipeline)
+    }
     for (count, isUnderWay) in [(underWay, true), (ready, false)] {
       let row = try await database.pool.query(Statement.handoverFill, [.int(Int64(count)), .bool(isUnderWay)]).only
       guard try row.int("jobs") == Int64(count) else {
