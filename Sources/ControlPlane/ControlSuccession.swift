@@ -11,15 +11,20 @@ package final class ControlSuccession: Service {
 
   private let tick: Duration
   private let logger: Logger
+  private let isAsked: @Sendable () -> Bool
   private let find: @Sendable () async throws -> String?
   private let found = Mutex<String?>(nil)
 
-  /// - Parameter find: The path of the engine that is to take over, tried and ready to run; nil as long as this one is right.
+  /// - Parameters:
+  ///   - isAsked: Whether control was asked to stop, perhaps before its services could hear of it: then it just ends.
+  ///   - find: The path of the engine that is to take over, tried and ready to run; nil as long as this one is right.
   package init(
-    tick: Duration = .milliseconds(500), logger: Logger, find: @escaping @Sendable () async throws -> String?
+    tick: Duration = .milliseconds(500), logger: Logger, isAsked: @escaping @Sendable () -> Bool = { false },
+    find: @escaping @Sendable () async throws -> String?
   ) {
     self.tick = tick
     self.logger = logger
+    self.isAsked = isAsked
     self.find = find
   }
 
@@ -32,7 +37,7 @@ package final class ControlSuccession: Service {
   }
 
   private func watch() async throws {
-    while true {
+    while !isAsked() {
       do {
         if let path = try await find() {
           logger.info("control goes on with the current release's engine", metadata: ["engine": "\(path)"])
