@@ -304,6 +304,22 @@ struct ReleaseTests {
     }
   }
 
+  @Test("control that is asked to stop at any moment of its start stops")
+  func stops() async throws {
+    try await with { sluice in
+      try Self.write(sluice.project, "p", constant: 1)
+      let holder = try sluice.start("control", name: "holder")
+      try await eventually("a server is up") { try await sluice("status", "--json").json("control_url").text != nil }
+      for delay in stride(from: 20, through: 500, by: 40) {
+        let control = try sluice.start("control", name: "control")
+        try await Task.sleep(for: .milliseconds(delay))
+        kill(control, SIGTERM)
+        try await Installed.ended(control, within: .seconds(15))
+      }
+      try await Installed.stop(holder)
+    }
+  }
+
   @Test("the last worker of a release with work is started again, whoever kills it")
   func respawn() async throws {
     try await with { sluice in
