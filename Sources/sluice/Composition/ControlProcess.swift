@@ -55,7 +55,8 @@ extension Installation {
     defer { ControlFile.remove(stateDirectory) }
     // What is current has its schedules in force since it was promoted.
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
-    let succession = ControlSuccession(logger: logger, isAsked: { stop.wasAsked }) { try await successor() }
+    let succession = ControlSuccession(
+      logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
     let keepsHost = if case .host = aim { true } else { false }
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
