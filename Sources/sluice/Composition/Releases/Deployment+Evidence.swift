@@ -84,7 +84,7 @@ extension Deployment {
     _ release: JobStore.ReleaseRecord, _ pipelines: [String], report: inout DeployReport
   ) async throws -> CanaryJudge.Verdict {
     // What was killed before left its folder.
-    try? await ScratchSweep(folder: installation.stateDirectory + "/scratch", store: installation.store).run()
+    try await ScratchSweep(folder: installation.stateDirectory + "/scratch", store: installation.store).run()
     var rehearsal = Rehearsal()
     var failure: CanaryJudge.Verdict?
     do {
