@@ -21,6 +21,5 @@ package struct BenchScale: Sendable {
   /// For continuous integration.
   package static let quick = BenchScale(
     repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, deploys: 4, hangs: 1,
-    crashLease: .seconds(3),
-    churn: .seconds(120), heldSnapshot: .seconds(20))
+    crashLease: .seconds(3), churn: .seconds(120), heldSnapshot: .seconds(20))
 }

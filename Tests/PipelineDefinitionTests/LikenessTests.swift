@@ -36,13 +36,13 @@ struct LikenessTests {
     "each part that changes what a run does is seen, and only that part",
     arguments: [
       ("*.csv", "*.csv.gz", false, true), ("file:drops", "file:other", false, true), ("bigint", "integer", true, false),
-      ("mode: append", "mode: replace", true, true), ("file: drops", "file: drops", true, true),
+      ("mode: append", "mode: replace", true, true),
     ])
   func changed(_ old: String, _ new: String, _ pulls: Bool, _ makes: Bool) {
     let other = project(Self.shop.replacing(old, with: new))
     #expect(other.pulls("shop", like: project()) == pulls)
     #expect(other.makes("orders", of: "shop", like: project()) == makes)
-    #expect(other.works("shop", like: project()) == (old == new))
+    #expect(!other.works("shop", like: project()))
   }
 
   @Test("SQL counts by its text; a pipeline or a dataset that the other does not have is another")

@@ -1,5 +1,6 @@
 -- What attempts of runs of the releases $1 and $2 did since $3, by kind: how many ended and how, the
--- 95th percentiles of their seconds and, where at least $4 were seen, of their memory, and the rows of their snapshots. Reads the partitions of outcome since then.
+-- 95th percentiles of their seconds and, where at least $4 were seen, of their memory, and the rows of their snapshots. Reads the
+-- partitions of outcome since then.
 with ended as (
   select r.release_id, j.kind, o.status, extract(epoch from o.finished_at - o.started_at) as seconds,
     (o.detail ->> 'peak_memory')::double precision as memory
