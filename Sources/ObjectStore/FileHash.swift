@@ -6,7 +6,11 @@
 package enum FileHash {
   /// Reads the whole file. Blocks: call it through ``BlockingIO``.
   package static func hash(_ path: String) throws -> (bytes: Int64, sha256: String) {
-    let reader = FileReader(path: path)
+    try hash(FileReader(path: path))
+  }
+
+  /// The same of what a reader gives.
+  package static func hash(_ reader: FileReader) throws -> (bytes: Int64, sha256: String) {
     var hasher = SHA256Hasher()
     var bytes: Int64 = 0
     while let chunk = try reader.next(LocalObjectStore.bufferBytes) {
@@ -25,7 +29,10 @@ package enum FileHash {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw ObjectStoreError.system(errno, "open", path: path, directory: path) }
     defer { _ = close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw ObjectStoreError.system(errno, "write", path: path, directory: path) }
+    // Whatever program wrote it, the object is private.
+    guard fchmod(descriptor, PrivateFiles.fileMode) == 0, fsync(descriptor) == 0 else {
+      throw ObjectStoreError.system(errno, "write", path: path, directory: path)
+    }
     return result
   }
 }

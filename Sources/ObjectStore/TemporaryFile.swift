@@ -29,7 +29,7 @@ final class TemporaryFile: Sendable {
   init(in directory: String, of store: String) throws {
     self.directory = directory
     self.store = store
-    let nameless = open(directory, namelessFlags | O_WRONLY | O_CLOEXEC, 0o644)
+    let nameless = open(directory, namelessFlags | O_WRONLY | O_CLOEXEC, PrivateFiles.fileMode)
     if nameless >= 0 {
       state = Mutex(State(descriptor: nameless))
       name = nil
@@ -45,7 +45,7 @@ final class TemporaryFile: Sendable {
       throw ObjectStoreError.system(errno, "create a file in", path: directory, directory: store)
     }
     _ = fcntl(named, F_SETFD, FD_CLOEXEC)
-    _ = fchmod(named, 0o644)
+    _ = fchmod(named, PrivateFiles.fileMode)
     state = Mutex(State(descriptor: named))
     name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
