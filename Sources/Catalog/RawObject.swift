@@ -52,7 +52,7 @@ package struct NewRawObject: Sendable {
   }
 }
 
-/// A file that an earlier run took.
+/// A file that an earlier run took. Its path is told from others by its bytes.
 package struct SeenFile: Sendable, Hashable {
   package var path: String
   package var bytes: Int64
@@ -61,6 +61,16 @@ package struct SeenFile: Sendable, Hashable {
     self.path = path
     self.bytes = bytes
     self.sha256 = sha256
+  }
+
+  package static func == (left: SeenFile, right: SeenFile) -> Bool {
+    left.path.isExactly(right.path) && left.bytes == right.bytes && left.sha256 == right.sha256
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(ExactText(path))
+    hasher.combine(bytes)
+    hasher.combine(sha256)
   }
 }
 

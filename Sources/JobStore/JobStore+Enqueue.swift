@@ -181,21 +181,22 @@ extension JobStore {
   private func resolved(
     _ rows: PostgresResult, keys: [String], in session: some PostgresSession
   ) async throws -> [EnqueuedJob] {
-    var holders: [String: Int64] = [:]
-    var new: Set<String> = []
+    var holders: [ExactText: Int64] = [:]
+    var new: Set<ExactText> = []
     for row in rows {
-      let key = try row.string("key")
+      let key = ExactText(try row.string("key"))
       if let job = try row.optionalInt("job_id") { holders[key] = job }
       if try row.bool("is_new") { new.insert(key) }
     }
-    let unseen = keys.filter { holders[$0] == nil }
+    let unseen = keys.filter { holders[ExactText($0)] == nil }
     // Another transaction committed its key while this statement ran.
     if !unseen.isEmpty {
       for row in try await session.query(Statement.liveKeyList, [.texts(unseen)]) {
-        holders[try row.string("key")] = try row.int("job_id")
+        holders[ExactText(try row.string("key"))] = try row.int("job_id")
       }
     }
     return try keys.map { key in
+      let key = ExactText(key)
       guard let job = holders[key] else {
         throw StageFailure(
           code: "unique_key_raced", message: "another job took this one's unique key and ended at the same moment",

@@ -7,7 +7,10 @@ import Synchronization
 /// Reads a local file, or a range of it, piece by piece. Opens it at the first piece. Every function blocks.
 package final class FileReader: Sendable {
   /// There is no file of that path.
-  package struct Missing: Error { package let path: String }
+  package struct Missing: Error {
+    package let path: String
+    package init(path: String) { self.path = path }
+  }
 
   private enum State {
     case unopened
@@ -17,11 +20,17 @@ package final class FileReader: Sendable {
 
   package let path: String
   private let range: Range<Int64>?
+  private let open: @Sendable (String) throws -> Int32
   private let state = Mutex(State.unopened)
 
-  package init(path: String, range: Range<Int64>? = nil) {
+  /// - Parameter open: Gives a descriptor of the file, which the reader closes; by default the file of that path, whatever
+  ///   links lead to it.
+  package init(
+    path: String, range: Range<Int64>? = nil, open: @escaping @Sendable (String) throws -> Int32 = FileReader.following
+  ) {
     self.path = path
     self.range = range
+    self.open = open
   }
 
   deinit {
@@ -55,13 +64,18 @@ package final class FileReader: Sendable {
   }
 
   private func opened() throws -> State {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = try open(path)
+    if let range, range.lowerBound > 0 { _ = lseek(descriptor, off_t(range.lowerBound), SEEK_SET) }
+    return .open(descriptor, remaining: range.map { Int64($0.count) } ?? .max)
+  }
+
+  package static let following: @Sendable (String) throws -> Int32 = { path in
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       if errno == ENOENT { throw Missing(path: path) }
       throw ObjectStoreError.system(errno, "read", path: path, directory: path)
     }
-    if let range, range.lowerBound > 0 { _ = lseek(descriptor, off_t(range.lowerBound), SEEK_SET) }
-    return .open(descriptor, remaining: range.map { Int64($0.count) } ?? .max)
+    return descriptor
   }
 
   private static func fill(_ descriptor: Int32, _ buffer: UnsafeMutableBufferPointer<UInt8>, path: String) throws -> Int

@@ -93,9 +93,9 @@ package struct LocalObjectStore: ObjectStore {
   package func list(prefix: String) async throws -> [ObjectInfo] {
     try await BlockingIO.run {
       // The folder part narrows the walk; the rest of the prefix is compared as text.
-      let folder = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
+      let folder = prefix.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix[..<$0]) } ?? ""
       return try DirectoryTree.files(under: root, in: folder)
-        .filter { $0.path.hasPrefix(prefix) }
+        .filter { $0.path.utf8.starts(with: prefix.utf8) }
         .map { ObjectInfo(key: try ObjectKey($0.path), bytes: $0.bytes, modifiedAt: $0.modifiedAt) }
         .sorted { $0.key < $1.key }
     }

@@ -1,3 +1,5 @@
+import JobModel
+
 /// The name of an object: parts separated by `/`, none of which leads out of the store.
 package struct ObjectKey: Sendable, Hashable, Comparable, CustomStringConvertible, ExpressibleByStringLiteral {
   /// What S3 allows; a local path is bounded by the filesystem as well.
@@ -28,7 +30,10 @@ package struct ObjectKey: Sendable, Hashable, Comparable, CustomStringConvertibl
   package var description: String { text }
 
   /// Everything up to the last slash; nil for a key of one part.
-  package var folder: String? { text.lastIndex(of: "/").map { String(text[..<$0]) } }
+  package var folder: String? { text.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(text[..<$0]) } }
+
+  package static func == (left: ObjectKey, right: ObjectKey) -> Bool { left.text.isExactly(right.text) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(ExactText(text)) }
 
   package static func < (left: ObjectKey, right: ObjectKey) -> Bool {
     left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
@@ -37,9 +42,9 @@ package struct ObjectKey: Sendable, Hashable, Comparable, CustomStringConvertibl
   private static func fault(of text: String) -> String? {
     guard text.utf8.count <= maximumBytes else { return "is longer than \(maximumBytes) bytes" }
     guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return "has a control character" }
-    for part in text.split(separator: "/", omittingEmptySubsequences: false) {
+    for part in text.pathParts {
       if part.isEmpty { return "has an empty part" }
-      if part.hasPrefix(".") { return "has a part that begins with a dot" }
+      if part.utf8.first == UInt8(ascii: ".") { return "has a part that begins with a dot" }
       if part.utf8.count > maximumPartBytes { return "has a part longer than \(maximumPartBytes) bytes" }
     }
     return nil

@@ -1,3 +1,5 @@
+import JobModel
+
 /// Opens the store that a location names: `file:PATH` (relative to the project directory, or absolute).
 ///
 /// - Throws: ``ObjectStoreError`` `not_supported` for `s3://…` and whatever else is not a local directory.
@@ -15,6 +17,11 @@ package func openObjectStore(location: String, projectDirectory: String) throws 
   if path.hasPrefix("//") { path.removeFirst(2) }
   guard !path.isEmpty else {
     throw ObjectStoreError(.notSupported, "the storage location \"\(location)\" has no path", hint: "write file:PATH")
+  }
+  guard path.utf8.first == UInt8(ascii: "/") || !path.pathParts.contains(where: { $0.isExactly("..") }) else {
+    throw ObjectStoreError(
+      .notSupported, "the storage location \"\(location)\" leads out of the project",
+      hint: "write an absolute path, such as file:/data/storage")
   }
   return LocalObjectStore(root: path.hasPrefix("/") ? path : projectDirectory + "/" + path)
 }

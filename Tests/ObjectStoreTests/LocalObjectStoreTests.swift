@@ -112,6 +112,35 @@ struct LocalObjectStoreTests {
     }
   }
 
+  @Test("ends a listing with an error where a link leads back, and follows one that does not")
+  func linksInListing() async throws {
+    try await withScratchDirectory { directory async throws in
+      let store = LocalObjectStore(root: directory + "/store")
+      try await store.put("raw/a/1", condition: .absent, bytes: [1])
+      let manager = FileManager.default
+      try manager.createDirectory(atPath: directory + "/disk", withIntermediateDirectories: true)
+      try manager.createSymbolicLink(atPath: directory + "/store/other", withDestinationPath: directory + "/disk")
+      try await store.put("other/2", condition: .absent, bytes: [1])
+      #expect(try await store.list(prefix: "").map(\.key.text) == ["other/2", "raw/a/1"])
+      try manager.createSymbolicLink(atPath: directory + "/store/raw/a/loop", withDestinationPath: "..")
+      try manager.createSymbolicLink(atPath: directory + "/store/raw/a/loop2", withDestinationPath: "..")
+      let error = await #expect(throws: ObjectStoreError.self) { try await store.list(prefix: "raw/") }
+      #expect(error?.message.contains("a link leads to a folder that is in it") == true)
+    }
+  }
+
+  @Test("tells keys apart by their bytes")
+  func normalisation() async throws {
+    try await withScratchDirectory { directory async throws in
+      let store = LocalObjectStore(root: directory)
+      let keys = try ["caf\u{E9}", "cafe\u{301}"].map { try ObjectKey($0) }
+      #expect(Set(keys).count == 2)
+      for key in keys { try await store.put(key, condition: .absent, bytes: [1]) }
+      #expect(try await store.list(prefix: "caf\u{E9}").map(\.key) == [keys[0]])
+      #expect(try await store.list(prefix: "cafe").map(\.key) == [keys[1]])
+    }
+  }
+
   @Test("takes a finished file in, whose old place is then empty")
   func adopting() async throws {
     try await withScratchDirectory { directory async throws in
@@ -186,7 +215,7 @@ struct ObjectKeyTests {
     "that leads out of the store or cannot be a name is refused",
     arguments: [
       "", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".tmp/x", "a\nb", "a\u{0}b",
-      String(repeating: "x", count: 300),
+      String(repeating: "x", count: 300), "a/../\u{301}b", "a/.\u{301}x", "/\u{301}a", "a//\u{301}b",
     ])
   func refused(text: String) {
     let error = #expect(throws: ObjectStoreError.self) { try ObjectKey(text) }
@@ -213,7 +242,9 @@ struct StorageLocationTests {
     #expect(store.root == root)
   }
 
-  @Test("of another kind is not supported yet", arguments: ["s3://bucket/x", "gs://x", "raw", "file:"])
+  @Test(
+    "of another kind, or relative and outside of the project, is refused",
+    arguments: ["s3://bucket/x", "gs://x", "raw", "file:", "file:..", "file:a/../../b", "file://../x"])
   func unsupported(location: String) {
     let error = #expect(throws: ObjectStoreError.self) {
       try openObjectStore(location: location, projectDirectory: "/p")

@@ -53,11 +53,12 @@ extension JobStore {
   /// - Source: `canary_promise.sql`.
   package func promisedAttempts(within time: Duration) async throws -> [PipelineStage: Double] {
     let rows = try await database.query(Statement.canaryPromise, [.double(time.inSeconds)])
+    // Names that are two to the database may be one to Swift.
     return Dictionary(
-      uniqueKeysWithValues: try rows.map { row in
+      try rows.map { row in
         let stage = PipelineStage(pipeline: try row.string("pipeline"), stage: try row.string("kind"))
         return (stage, try row.double("promised"))
-      })
+      }, uniquingKeysWith: +)
   }
 
   /// What needs no statistics.

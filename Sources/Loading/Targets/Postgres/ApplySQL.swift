@@ -1,3 +1,4 @@
+import JobModel
 import PipelineDefinition
 import Postgres
 
@@ -15,7 +16,7 @@ struct ApplySQL: Sendable {
   private var names: String { columns.map(\.sql).joined(separator: ", ") }
   private var values: String { columns.map(\.value).joined(separator: ", ") }
   private var keyList: String { key.map(quoteIdentifier).joined(separator: ", ") }
-  private var keyColumns: [ColumnMapping] { key.compactMap { name in columns.first { $0.name == name } } }
+  private var keyColumns: [ColumnMapping] { key.compactMap { name in columns.first { $0.name.isExactly(name) } } }
   private var batch: String { quoteIdentifier(TargetTable.batch) }
   private var deletedAt: String { quoteIdentifier(TargetTable.deletedAt) }
 
@@ -39,7 +40,7 @@ struct ApplySQL: Sendable {
   ///
   /// `xmax` is zero in a row that was inserted; a partitioned table does not tell, see ``matchingKeys``.
   var merge: SQLStatement {
-    let updates = columns.filter { !key.contains($0.name) }
+    let updates = columns.filter { column in !key.contains { $0.isExactly(column.name) } }
     var assignments = updates.map { "\($0.sql) = excluded.\($0.sql)" }
     var differs = updates.map { $0.isDistinct("t.\($0.sql)", "excluded.\($0.sql)") }
     if deletes == .soft {
@@ -73,7 +74,8 @@ struct ApplySQL: Sendable {
 
   /// Null is older than any value.
   private var isNotOlder: String {
-    guard let cursorField, let cursor = columns.first(where: { $0.name == cursorField }), !key.contains(cursorField)
+    guard let cursorField, let cursor = columns.first(where: { $0.name.isExactly(cursorField) }),
+      !key.contains(where: { $0.isExactly(cursorField) })
     else { return "" }
     let (old, new) = ("t.\(cursor.sql)", "excluded.\(cursor.sql)")
     return "\n    and (\(old) is null or \(new) >= \(old))"

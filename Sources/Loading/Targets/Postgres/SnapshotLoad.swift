@@ -80,7 +80,7 @@ struct SnapshotLoad: Sendable {
         message: "\(place): merge needs a key, and neither the table nor dataset \(snapshot.dataset) has one",
         hint: "add key: [COLUMN] to the table")
     }
-    if let column = key.first(where: { name in !snapshot.columns.contains { $0.name == name } }),
+    if let column = key.first(where: { name in !snapshot.columns.contains { $0.name.isExactly(name) } }),
       load.table.mode == .merge
     {
       throw StageFailure(
@@ -208,7 +208,7 @@ struct SnapshotLoad: Sendable {
     let place = DuckDBPlace(
       directory: target.directory, files: [ChunkCopy.output], extensions: ["postgres_scanner"],
       keepsInsertionOrder: false)
-    let values = key.compactMap { name in columns.first { $0.name == name } }.map { column in
+    let values = key.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { column in
       "try_cast(\(sqlIdentifier(column.name)) as \(column.dataset.duckType ?? "VARCHAR"))"
     }
     let isUnreadable = values.map { "\($0) is null" }.joined(separator: " or ")

@@ -25,23 +25,24 @@ extension TargetTable {
   func mappings(_ snapshot: SnapshotToLoad, of table: LoadTable, target: String) throws -> [ColumnMapping] {
     let mappings = try snapshot.columns.map { column in
       let dataset = try DatasetType(parsing: column.type, column: column.name)
-      guard let existing = columns[column.name] else {
+      guard let existing = columns[ExactText(column.name)] else {
         throw StageFailure(
           code: "target_column_missing", message: "target \(target): table \(name) has no column \(column.name)",
           hint: addColumn(column.name, dataset.targetType.description))
       }
       return try mapping(column.name, dataset, existing, target: target)
     }
-    let given = Set(mappings.map(\.name)).union([Self.batch, Self.deletedAt])
-    for (column, facts) in columns.sorted(by: { $0.key < $1.key })
-    where !given.contains(column) && facts.isNotNull && !facts.hasDefault && !facts.isGenerated {
+    let given = Set((mappings.map(\.name) + [Self.batch, Self.deletedAt]).map { ExactText($0) })
+    for (exact, facts) in columns.sorted(by: { $0.key < $1.key })
+    where !given.contains(exact) && facts.isNotNull && !facts.hasDefault && !facts.isGenerated {
+      let column = exact.text
       throw StageFailure(
         code: "target_column_required",
         message: "target \(target): column \(column) of \(name) is NOT NULL without a default, and the dataset "
           + "\(snapshot.dataset) does not have it",
         hint: "alter table \(name.sql) alter column \(quoteIdentifier(column)) drop not null; or give it a default")
     }
-    if table.deletes?.kind == .soft, columns[Self.deletedAt] == nil {
+    if table.deletes?.kind == .soft, columns[ExactText(Self.deletedAt)] == nil {
       throw StageFailure(
         code: "target_column_missing",
         message: "target \(target): table \(name) has no column \(Self.deletedAt), which soft deletes mark",
@@ -92,7 +93,7 @@ extension TargetTable {
 
   /// Checks that the table has a unique index on exactly the key.
   func requireUniqueKey(_ key: [String], target: String) throws {
-    guard !uniqueKeys.contains(Set(key)) else { return }
+    guard !uniqueKeys.contains(Set(key.map { ExactText($0) })) else { return }
     let list = key.map(quoteIdentifier).joined(separator: ", ")
     throw StageFailure(
       code: "key_index_missing",
@@ -110,7 +111,7 @@ extension TargetTable {
   ) async throws {
     var lines = try snapshot.columns.map { column in
       let type = try DatasetType(parsing: column.type, column: column.name).targetType
-      let isRequired = load.required.contains(column.name) || key.contains(column.name)
+      let isRequired = load.required.contains(column.name) || key.contains { $0.isExactly(column.name) }
       return "\(quoteIdentifier(column.name)) \(type)\(isRequired ? " not null" : "")"
     }
     if load.table.mode == .append { lines.append("\(batch) uuid") }

@@ -20,11 +20,11 @@ struct TargetTable: Sendable {
 
   let name: TableName
   let isPartitioned: Bool
-  let columns: [String: Column]
+  let columns: [ExactText: Column]
   /// Column sets of the indexes that `on conflict` can use.
-  let uniqueKeys: [Set<String>]
+  let uniqueKeys: [Set<ExactText>]
 
-  var hasBatch: Bool { columns[Self.batch] != nil }
+  var hasBatch: Bool { columns[ExactText(Self.batch)] != nil }
 
   /// Reads the table; nil when there is none.
   ///
@@ -38,17 +38,17 @@ struct TargetTable: Sendable {
         hint: "name a table, or drop \(name) so that it is created")
     }
     let oid = PostgresValue.int(try relation.int("oid"))
-    var columns: [String: Column] = [:]
+    var columns: [ExactText: Column] = [:]
     for row in try await session.query(TargetTableSQL.columns, [oid]) {
-      columns[try row.string("name")] = Column(
+      columns[ExactText(try row.string("name"))] = Column(
         type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"),
         isEnum: try row.bool("is_enum"),
         isNotNull: try row.bool("is_not_null"), hasDefault: try row.bool("has_default"),
         isGenerated: try row.bool("is_generated"))
     }
-    var keys: [Int64: Set<String>] = [:]
+    var keys: [Int64: Set<ExactText>] = [:]
     for row in try await session.query(TargetTableSQL.uniqueKeys, [oid]) {
-      keys[try row.int("index"), default: []].insert(try row.string("name"))
+      keys[try row.int("index"), default: []].insert(ExactText(try row.string("name")))
     }
     return TargetTable(name: name, isPartitioned: kind == "p", columns: columns, uniqueKeys: Array(keys.values))
   }
