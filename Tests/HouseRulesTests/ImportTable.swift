@@ -20,7 +20,7 @@ struct ImportTable {
     "JobStore": row("JobModel Migrations Postgres", "Logging"),
     "Catalog": row("JobModel JobStore Postgres"),
     "ObjectStore": row("COpenSSL JobModel", "Logging"),
-    "PipelineDefinition": row("JobModel", "Yams"),
+    "PipelineDefinition": row("JobModel", "CYaml"),
     "DuckDB": row("JobModel", "Logging Subprocess SystemPackage"),
     "Records": row("CYajl JobModel PipelineDefinition"),
     "Ingestion": row(

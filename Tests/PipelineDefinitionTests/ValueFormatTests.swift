@@ -16,7 +16,10 @@ struct ValueFormatTests {
 
   @Test(
     "What is no duration is refused",
-    arguments: ["10", "m", "", "1.5h", "10 m", "-1m", "10min", "99999999999999999d", "10M"])
+    arguments: [
+      "10", "m", "", "1.5h", "10 m", "-1m", "10min", "99999999999999999d", "10M", "36526d", "9223372036854775807ms",
+      "106751991168d", "1e3s", "\u{0661}s", "nans",
+    ])
   func noDuration(text: String) {
     #expect(throws: ValueProblem.self) { try MeasureText.duration(text) }
   }
@@ -34,7 +37,10 @@ struct ValueFormatTests {
 
   @Test(
     "What is no amount of bytes is refused",
-    arguments: ["256", "0MB", "MB", "", "1.0000000001kB", "-1MB", "1Mb", "1..5MB", "1e30TB"])
+    arguments: [
+      "256", "0MB", "MB", "", "1.0000000001kB", "-1MB", "1Mb", "1..5MB", "1e30TB", "nanMB", "infB",
+      String(repeating: "9", count: 400) + "TB",
+    ])
   func noBytes(text: String) {
     #expect(throws: ValueProblem.self) { try MeasureText.byteCount(text) }
   }
@@ -51,7 +57,9 @@ struct ValueFormatTests {
     #expect(try MeasureText.share(text) == expected)
   }
 
-  @Test("What is no share is refused", arguments: ["0.5", "%", "101%", "-1%", "1 %", ""])
+  @Test(
+    "What is no share is refused",
+    arguments: ["0.5", "%", "101%", "-1%", "1 %", "", "nan%", "inf%", String(repeating: "9", count: 400) + "%"])
   func noShare(text: String) {
     #expect(throws: ValueProblem.self) { try MeasureText.share(text) }
   }
@@ -60,7 +68,10 @@ struct ValueFormatTests {
   func change() throws {
     #expect(try MeasureText.change("-20%..+50%") == -0.2...0.5)
     #expect(try MeasureText.change("0%..1000%") == 0...10)
-    for text in ["-20%", "..50%", "-20..50", "50%..-20%", "-150%..0%", "a%..b%", "-20%..", "--20%..50%"] {
+    for text in [
+      "-20%", "..50%", "-20..50", "50%..-20%", "-150%..0%", "a%..b%", "-20%..", "--20%..50%",
+      "0%..\(String(repeating: "9", count: 400))%", "nan%..inf%",
+    ] {
       #expect(throws: ValueProblem.self, "\(text)") { try MeasureText.change(text) }
     }
   }
@@ -134,6 +145,47 @@ struct ValueFormatTests {
     let template = try TemplateText.template(text, in: .request)
     #expect(template.parts == parts)
     #expect(template.source == text)
+  }
+
+  @Test(
+    "A path that leads out of the project is refused, also where a combining mark follows a slash",
+    arguments: [
+      "../x", "a/../x", "a/..", "..", "/etc", "a/../\u{301}x", "..\u{2F}\u{301}x", "\u{2F}\u{301}etc", "a\u{0}b",
+      "a//b",
+    ])
+  func noPath(text: String) {
+    #expect(throws: ValueProblem.self) { try PathText.projectPath(text) }
+    guard !text.contains("\u{0}"), text != "a//b" else { return }
+    #expect(throws: ValueProblem.self) { try PathText.glob(text) }
+  }
+
+  @Test("A location inside of the project may be relative; one outside is absolute")
+  func location() throws {
+    for text in [
+      "file:drops", "file:drops/{env}", "file:/data/../drops", "file:///data", "file:a..b", "file:.sluice/raw",
+    ] {
+      #expect(throws: Never.self, "\(text)") { try LocationText.template(text) }
+    }
+    for text in ["file:..", "file:../x", "file:a/../../x", "file://../x", "file:a/{env}/..", "file:a/..\u{2F}\u{301}x"]
+    {
+      #expect(throws: ValueProblem.self, "\(text)") { try LocationText.template(text) }
+    }
+  }
+
+  @Test(
+    "A number out of all range makes no cron field, no date and no type",
+    arguments: ["99999999999999999999", "-9223372036854775808", "nan", "1e9", "\u{0663}"])
+  func hostileNumbers(number: String) {
+    #expect(throws: ValueProblem.self) { try ClockText.cron("\(number) 0 * * *") }
+    #expect(throws: ValueProblem.self) { try ClockText.cron("*/\(number) 0 * * *") }
+    #expect(throws: ValueProblem.self) { try ClockText.cron("0-\(number) 0 * * *") }
+    #expect(throws: ValueProblem.self) { try ClockText.timeOfDay("\(number):00") }
+    #expect(!ClockText.isDate("\(number)-01-01"))
+    #expect(!ClockText.instant("\(number)-01-01T00:00:00Z").isValid)
+    #expect(!ClockText.instant("2024-01-01T\(number):00:00Z").isValid)
+    #expect(throws: ValueProblem.self) { try ColumnTypeText.columnType("decimal(\(number),\(number))") }
+    #expect(throws: ValueProblem.self) { try HTTPRetry.Status(definition: number) }
+    #expect(CursorStart.problem(number, type: ColumnType("date")) != nil)
   }
 
   @Test(

@@ -111,6 +111,61 @@ struct YAMLReaderTests {
     #expect(read(text) == [expected])
   }
 
+  @Test("Aliases cost nothing, however much they would become")
+  func aliases() {
+    let levels = (1..<12).map { level in
+      "l\(level): &l\(level) [\(Array(repeating: "*l\(level - 1)", count: 9).joined(separator: ","))]"
+    }
+    let text = "l0: &l0 [x,x,x,x,x,x,x,x,x]\n" + levels.joined(separator: "\n")
+    #expect(text.utf8.count < 800)
+    let (document, diagnostics) = YAMLReader.read(text: text, file: "f.yaml")
+    #expect(diagnostics.count > 12 && diagnostics.count < 200)
+    #expect(diagnostics.allSatisfy { $0.code == "yaml_reuse" })
+    #expect(document?["l11"]?.elements.allSatisfy { $0.isNull } == true)
+    #expect(read("? [*x, *x]\n: 1").count == 1, "as a key too")
+  }
+
+  @Test(
+    "What is larger than a definition is refused with its place, and nothing overflows",
+    arguments: [
+      (String(repeating: "[", count: 400_000), "nested deeper than 32 levels"),
+      (String(repeating: "{a: ", count: 200_000), "nested deeper than 32 levels"),
+      (String(repeating: "- ", count: 400_000), "nested deeper than 32 levels"),
+      (String(repeating: "? ", count: 400_000), "nested deeper than 32 levels"),
+      ("a: [" + String(repeating: "1,", count: 100_000) + "]", "more than 50000 keys and values"),
+      ("a: \"" + String(repeating: "x", count: 1_000_000) + "\"", "larger than 1 MB"),
+      ("a: \u{0}", "control characters are not allowed"), ("\u{0}", "control characters are not allowed"),
+    ])
+  func limits(text: String, told: String) {
+    let found = read(text)
+    #expect(found.count == 1)
+    #expect(found.first?.contains(told) == true)
+  }
+
+  @Test("A byte-order mark is no part of the text")
+  func byteOrderMark() throws {
+    let (document, diagnostics) = YAMLReader.read(text: "\u{FEFF}a: 1\nb: 2\n", file: "f.yaml")
+    #expect(diagnostics == [])
+    #expect(document?.entry("a")?.place == Place(file: "f.yaml", line: 1, column: 1))
+    #expect(Definitions.parse("\u{FEFF}" + Definitions.shortest, file: "pipelines/airports.yaml").pipeline != nil)
+  }
+
+  @Test("Keys are told apart by their bytes")
+  func canonicalEquivalence() throws {
+    let document = try #require(YAMLReader.read(text: "caf\u{E9}: 1\ncafe\u{301}: 2\n", file: "f.yaml").document)
+    #expect(document.entries.count == 2)
+    #expect(document["caf\u{E9}"]?.text == "1")
+    #expect(document["cafe\u{301}"]?.text == "2")
+  }
+
+  @Test("A control character is told with its place, after other alphabets too")
+  func controlCharacter() {
+    #expect(
+      read("a: \u{E9}\nb: \u{65E5}\u{1}") == [
+        "f.yaml:2:5: this is not YAML: control characters are not allowed; remove the character"
+      ])
+  }
+
   @Test("Places count characters from one, after other alphabets too")
   func places() throws {
     let document = try #require(YAMLReader.read(text: "# é\nä: {ключ: \"日本\", b: 2}\n", file: "f.yaml").document)

@@ -2,18 +2,23 @@
 ///
 /// A bare number is refused everywhere, because nobody can read off it whether it counts seconds or minutes.
 enum MeasureText {
+  /// A century. A longer time is a mistake, and the database could not add it to a date.
+  private static let longestMilliseconds: Int64 = 36_525 * 86_400_000
+
   /// `ms`, `s`, `m`, `h`, `d`; whole numbers only, so that no amount is rounded.
   static func duration(_ text: String) throws(ValueProblem) -> Duration {
     let (digits, unit) = split(text)
     guard unit != "" || digits == "" else {
       throw ValueProblem("\"\(text)\" has no unit", write: "\(text)s, \(text)m, \(text)h or \(text)d")
     }
-    guard let count = Int64(digits), count >= 0, let milliseconds = durationUnits[unit],
-      !count.multipliedReportingOverflow(by: milliseconds).overflow
-    else {
+    guard let count = Int64(digits), count >= 0, let milliseconds = durationUnits[unit] else {
       throw ValueProblem("\"\(text)\" is not a duration", write: "a whole number and ms, s, m, h or d, such as 10m")
     }
-    return .milliseconds(count * milliseconds)
+    let (amount, overflow) = count.multipliedReportingOverflow(by: milliseconds)
+    guard !overflow, amount <= longestMilliseconds else {
+      throw ValueProblem("\"\(text)\" is longer than a century", write: "at most 36525d")
+    }
+    return .milliseconds(amount)
   }
 
   /// `B`, `kB`, `MB`, `GB`, `TB` in powers of 1000; `KiB`, `MiB`, `GiB`, `TiB` in powers of 1024.
@@ -91,6 +96,7 @@ enum MeasureText {
     }
     let number = text.dropLast()
     guard number.utf8.dropFirst().allSatisfy({ NameText.isDigit($0) || $0 == UInt8(ascii: ".") }) else { return nil }
-    return Double(number).map { $0 / 100 }
+    guard let percent = Double(number), percent.isFinite else { return nil }
+    return percent / 100
   }
 }

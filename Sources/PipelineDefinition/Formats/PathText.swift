@@ -1,20 +1,22 @@
+import JobModel
+
 /// Paths in the project, patterns of files, and paths into a document.
 enum PathText {
   /// Relative and inside the project directory, so that a bundle holds whatever a definition names.
   static func projectPath(_ text: String) throws(ValueProblem) {
     guard !text.isEmpty else { throw ValueProblem("the path is empty", suggestion: "write it, or remove the key") }
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard !text.hasPrefix("/"), !parts.contains("..") else {
+    let parts = text.pathParts
+    guard text.utf8.first != UInt8(ascii: "/"), !parts.contains(where: { $0.isExactly("..") }) else {
       throw ValueProblem("\"\(text)\" leads out of the project", write: "a path relative to the project directory")
     }
-    guard !parts.contains(""), !parts.contains(".") else {
+    guard !parts.contains(where: { $0.isEmpty || $0.isExactly(".") }), !text.utf8.contains(0) else {
       throw ValueProblem("\"\(text)\" is not a plain path", write: "names separated by single /")
     }
   }
 
   static func glob(_ text: String) throws(ValueProblem) {
     guard !text.isEmpty else { throw ValueProblem("the pattern is empty", write: "such as \"*.csv\"") }
-    guard !text.hasPrefix("/"), !text.split(separator: "/").contains("..") else {
+    guard text.utf8.first != UInt8(ascii: "/"), !text.pathParts.contains(where: { $0.isExactly("..") }) else {
       throw ValueProblem("\"\(text)\" leads out of the source's location", write: "a pattern relative to it")
     }
   }

@@ -1,7 +1,13 @@
 /// Finds what an author meant.
 enum Spelling {
+  /// The work grows with the product of two lengths, and no name that someone misspelt is longer.
+  private static let longestWord = 128
+  private static let mostCandidates = 1000
+
   /// The candidate that takes the fewest edits, unless that would be another word altogether.
   static func nearest(to word: String, in candidates: [String]) -> String? {
+    guard word.utf8.count <= longestWord else { return nil }
+    let candidates = candidates.prefix(mostCandidates).filter { $0.utf8.count <= longestWord }
     let limit = word.count <= 3 ? 1 : max(2, word.count / 3)
     let ranked = candidates.map { (candidate: $0, edits: distance(word.lowercased(), $0.lowercased())) }
     return ranked.filter { $0.edits <= limit }.min { ($0.edits, $0.candidate) < ($1.edits, $1.candidate) }?.candidate

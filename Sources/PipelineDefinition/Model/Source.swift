@@ -28,16 +28,21 @@ package struct HTTPSource: Sendable, Equatable {
   package var requestsPerSecond: Double?
   /// At most this many streams are read from the host at once by the whole fleet, each one request at a time.
   package var inFlight: Int?
+  /// Bytes per second, over a minute; an answer that comes more slowly is given up.
+  package var minimumRate: Int
+
+  package static let defaultMinimumRate = 1000
 
   package init(
     baseURL: ValueTemplate, auth: HTTPAuth? = nil, retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil,
-    inFlight: Int? = nil
+    inFlight: Int? = nil, minimumRate: Int = HTTPSource.defaultMinimumRate
   ) {
     self.baseURL = baseURL
     self.auth = auth
     self.retry = retry
     self.requestsPerSecond = requestsPerSecond
     self.inFlight = inFlight
+    self.minimumRate = minimumRate
   }
 }
 
@@ -149,21 +154,35 @@ package struct HTTPRequest: Sendable, Equatable {
   package var query: [(name: String, value: ValueTemplate)]
   package var body: ValueTemplate?
   package var paginate: Pagination
+  /// A pull of more pages fails: a source whose pages never end would fill the disk.
+  package var maxPages: Int
+  package var redirects: Redirects
+
+  /// Where a redirect may lead. One that leaves the host (scheme, name or port differ) never carries anything secret.
+  package enum Redirects: String, Sendable {
+    case sameHost = "same_host"
+    case follow
+  }
+
+  package static let defaultMaxPages = 100_000
 
   package init(
     method: String = "GET", path: ValueTemplate, query: [(name: String, value: ValueTemplate)] = [],
     body: ValueTemplate? = nil,
-    paginate: Pagination = .none
+    paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages, redirects: Redirects = .sameHost
   ) {
     self.method = method
     self.path = path
     self.query = query
     self.body = body
     self.paginate = paginate
+    self.maxPages = maxPages
+    self.redirects = redirects
   }
 
   package static func == (left: HTTPRequest, right: HTTPRequest) -> Bool {
     left.method == right.method && left.path == right.path && left.body == right.body && left.paginate == right.paginate
+      && left.maxPages == right.maxPages && left.redirects == right.redirects
       && left.query.elementsEqual(right.query) { $0.name == $1.name && $0.value == $1.value }
   }
 }

@@ -29,7 +29,9 @@ extension PipelineBuilder {
         HTTPSource(
           baseURL: base, auth: http["auth"].flatMap { auth($0) }, retry: http["retry"].map { retry($0) } ?? HTTPRetry(),
           requestsPerSecond: http[path: "limits", "requests_per_second"]?.scalar?.number,
-          inFlight: http["limits"]?.integer("in_flight")))
+          inFlight: http["limits"]?.integer("in_flight"),
+          minimumRate: http["limits"]?.text("min_rate").flatMap { try? MeasureText.byteRate($0) }
+            ?? HTTPSource.defaultMinimumRate))
     }
     return node["files"]?.location("at").map { .files(FilesSource(at: $0)) }
   }

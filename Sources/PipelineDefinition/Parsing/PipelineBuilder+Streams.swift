@@ -39,7 +39,9 @@ extension PipelineBuilder {
     }
     return HTTPRequest(
       method: method, path: path, query: query, body: node.template("body", in: .request),
-      paginate: node["paginate"].map { pagination($0) } ?? .none)
+      paginate: node["paginate"].map { pagination($0) } ?? .none,
+      maxPages: node.integer("max_pages") ?? HTTPRequest.defaultMaxPages,
+      redirects: node.choice("redirects") ?? .sameHost)
   }
 
   private func pagination(_ node: YAMLNode) -> Pagination {

@@ -43,10 +43,22 @@ package struct Project: Sendable {
   /// Reads a project directory.
   ///
   /// - Parameter environment: nil is `local`.
-  /// - Throws: ``DefinitionError`` where the directory is no project or a file cannot be read. A wrong definition
-  ///   does not throw: it is in ``diagnostics``.
+  /// - Throws: ``DefinitionError`` where the directory is no project or a file cannot be read, or the environment's name is
+  ///   none. A wrong definition does not throw: it is in ``diagnostics``.
   package static func load(directory: String, environment: String? = nil) throws -> Project {
-    Project(bundle: try ProjectBundle(directory: directory), directory: directory, environment: environment)
+    if let environment { try check(environment: environment) }
+    return Project(bundle: try ProjectBundle(directory: directory), directory: directory, environment: environment)
+  }
+
+  /// An environment's name is part of paths, of databases' names and of locations.
+  ///
+  /// - Throws: ``DefinitionError`` `environment_name`.
+  package static func check(environment: String) throws {
+    do { try NameText.dashedName(environment) } catch {
+      throw DefinitionError(
+        code: "environment_name", message: "the environment: \(error.message)",
+        hint: error.suggestion ?? "choose it with --env NAME or SLUICE_ENV")
+    }
   }
 
   package init(bundle: ProjectBundle, directory: String, environment: String? = nil) {
@@ -116,7 +128,7 @@ package struct Project: Sendable {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw DefinitionError(code: "not_text", message: "\(path) is not UTF-8", hint: "save it as UTF-8")
     }
-    return text
+    return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
   }
 
   /// A path of the definition, made relative to the project directory unless it is absolute.

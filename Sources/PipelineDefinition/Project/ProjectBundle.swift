@@ -1,3 +1,5 @@
+import JobModel
+
 /// Every file that a definition consists of: `pipelines/`, `sql/`, `tests/` and `sluice.yaml`.
 ///
 /// It is what a release stores and what a run keeps to its end, so a ``Project`` is always made from a bundle,
@@ -23,10 +25,11 @@ package struct ProjectBundle: Sendable, Equatable {
   /// - Precondition: No two files have the same path.
   package init(files: [File]) {
     self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-    precondition(zip(self.files, self.files.dropFirst()).allSatisfy { $0.path != $1.path }, "one path, one file")
+    precondition(
+      zip(self.files, self.files.dropFirst()).allSatisfy { !$0.path.isExactly($1.path) }, "one path, one file")
   }
 
-  package subscript(path path: String) -> [UInt8]? { files.first { $0.path == path }?.bytes }
+  package subscript(path path: String) -> [UInt8]? { files.first { $0.path.isExactly(path) }?.bytes }
 
   /// One byte string for one content, to be hashed and stored: a header, then for every file a line
   /// `path-length size`, the path, and the bytes.
@@ -56,7 +59,7 @@ package struct ProjectBundle: Sendable, Equatable {
       files.append(File(path: path, bytes: Array(rest.dropFirst(sizes[0]).prefix(sizes[1]))))
       rest = rest.dropFirst(sizes[0] + sizes[1])
     }
-    guard Set(files.map(\.path)).count == files.count else { throw Self.unreadable }
+    guard Set(files.map { ExactText($0.path) }).count == files.count else { throw Self.unreadable }
     self.init(files: files)
   }
 

@@ -2,6 +2,7 @@
 enum JSONText {
   case text(String)
   case number(Int)
+  case decimal(Double)
   case boolean(Bool)
   case list([JSONText])
   case object([(String, JSONText)])
@@ -24,6 +25,7 @@ enum JSONText {
     switch self {
     case .text(let text): return Self.quoted(text)
     case .number(let number): return String(number)
+    case .decimal(let number): return number.formatted
     case .boolean(let boolean): return boolean ? "true" : "false"
     case .list(let elements):
       let isFlat = elements.allSatisfy { if case .object = $0 { false } else { true } }
@@ -48,8 +50,11 @@ enum JSONText {
       case "\n": out += "\\n"
       case "\t": out += "\\t"
       default:
-        precondition(scalar.value >= 0x20, "the texts of a definition have no other control characters")
-        out.unicodeScalars.append(scalar)
+        if scalar.value < 0x20 {
+          out += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
+        } else {
+          out.unicodeScalars.append(scalar)
+        }
       }
     }
     return out + "\""

@@ -22,8 +22,11 @@ extension Shape {
     case .integer(let range):
       let bound: [(String, JSONText)] = range.upperBound == .max ? [] : [("maximum", .number(range.upperBound))]
       return .object([("type", .text("integer")), ("minimum", .number(range.lowerBound))] + bound)
-    case .number(let bound):
-      return .object([("type", .text("number")), ("exclusiveMinimum", .number(Int(bound)))])
+    case .number(let range):
+      return .object([
+        ("type", .text("number")), ("minimum", .decimal(range.lowerBound)),
+        ("maximum", .decimal(range.upperBound)),
+      ])
     case .boolean: return .object([("type", .text("boolean"))])
     case .scalar: return .object([("type", .list(["string", "number", "boolean"].map { .text($0) }))])
     case .choice(let choices): return .object([("enum", .list(choices.map { .text($0.value) }))])

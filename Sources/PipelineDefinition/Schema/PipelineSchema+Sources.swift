@@ -36,11 +36,15 @@ extension PipelineSchema {
       .object(
         ObjectShape([
           .key(
-            "requests_per_second", .number(moreThan: 0), "At most so many requests to the host, of all workers together"
+            "requests_per_second", .number(0.0001...100_000),
+            "At most so many requests to the host, of all workers together"
           ),
           .key(
             "in_flight", .integer(1...1000),
             "At most so many requests to the host at a time, of all workers together: one for each stream"),
+          .key(
+            "min_rate", .text(.byteRate), "An answer that comes more slowly than this over a minute is given up",
+            default: "1kB/s", example: "100B/s"),
         ])), "How gently to ask"),
     .key("retry", .object(retry), "Which answers are tried again"),
   ])
@@ -113,6 +117,13 @@ extension PipelineSchema {
     [
       .key("query", .map(names: .text, request), "Query parameters", example: "{updated_since: \"{cursor}\"}"),
       .key("paginate", pagination, "How the next page is found", default: "none"),
+      .key(
+        "max_pages", .integer(1...10_000_000), "A pull of more pages fails; the pages before are kept",
+        default: "100000"
+      ),
+      .key(
+        "redirects", .oneOf("same_host", "follow"),
+        "Whether a redirect may lead to another host; nothing secret is sent there", default: "same_host"),
       .key(
         "cursor", .object(cursor), "What makes the stream incremental",
         example: "{field: updated_at, type: timestamptz, lag: 10m}"),

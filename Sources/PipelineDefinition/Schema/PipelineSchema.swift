@@ -21,7 +21,7 @@ package enum PipelineSchema {
       "priority", .integer(0...1000), "Ahead of pipelines with a lower number; every backfill comes after every run",
       default: "0"),
     .key(
-      "weight", .number(moreThan: 0), "Its share of the workers, beside other pipelines of its priority", default: "1"),
+      "weight", .number(0.001...1000), "Its share of the workers, beside other pipelines of its priority", default: "1"),
     .key("limits", .object(limits), "How much of it happens at once"),
     .required("sources", .map(names: .name, source), "Where data comes from, by name", example: "{shop: {…}}"),
     .key("raw", .object(raw), "Where the bytes as received are kept", default: "the project's storage"),

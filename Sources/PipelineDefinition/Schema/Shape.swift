@@ -5,7 +5,8 @@
 indirect enum Shape: Sendable {
   case text(TextFormat)
   case integer(ClosedRange<Int>)
-  case number(moreThan: Double)
+  /// Never infinite, and bounded so that what is computed from it is not either.
+  case number(ClosedRange<Double>)
   case boolean
   /// Any single value, kept as it was written.
   case scalar

@@ -27,9 +27,7 @@ struct ShapeValidator {
     case .object(let object) where object.keys.allSatisfy { !$0.isRequired }: return
     default: break
     }
-    guard !node.isNull else {
-      return add("wrong_type", at: owner, "\"\(name)\" has no value", "write it, or remove the key")
-    }
+    guard !node.isNull else { return addNull(node, named: name, at: owner) }
     guard let scalar = node.scalar else { return addMismatch(node, shape, named: name) }
     checkScalar(scalar, shape, named: name, at: node.place)
   }
@@ -44,9 +42,9 @@ struct ShapeValidator {
       guard let integer = scalar.integer else { return addMismatch(node, shape, named: name) }
       guard !range.contains(integer) else { return }
       add("wrong_value", at: place, "\"\(name)\" must be \(Self.title(of: shape))", nil)
-    case .number(let bound):
+    case .number(let range):
       guard let number = scalar.number else { return addMismatch(node, shape, named: name) }
-      if number <= bound { add("wrong_value", at: place, "\"\(name)\" must be more than \(bound.formatted)", nil) }
+      if !range.contains(number) { add("wrong_value", at: place, "\"\(name)\" must be \(Self.title(of: shape))", nil) }
     case .choice(let choices):
       checkChoice(scalar, choices, named: name, at: place)
     case .text(let format):
@@ -132,7 +130,7 @@ struct ShapeValidator {
     let fitting = shapes.first { $0.isWritten(like: node) }
     guard let fitting else {
       guard !node.isNull else {
-        return add("wrong_type", at: owner, "\"\(name)\" has no value", "write it, or remove the key")
+        return addNull(node, named: name, at: owner)
       }
       return addMismatch(node, .written(shapes), named: name)
     }
@@ -177,6 +175,15 @@ extension ShapeValidator {
       Diagnostic(.notSupportedYet, code: "not_supported_yet", place: place, message: message, suggestion: suggestion))
   }
 
+  private mutating func addNull(_ node: YAMLNode, named name: String, at owner: Place) {
+    guard let text = node.nullText else {
+      return add("wrong_type", at: owner, "\"\(name)\" has no value", "write it, or remove the key")
+    }
+    add(
+      "wrong_type", at: node.place, "\"\(name)\" has no value: \(text) without quotes is null in YAML",
+      "write \"\(text)\" for the text, or remove the key")
+  }
+
   private mutating func addUnknown(_ entry: YAMLEntry, among keys: [String]) {
     let nearest = Spelling.nearest(to: entry.key, in: keys)
     let suggestion = nearest.map { "did you mean \"\($0)\"?" } ?? "known here: \(keys.joined(separator: ", "))"
@@ -215,7 +222,7 @@ extension ShapeValidator {
     case .text(let format): format.title
     case .integer(let range) where range.upperBound == .max: "a whole number, \(range.lowerBound) or more"
     case .integer(let range): "a whole number of \(range.lowerBound) to \(range.upperBound)"
-    case .number: "a number"
+    case .number(let range): "a number of \(range.lowerBound.formatted) to \(range.upperBound.formatted)"
     case .boolean: "true or false"
     case .scalar: "a single value"
     case .choice(let choices): alternatives(choices.map(\.value))
@@ -242,5 +249,5 @@ extension Shape {
 
 extension Double {
   /// Without a fraction where there is none.
-  var formatted: String { self == rounded() ? String(Int(self)) : String(self) }
+  var formatted: String { Int(exactly: self).map { String($0) } ?? String(self) }
 }

@@ -1,3 +1,5 @@
+import JobModel
+
 /// A value of a YAML file and where it stands.
 package struct YAMLNode: Sendable, Equatable {
   package enum Content: Sendable, Equatable {
@@ -11,6 +13,8 @@ package struct YAMLNode: Sendable, Equatable {
   package var place: Place
   /// The environment whose overlay brought the value; nil for the definition itself.
   package var overlay: String?
+  /// How null is written, such as `NULL`; nil where nothing is written, and for any other value.
+  package var nullText: String?
 
   package init(_ content: Content, at place: Place, overlay: String? = nil) {
     self.content = content
@@ -31,7 +35,7 @@ package struct YAMLNode: Sendable, Equatable {
 
   package var isNull: Bool { content == .null }
 
-  package func entry(_ key: String) -> YAMLEntry? { entries.first { $0.key == key } }
+  package func entry(_ key: String) -> YAMLEntry? { entries.first { $0.key.isExactly(key) } }
 
   package subscript(key: String) -> YAMLNode? { entry(key)?.value }
 

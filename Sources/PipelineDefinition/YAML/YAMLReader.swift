@@ -1,155 +1,178 @@
-import Yams
+import JobModel
 
 /// Reads the subset of YAML 1.2 that definitions use, with the place of every key and value.
 ///
 /// Refused, each with its place: a second document, duplicate keys, anchors, aliases, merge keys, explicit tags,
-/// keys that are not text, and the words that YAML 1.1 reads differently (``YAMLTrap``).
+/// keys that are not text, and the words that YAML 1.1 reads differently (``YAMLTrap``). A byte-order mark is skipped.
+///
+/// Time and memory are bounded by the size of the file: nothing is ever expanded, and files that are larger, deeper or of
+/// more values than a definition is are refused.
 package struct YAMLReader {
-  /// More would be a machine's output, not a definition; it bounds the work of naming duplicate keys.
-  static let maximumDuplicateKeys = 50
+  /// A definition of a hundred streams has a tenth of it.
+  package static let maximumBytes = 1_000_000
+  /// The format has eight levels.
+  package static let maximumDepth = 32
+  /// Keys and values. A contract of a thousand columns has about ten thousand.
+  package static let maximumNodes = 50_000
 
   private let file: String
-  private var source: MarkedText
+  private let events: YAMLEvents
   private var diagnostics: [Diagnostic] = []
+  private var nodes = 0
 
   /// - Returns: The document, nil where it cannot be read or is empty, and what is wrong with it.
   package static func read(text: String, file: String) -> (document: YAMLNode?, diagnostics: [Diagnostic]) {
-    var reader = YAMLReader(text: text, file: file)
+    guard text.utf8.count <= maximumBytes else {
+      let message = "the file is larger than \(maximumBytes / 1_000_000) MB"
+      let place = Place(file: file, line: 1, column: 1)
+      return (nil, [Diagnostic(code: "yaml_limit", place: place, message: message, suggestion: "split it")])
+    }
+    let mark = "\u{FEFF}".unicodeScalars
+    var reader = YAMLReader(
+      text: text.unicodeScalars.starts(with: mark) ? String(text.unicodeScalars.dropFirst()) : text, file: file)
     let document = reader.document()
     return (document, reader.diagnostics)
   }
 
   private init(text: String, file: String) {
     self.file = file
-    self.source = MarkedText(text)
+    events = YAMLEvents(text)
   }
 
   private mutating func document() -> YAMLNode? {
-    for _ in 0...Self.maximumDuplicateKeys {
-      do {
-        // Yams holds anchors weakly through the parser, so it must live until the tree is converted.
-        let parser = try Parser(yaml: source.text, resolver: .basic, encoding: .utf8)
-        guard let root = try parser.singleRoot() else { return nil }
-        let document = withExtendedLifetime(parser) { node(root) }
-        return document.isNull ? nil : document
-      } catch YamlError.duplicatedKeysInMapping(_, let context) {
-        // Yams stops at a duplicate and names only the first of the two. The first is made different, without moving
-        // anything, and the text is read again; both places are then known.
-        guard source.alterKey(at: context.mark) else {
-          add("duplicate_key", at: place(context.mark), "this key occurs twice in its mapping", "remove one of the two")
-          return nil
-        }
-      } catch {
-        add(syntaxError: error)
+    do {
+      guard case .documentStart = try events.next().event else { return nil }
+      let document = try node(try events.next(), depth: 1)
+      _ = try events.next()
+      let end = try events.next()
+      guard case .streamEnd = end.event else {
+        add(
+          "yaml_syntax", at: place(end), "a second document begins here",
+          "one file is one pipeline: remove the --- line")
         return nil
       }
+      return document.isNull ? nil : document
+    } catch let fault as YAMLEvents.Fault {
+      add(fault)
+    } catch let limit as Limit {
+      add("yaml_limit", at: limit.place, limit.message, "split the file")
+    } catch {
+      preconditionFailure("reading throws faults and limits")
     }
     return nil
   }
 
-  private mutating func node(_ node: Node) -> YAMLNode {
-    refuseAnchor(of: node)
-    switch node {
-    case .scalar(let scalar):
-      return value(scalar)
-    case .sequence(let sequence):
-      refuseTag(sequence.tag.description, at: place(sequence.mark))
-      return YAMLNode(.sequence(sequence.map { self.node($0) }), at: place(sequence.mark))
-    case .mapping(let mapping):
-      refuseTag(mapping.tag.description, at: place(mapping.mark))
-      return YAMLNode(.mapping(entries(mapping)), at: place(mapping.mark))
-    case .alias(let alias):
-      refuseReuse(at: place(alias.mark))
-      return YAMLNode(.null, at: place(alias.mark))
+  private struct Limit: Error {
+    var place: Place
+    var message: String
+  }
+
+  private mutating func node(_ item: YAMLEvents.Item, depth: Int) throws -> YAMLNode {
+    let place = place(item)
+    nodes += 1
+    guard nodes <= Self.maximumNodes else {
+      throw Limit(place: place, message: "the file has more than \(Self.maximumNodes) keys and values")
+    }
+    guard depth <= Self.maximumDepth else {
+      throw Limit(place: place, message: "the values are nested deeper than \(Self.maximumDepth) levels")
+    }
+    if item.hasAnchor { refuseReuse(at: place) }
+    if item.hasTag { add("yaml_tag", at: place, "tags (!) are not part of the format", "remove the tag") }
+    switch item.event {
+    case .scalar(let scalar): return value(scalar, at: place)
+    case .sequenceStart: return YAMLNode(.sequence(try elements(depth: depth)), at: place)
+    case .mappingStart: return YAMLNode(.mapping(try entries(depth: depth)), at: place)
+    default:
+      // An alias: nothing else stands where a value does.
+      refuseReuse(at: place)
+      return YAMLNode(.null, at: place)
     }
   }
 
-  private mutating func value(_ scalar: Node.Scalar) -> YAMLNode {
-    let place = place(scalar.mark)
-    guard isPlain(scalar) else {
-      refuseTag(scalar.tag.description, at: place)
-      return YAMLNode(.scalar(YAMLScalar(scalar.string, isPlain: false)), at: place)
+  private mutating func elements(depth: Int) throws -> [YAMLNode] {
+    var elements: [YAMLNode] = []
+    while true {
+      let item = try events.next()
+      if case .sequenceEnd = item.event { return elements }
+      elements.append(try node(item, depth: depth + 1))
     }
-    if scalar.tag.description != "" { refuseTag("!explicit", at: place) }
-    if YAMLScalar.isNull(scalar.string) { return YAMLNode(.null, at: place) }
-    if let trap = YAMLTrap.problem(inValue: scalar.string) {
-      add("yaml_trap", at: place, trap.message, trap.suggestion)
-    }
-    return YAMLNode(.scalar(YAMLScalar(scalar.string, isPlain: true)), at: place)
   }
 
-  private mutating func entries(_ mapping: Node.Mapping) -> [YAMLEntry] {
+  private mutating func entries(depth: Int) throws -> [YAMLEntry] {
     var entries: [YAMLEntry] = []
-    for (key, value) in mapping {
-      refuseAnchor(of: key)
-      guard case .scalar(let scalar) = key else {
-        let message = "a key must be text; found a \(key.mapping != nil ? "mapping" : "list")"
-        add("wrong_type", at: place(key.mark), message, "write text that contains { or [ in quotes")
+    var lines: [ExactText: Int] = [:]
+    while true {
+      let item = try events.next()
+      if case .mappingEnd = item.event { return entries }
+      let place = place(item)
+      guard case .scalar(let key) = item.event else {
+        let found = if case .sequenceStart = item.event { "a list" } else { "a mapping" }
+        if case .alias = item.event {
+          refuseReuse(at: place)
+        } else {
+          add(
+            "wrong_type", at: place, "a key must be text; found \(found)", "write text that contains { or [ in quotes")
+        }
+        try skip(item, depth: depth)
+        try skip(try events.next(), depth: depth)
         continue
       }
-      let place = place(scalar.mark)
-      let name = source.original(of: scalar.string)
-      if isPlain(scalar) {
-        if name == "<<" { refuseReuse(at: place) }
-        if let trap = YAMLTrap.problem(inKey: name) { add("yaml_trap", at: place, trap.message, trap.suggestion) }
+      nodes += 1
+      if item.hasAnchor { refuseReuse(at: place) }
+      if item.hasTag { add("yaml_tag", at: place, "tags (!) are not part of the format", "remove the tag") }
+      if key.isPlain {
+        if key.text == "<<" { refuseReuse(at: place) }
+        if let trap = YAMLTrap.problem(inKey: key.text) { add("yaml_trap", at: place, trap.message, trap.suggestion) }
       }
-      if let first = entries.first(where: { $0.key == name }) {
-        let message = "the key \"\(name)\" is written twice; it is on line \(first.place.line) already"
+      if let line = lines[ExactText(key.text)] {
+        let message = "the key \"\(key.text)\" is written twice; it is on line \(line) already"
         add("duplicate_key", at: place, message, "remove one of the two")
+        try skip(try events.next(), depth: depth)
         continue
       }
-      entries.append(YAMLEntry(key: name, place: place, value: node(value)))
+      lines[ExactText(key.text)] = place.line
+      entries.append(YAMLEntry(key: key.text, place: place, value: try node(try events.next(), depth: depth + 1)))
     }
-    return entries
+  }
+
+  /// Reads a value that is not used, and says nothing of it.
+  private mutating func skip(_ item: YAMLEvents.Item, depth: Int) throws {
+    let said = diagnostics
+    _ = try node(item, depth: depth + 1)
+    diagnostics = said
+  }
+
+  private mutating func value(_ scalar: YAMLScalar, at place: Place) -> YAMLNode {
+    guard scalar.isPlain else { return YAMLNode(.scalar(scalar), at: place) }
+    if YAMLScalar.isNull(scalar.text) {
+      var null = YAMLNode(.null, at: place)
+      null.nullText = scalar.text.isEmpty ? nil : scalar.text
+      return null
+    }
+    if let trap = YAMLTrap.problem(inValue: scalar.text) { add("yaml_trap", at: place, trap.message, trap.suggestion) }
+    return YAMLNode(.scalar(scalar), at: place)
   }
 }
 
 extension YAMLReader {
-  private func isPlain(_ scalar: Node.Scalar) -> Bool { scalar.style == .plain || scalar.style == .any }
-
-  private func place(_ mark: Mark?) -> Place {
-    Place(file: file, line: mark?.line ?? 1, column: mark?.column ?? 1)
-  }
+  private func place(_ item: YAMLEvents.Item) -> Place { Place(file: file, line: item.line, column: item.column) }
 
   private mutating func add(_ code: String, at place: Place, _ message: String, _ suggestion: String?) {
     diagnostics.append(Diagnostic(code: code, place: place, message: message, suggestion: suggestion))
   }
 
-  private mutating func refuseAnchor(of node: Node) {
-    if node.anchor != nil { refuseReuse(at: place(node.mark)) }
-  }
-
   private mutating func refuseReuse(at place: Place) {
     let message = "anchors (&), aliases (*) and merge keys (<<) are not part of the format"
-    guard !diagnostics.contains(where: { $0.place == place }) else { return }
+    guard diagnostics.last?.place != place else { return }
     add("yaml_reuse", at: place, message, "write the values out")
   }
 
-  /// Yams gives text in quotes the tag of text, and lists and mappings their own.
-  private mutating func refuseTag(_ tag: String, at place: Place) {
-    let own = ["", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"]
-    guard !own.contains(tag) else { return }
-    add("yaml_tag", at: place, "tags (!) are not part of the format", "remove the tag")
-  }
-
-  private mutating func add(syntaxError error: any Error) {
-    switch error {
-    case YamlError.scanner(let context, let problem, let mark, _),
-      YamlError.parser(let context, let problem, let mark, _):
-      let place = problem.contains("could not find expected ':'") ? self.place(context?.mark ?? mark) : self.place(mark)
-      add("yaml_syntax", at: place, "this is not YAML: \(problem)", Self.wayOut(of: problem))
-    case YamlError.composer(_, let problem, let mark, _):
-      if problem.contains("alias") { return refuseReuse(at: place(mark)) }
-      add(
-        "yaml_syntax", at: place(mark), "a second document begins here", "one file is one pipeline: remove the --- line"
-      )
-    case YamlError.reader(let problem, let offset, _, _):
-      add(
-        "yaml_syntax", at: source.place(offset: offset ?? 0, file: file), "this is not YAML: \(problem)",
-        "remove the character")
-    default:
-      add("yaml_syntax", at: place(nil), "this is not YAML", nil)
+  private mutating func add(_ fault: YAMLEvents.Fault) {
+    var place = Place(file: file, line: fault.line, column: fault.column)
+    if fault.problem.contains("could not find expected ':'"), let begin = fault.begin {
+      (place.line, place.column) = begin
     }
+    add("yaml_syntax", at: place, "this is not YAML: \(fault.problem)", Self.wayOut(of: fault.problem))
   }
 
   private static func wayOut(of problem: String) -> String? {
@@ -164,6 +187,7 @@ extension YAMLReader {
     }
     if problem.contains("expected ':'") { return "write a colon and a space after the key" }
     if problem.contains("end of stream") { return "close the quote" }
+    if problem.contains("control characters") { return "remove the character" }
     return "check the indentation and the brackets above"
   }
 }
