@@ -46,7 +46,13 @@ package struct PulledStep: Sendable {
   package var state: String
   /// The object is kept, and the job fails with this.
   package var fault: StageFailure?
+
+  /// Whether a checkpoint's counts may be added to: not negative, and far from the largest number.
+  static func areCounts(_ numbers: [Int64]) -> Bool { numbers.allSatisfy { (0...(1 << 60)).contains($0) } }
 }
+
+/// A checkpoint that says of itself what no pull can have done.
+struct CheckpointCounts: Error {}
 
 /// What a pull works with.
 package struct PullContext: Sendable {

@@ -7,6 +7,10 @@ import Testing
 
 @testable import Ingestion
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 @Suite("A source of files")
 struct FilesConnectorTests {
   private func connector(
@@ -118,6 +122,107 @@ struct FilesConnectorTests {
     }
   }
 
+  @Test("follows no link and reads no pipe or device, and says so")
+  func links() async throws {
+    try await PullFixture.with { fixture async throws in
+      try fixture.write("hunter2", to: "secrets/warehouse.csv")
+      try fixture.write("id\n1\n", to: "in/a.csv")
+      let (root, inbox) = (fixture.directory, fixture.directory + "/in")
+      let manager = FileManager.default
+      try manager.createSymbolicLink(atPath: inbox + "/b.csv", withDestinationPath: root + "/secrets/warehouse.csv")
+      try manager.createSymbolicLink(atPath: inbox + "/c.csv", withDestinationPath: "a.csv")
+      try manager.createSymbolicLink(atPath: inbox + "/out", withDestinationPath: root + "/secrets")
+      try manager.createSymbolicLink(atPath: inbox + "/loop", withDestinationPath: ".")
+      #expect(mkfifo(inbox + "/d.csv", 0o600) == 0)
+      let outcome = await carry(connector(fixture, match: "**/*.csv", at: "file:in"), in: fixture.context())
+      #expect(outcome.error == nil)
+      #expect(outcome.objects.map(\.request) == ["a.csv"])
+      #expect(outcome.remark?.contains("links, pipes, devices") == true)
+      let one = await carry(connector(fixture, match: "out/*.csv", at: "file:in"), in: fixture.context(epoch: 2))
+      #expect(one.objects.isEmpty)
+      let looped = await carry(connector(fixture, match: "**", at: "file:in/loop/loop"), in: fixture.context(epoch: 3))
+      #expect(looped.objects.map(\.request) == ["a.csv"], "the author of the definition may name a link")
+    }
+  }
+
+  @Test("opens nothing that became a link, a pipe or a folder after the look")
+  func exchanged() throws {
+    let manager = FileManager.default
+    let root = manager.temporaryDirectory.appending(path: "sluice-inbox-\(UUID().uuidString)").path
+    try manager.createDirectory(atPath: root + "/sub", withIntermediateDirectories: true)
+    defer { try? manager.removeItem(atPath: root) }
+    try Data("x".utf8).write(to: URL(filePath: root + "/sub/a.csv"))
+    let directory = SourceDirectory(root: root)
+    _ = close(try directory.open("sub/a.csv"))
+    try manager.moveItem(atPath: root + "/sub", toPath: root + "/moved")
+    try manager.createSymbolicLink(atPath: root + "/sub", withDestinationPath: "moved")
+    try manager.createSymbolicLink(atPath: root + "/link.csv", withDestinationPath: "moved/a.csv")
+    #expect(mkfifo(root + "/pipe.csv", 0o600) == 0)
+    for path in ["sub/a.csv", "link.csv", "pipe.csv", "moved", "../none", "moved/../moved/a.csv", "gone"] {
+      #expect(throws: FileReader.Missing.self, "\(path)") { try directory.open(path) }
+      #expect(directory.look(at: path) == nil)
+    }
+  }
+
+  @Test("ends with an error at a location that leads to itself")
+  func loopedLocation() async throws {
+    try await PullFixture.with { fixture async throws in
+      let manager = FileManager.default
+      try manager.createSymbolicLink(atPath: fixture.directory + "/loop", withDestinationPath: "loop")
+      let outcome = await carry(connector(fixture, at: "file:loop"), in: fixture.context())
+      #expect(outcome.failure?.code == "source_denied")
+      #expect(outcome.failure?.message.contains("/loop cannot be read") == true)
+    }
+  }
+
+  @Test("outside of the project needs an absolute path", arguments: ["file:..", "file:in/../../x", "file://../x"])
+  func outside(location: String) async throws {
+    try await PullFixture.with { fixture async throws in
+      let outcome = await carry(connector(fixture, at: location), in: fixture.context())
+      #expect(outcome.failure?.code == "source_location")
+      #expect(outcome.failure?.hint == "write an absolute path, such as file:/data/drops")
+      try fixture.write("id\n1\n", to: "in/a.csv")
+      let absolute = await carry(
+        connector(fixture, match: "*.csv", at: "file:" + fixture.directory + "/in"), in: fixture.context(epoch: 2))
+      #expect(absolute.objects.count == 1)
+    }
+  }
+
+  @Test("tells names apart by their bytes: two notations of one letter are two files")
+  func normalisation() async throws {
+    try await PullFixture.with { fixture async throws in
+      let (one, two) = ("in/caf\u{E9}.csv", "in/cafe\u{301}.csv")
+      #expect(one == two, "to Swift they are equal")
+      try fixture.write("id\n1\n", to: one)
+      let first = await carry(connector(fixture), in: fixture.context(epoch: 1))
+      #expect(first.objects.count == 1)
+      try fixture.write("id\n1\n", to: two)
+      let second = await carry(connector(fixture, seen: seen(first.objects)), in: fixture.context(epoch: 2))
+      #expect(second.error == nil)
+      #expect(second.objects.map { Array($0.request.utf8) } == [Array(two.utf8)])
+      let both = await carry(connector(fixture, read: .full), in: fixture.context(epoch: 3))
+      #expect(both.objects.count == 2)
+      let known = await carry(
+        connector(fixture, seen: seen(first.objects + second.objects)), in: fixture.context(epoch: 4))
+      #expect(known.objects.isEmpty)
+    }
+  }
+
+  @Test("takes a file of any age")
+  func ages() async throws {
+    try await PullFixture.with { fixture async throws in
+      try fixture.write("id\n1\n", to: "in/a.csv")
+      for seconds in [Int.max, .min, 99_999_999_999_999] {
+        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+        // A filesystem may refuse or shorten it.
+        _ = utimensat(AT_FDCWD, fixture.directory + "/in/a.csv", times, 0)
+        let outcome = await carry(
+          connector(fixture, read: .full), in: fixture.context(epoch: Int64(seconds % 1000 + 2000)))
+        #expect(outcome.objects.count == 1)
+      }
+    }
+  }
+
   @Test("notices that a file is being written, and reads it again when it is done")
   func changing() async throws {
     try await PullFixture.with { fixture async throws in
@@ -153,5 +258,23 @@ struct GlobTests {
     ])
   func matches(pattern: String, path: String, expected: Bool) {
     #expect(Glob(pattern).matches(path) == expected)
+  }
+
+  @Test("ends, however many wildcards it has", arguments: ["*", "**/", "*a", "**/*a*/", "?*"])
+  func manyStars(wildcard: String) {
+    let pattern = String(repeating: wildcard, count: 31) + "b"
+    #expect(!Glob(pattern).matches(String(repeating: "a", count: 250)))
+    #expect(!Glob(pattern).matches(String(repeating: "a/", count: 500) + "c"))
+    #expect(Glob(String(repeating: "*a", count: 31)).matches(String(repeating: "a", count: 250)))
+  }
+
+  @Test("tells parts and names apart by scalars")
+  func scalars() {
+    #expect(Glob("*/b").matches("a/b"))
+    #expect(!Glob("*").matches("a/\u{301}b"), "a slash before a combining mark is a slash")
+    #expect(!Glob("*.csv").matches(".\u{301}csv"), "and a dot is a dot")
+    #expect(!Glob("caf\u{E9}").matches("cafe\u{301}"))
+    #expect(Glob("caf?").matches("caf\u{E9}"))
+    #expect(Glob("caf??").matches("cafe\u{301}"))
   }
 }

@@ -202,6 +202,10 @@ struct HTTPFailureTests {
       ("{\"data\": [1, 2]} x", .json(path: "$.data[*]"), "invalid JSON at byte 17"),
       ("{\"error\": \"quota\"}", .json(path: "$.data[*]"), "nothing at $.data[*]"),
       ("", .json(path: "$"), "empty"),
+      (
+        "{\"id\": 1}\n{\"id\": 2}\n", .json(path: "$"),
+        "invalid JSON at byte 10: another document begins there, as in NDJSON"
+      ),
     ])
   func wrongDocument(body: String, format: RecordFormat, told: String) async throws {
     try await PullFixture.with { fixture async throws in
@@ -248,8 +252,9 @@ struct HTTPFailureTests {
             #expect(other.requests.isEmpty)
             let open = await carry(
               httpConnector(server.url, client, fixture, path: "/away"), in: fixture.context(epoch: 3))
-            #expect(open.error == nil)
-            #expect(other.targets == ["/stolen"])
+            #expect(open.failure?.code == "source_elsewhere")
+            #expect(open.failure?.hint?.contains("redirects: follow") == true)
+            #expect(other.requests.isEmpty)
           }
         }
       }

@@ -11,6 +11,7 @@ final class SourceServer: Sendable {
     /// With its query.
     var target: String
     var headers: [String: String]
+    var body = ""
 
     var path: String { String(target.prefix { $0 != "?" }) }
 
@@ -37,6 +38,8 @@ final class SourceServer: Sendable {
     var staysSilent = false
     /// Nothing is sent; the connection is closed.
     var hangsUp = false
+    /// The head is sent a byte at a time, with a pause before each.
+    var headPause: TimeAmount?
 
     static func json(_ text: String, headers: [(String, String)] = []) -> Response {
       Response(headers: [("Content-Type", "application/json")] + headers, body: Array(text.utf8))
@@ -111,10 +114,11 @@ private final class Conversation: ChannelInboundHandler {
     head += Array(unwrapInboundIn(data).readableBytesView)
     let blankLine = Array("\r\n\r\n".utf8)
     guard !isAnswered, let end = head.indices.first(where: { head[$0...].starts(with: blankLine) }) else { return }
-    let request = Self.parse(String(decoding: head[..<end], as: UTF8.self))
+    var request = Self.parse(String(decoding: head[..<end], as: UTF8.self))
     let announced = request.headers["content-length"].flatMap { Int($0) } ?? 0
     guard head.count - end - blankLine.count >= announced else { return }
     isAnswered = true
+    request.body = String(decoding: head[(end + blankLine.count)...], as: UTF8.self)
     let number = log.requests.withLock { requests in
       requests.append(request)
       return requests.count - 1
@@ -130,8 +134,19 @@ private final class Conversation: ChannelInboundHandler {
     let length = response.announcedBytes ?? response.body.count * response.repetitions
     var head = "HTTP/1.1 \(response.status) X\r\nContent-Length: \(length)\r\nConnection: close\r\n"
     for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
+    if let pause = response.headPause { return trickle(Array((head + "\r\n").utf8)[...], every: pause, context) }
     context.write(wrapOutboundOut(ByteBuffer(string: head + "\r\n")), promise: nil)
     send(response, rest: response.repetitions, context)
+  }
+
+  private func trickle(_ bytes: ArraySlice<UInt8>, every pause: TimeAmount, _ context: ChannelHandlerContext) {
+    guard let first = bytes.first, context.channel.isActive else { return }
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [first])), promise: nil)
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: pause) {
+      let (conversation, context) = bound.value
+      conversation.trickle(bytes.dropFirst(), every: pause, context)
+    }
   }
 
   /// Writes the next piece only when the one before has left, so that a reader that is slow slows the server down.

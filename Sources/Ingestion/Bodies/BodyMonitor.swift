@@ -19,7 +19,18 @@ final class BodyMonitor: Sendable {
     var cursor: CursorProgress?
     var bytes: Int64 = 0
     var head: [UInt8] = []
-    var fault: String?
+    var fault: Fault?
+  }
+
+  private struct Fault {
+    var text: String
+    var hint: String?
+
+    init(_ error: any Error) {
+      let failure = error as? any Failure
+      text = failure?.message ?? "the records cannot be read"
+      hint = failure?.hint
+    }
   }
 
   private let format: RecordFormat
@@ -58,7 +69,7 @@ final class BodyMonitor: Sendable {
       guard state.fault == nil else { return }
       switch state.reading {
       case .json(let scanner):
-        do { try scanner.feed(chunk) } catch { state.fault = Self.text(error) }
+        do { try scanner.feed(chunk) } catch { state.fault = Fault(error) }
         for value in scanner.takeFieldValues() { state.cursor?.see(value.kind == .null ? nil : value.text) }
       case .lines(let scanner):
         scanner.feed(chunk)
@@ -78,10 +89,10 @@ final class BodyMonitor: Sendable {
       switch state.reading {
       case .json(let scanner):
         if state.fault == nil {
-          do { try scanner.finish() } catch { state.fault = Self.text(error) }
+          do { try scanner.finish() } catch { state.fault = Fault(error) }
         }
         if case .json(let path) = format, state.fault == nil, !scanner.foundRecordsPlace {
-          state.fault = Self.text(JSONDocument.missing(path))
+          state.fault = Fault(JSONDocument.missing(path))
         }
         report.records = scanner.records
         report.values = scanner.values
@@ -96,7 +107,9 @@ final class BodyMonitor: Sendable {
       case .none: break
       }
       report.cursor = state.cursor
-      report.fault = markup(state) ?? state.fault
+      let markup = markup(state)
+      report.fault = markup ?? state.fault?.text
+      report.hint = markup == nil ? state.fault?.hint : nil
       return report
     }
   }
@@ -108,10 +121,6 @@ final class BodyMonitor: Sendable {
         DocumentSniff.markup(in: state.head)
       }
     return found.map { "\($0) where \(format.name == "ndjson" ? "NDJSON" : format.name.uppercased()) was promised" }
-  }
-
-  private static func text(_ error: any Error) -> String {
-    (error as? any Failure)?.message ?? "the records cannot be read"
   }
 }
 
@@ -125,4 +134,6 @@ struct BodyReport: Sendable {
   var cursor: CursorProgress?
   /// Why the body is no data; its bytes are kept all the same.
   var fault: String?
+  /// What may be wrong with the definition then.
+  var hint: String?
 }

@@ -1,3 +1,4 @@
+import JobModel
 import PipelineDefinition
 
 /// Counts the records of CSV that streams by, and follows the values of one field.
@@ -7,8 +8,8 @@ import PipelineDefinition
 ///
 /// Not for several threads at a time.
 final class CSVScanner {
-  /// A cursor's value is a time or a number; longer fields are not kept.
-  private static let longestValue = 256
+  /// Longer fields are cut, and still longer than a cursor's value may be.
+  private static let longestValue = CursorProgress.maximumValueBytes + 1
 
   private let delimiter: UInt8
   private let quote: UInt8?
@@ -42,15 +43,25 @@ final class CSVScanner {
     linesToSkip = format.skip
     expectsHeader = format.header
     if !columns.isEmpty {
-      wanted = field.flatMap { columns.firstIndex(of: $0) }
+      wanted = field.flatMap { Self.position(of: $0, in: columns) }
     } else if !format.header {
       // Without names the columns are c1…cn.
-      wanted = field.flatMap { $0.hasPrefix("c") ? Int($0.dropFirst()).map { $0 - 1 } : nil }
+      wanted = field.flatMap(Self.position(ofUnnamed:))
     }
     namesAreFixed = !columns.isEmpty
   }
 
   private let namesAreFixed: Bool
+
+  private static func position(of field: String, in columns: [String]) -> Int? {
+    columns.firstIndex { $0.isExactly(field) }
+  }
+
+  /// 0 for `c1`; nil for a name that no unnamed column has.
+  private static func position(ofUnnamed field: String) -> Int? {
+    guard field.utf8.first == UInt8(ascii: "c"), let number = Int(field.dropFirst()), number > 0 else { return nil }
+    return number - 1
+  }
 
   var records: Int64 { counted }
 
@@ -104,9 +115,9 @@ final class CSVScanner {
       let hasMark = expectsHeader && column == 0 && text.starts(with: [0xEF, 0xBB, 0xBF])
       let value = String(decoding: hasMark ? text[3...] : text[...], as: UTF8.self)
       if expectsHeader {
-        if !namesAreFixed, value == field { wanted = column }
+        if !namesAreFixed, let field, value.isExactly(field) { wanted = column }
       } else {
-        found = value == null ? nil : value
+        found = value.isExactly(null) ? nil : value
       }
       text.removeAll(keepingCapacity: true)
     }

@@ -45,15 +45,20 @@ package struct FilesConnector: Connector {
         hint: "start the run anew: `sluice runs retry --from ingest`")
     }
     let glob = Glob(match)
-    let files: [SourceFile]
+    let listing: SourceDirectory.Listing
     do {
-      files = try await BlockingIO.run { try directory.files().filter { glob.matches($0.path) } }
+      listing = try await BlockingIO.run { try directory.listing() }
     } catch let error as SourceDirectory.Unreadable {
-      throw Self.failure(error, label: context.label)
+      throw error.failure(label: context.label)
+    } catch let error as SourceDirectory.TooLarge {
+      throw StageFailure(
+        code: "source_too_large", message: "\(context.label): \(error.path) has more than \(error.limit)",
+        hint: "let `at` name the folder of the files", at: "\(source.at.place)")
     }
     return FilesPull(
       directory: directory, match: match, seen: stream.read == .full ? [] : seen, format: stream.records,
-      timing: timing, context: context, files: files, state: state)
+      timing: timing, context: context, files: listing.files.filter { glob.matches($0.path) },
+      leftOut: listing.leftOut.filter { glob.matches($0) }, state: state)
   }
 
   private func root(label: String) throws -> SourceDirectory {
@@ -64,23 +69,33 @@ package struct FilesConnector: Connector {
         message: "\(label): the \(error.missing.rawValue) \(error.name) is not known to this process",
         hint: "set it where the worker runs", at: "\(error.place)")
     }
-    guard location.hasPrefix("file:") else {
+    guard let path = LocationText.path(of: location) else {
       throw StageFailure(
         code: "not_supported", message: "\(label): the location of these files is not supported yet",
         hint: "use a local directory: file:PATH", at: "\(source.at.place)")
     }
-    var path = String(location.dropFirst("file:".count))
-    if path.hasPrefix("//") { path.removeFirst(2) }
-    if path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    guard !LocationText.leadsOut(path) else {
+      throw StageFailure(
+        code: "source_location", message: "\(label): the location of these files leads out of the project",
+        hint: LocationText.outsideHint, at: "\(source.at.place)")
+    }
     return SourceDirectory(root: path.hasPrefix("/") ? path : projectDirectory + "/" + path)
   }
+}
 
-  private static func failure(_ error: SourceDirectory.Unreadable, label: String) -> StageFailure {
-    let isMissing = error.number == ENOENT || error.number == ENOTDIR
+extension SourceDirectory {
+  func reader(of path: String) -> FileReader { FileReader(path: path, open: { try open($0) }) }
+}
+
+extension SourceDirectory.Unreadable {
+  /// - Parameter label: The stream's.
+  func failure(label: String) -> StageFailure {
+    let isMissing = number == ENOENT || number == ENOTDIR
     return StageFailure(
       code: isMissing ? "source_missing" : "source_denied",
-      message: "\(label): the directory \(error.path) "
-        + (isMissing ? "does not exist" : "cannot be read: \(String(cString: strerror(error.number)))"),
+      message: isMissing
+        ? "\(label): the directory \(path) does not exist"
+        : "\(label): \(path) cannot be read: \(String(cString: strerror(number)))",
       hint: isMissing ? "create it, or check `files:`" : "let the user of this process read it")
   }
 }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import JobModel
+import NIOCore
 import PipelineDefinition
 import Records
 
@@ -22,15 +23,18 @@ package struct HTTPConnector: Connector {
   private let client: HTTPClient
   private let timing: PullTiming
   private let line: RequestPace?
+  private let headTimeout: TimeAmount
 
   /// - Parameters:
   ///   - resolver: With the run's placeholders; `cursor` is added here.
   ///   - storedCursor: The stream's cursor as the catalog has it.
   ///   - range: Of a backfill: what is read instead of what is behind the cursor, which stays where it is.
+  ///   - headTimeout: How long the head of an answer may take.
   ///   - line: Where requests to the host wait for their turn, when the source has a rate.
   package init(
     source: HTTPSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, storedCursor: String?,
-    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming, line: RequestPace? = nil
+    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming, line: RequestPace? = nil,
+    headTimeout: TimeAmount = HTTPExchange.headTimeout
   ) {
     self.source = source
     self.stream = stream
@@ -40,6 +44,7 @@ package struct HTTPConnector: Connector {
     self.client = client
     self.timing = timing
     self.line = line
+    self.headTimeout = headTimeout
   }
 
   /// Host and port of the stream's requests; the cursor has no part in them.
@@ -67,10 +72,11 @@ package struct HTTPConnector: Connector {
     return HTTPPull(
       stream: stream,
       exchange: HTTPExchange(
-        client: client, request: filled, accept: Self.accept(stream.records), label: context.label),
+        client: client, request: filled, accept: Self.accept(stream.records), label: context.label,
+        headTimeout: headTimeout),
       paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
       pace: line.flatMap { line in source.requestsPerSecond.map { (line, .seconds(1) / $0) } },
-      storedCursor: storedCursor, movesCursor: range == nil, state: state)
+      storedCursor: storedCursor, minimumRate: source.minimumRate, movesCursor: range == nil, state: state)
   }
 
   private func start(_ text: String?, paginator: Paginator, label: String) throws -> HTTPPullState {

@@ -3,6 +3,9 @@ import PipelineDefinition
 
 /// How a stream's cursor moves in one pull: where the pull begins, and the highest value it has seen.
 package struct CursorProgress: Sendable {
+  /// A longer value does not count: it would be in every checkpoint and in every request.
+  static let maximumValueBytes = 1024
+
   package let cursor: Cursor
   /// The highest value so far, as the source wrote it.
   package private(set) var highest: String?
@@ -18,7 +21,7 @@ package struct CursorProgress: Sendable {
   }
 
   package mutating func see(_ text: String?) {
-    guard let text, let value = CursorValue(text, type: cursor.type) else {
+    guard let text, text.utf8.count <= Self.maximumValueBytes, let value = CursorValue(text, type: cursor.type) else {
       unreadable += 1
       return
     }

@@ -1,5 +1,8 @@
 /// A decimal number of any length, compared without loss. Reads `-12.50` and `1e-3`.
 package struct DecimalText: Sendable, Hashable, Comparable {
+  /// A number with a larger exponent is a mistake of the source. With this limit the arithmetic cannot overflow.
+  private static let exponents = -999_999...999_999
+
   private let isNegative: Bool
   /// Significant digits without zeros at either end; empty for zero.
   private let digits: [UInt8]
@@ -12,9 +15,8 @@ package struct DecimalText: Sendable, Hashable, Comparable {
     if sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") { rest = rest.dropFirst() }
     var power = 0
     if let mark = rest.firstIndex(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
-      guard let number = Int(String(decoding: rest[(mark + 1)...], as: UTF8.self)), abs(number) < 1_000_000 else {
-        return nil
-      }
+      guard let number = Int(String(decoding: rest[(mark + 1)...], as: UTF8.self)), Self.exponents.contains(number)
+      else { return nil }
       power = number
       rest = rest[..<mark]
     }

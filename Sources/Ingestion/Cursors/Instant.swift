@@ -6,10 +6,15 @@ package struct Instant: Sendable, Hashable, Comparable {
 
   package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
+  /// 0001-01-01: the notation has no earlier day.
+  package static let earliest = Instant(
+    nanoseconds: Int128(daysSince1970(year: 1, month: 1, day: 1)) * 86_400 * 1_000_000_000)
+
+  /// Never before ``earliest``.
   package static func - (left: Instant, lag: Duration) -> Instant {
     let (seconds, attoseconds) = lag.components
-    return Instant(
-      nanoseconds: left.nanoseconds - Int128(seconds) * 1_000_000_000 - Int128(attoseconds / 1_000_000_000))
+    let moved = left.nanoseconds - Int128(seconds) * 1_000_000_000 - Int128(attoseconds / 1_000_000_000)
+    return max(earliest, Instant(nanoseconds: moved))
   }
 
   /// Reads `2024-01-31`, `2024-01-31T10:20`, `2024-01-31 10:20:30.123456+02`, `…Z`; without an offset it is UTC.

@@ -14,7 +14,11 @@ struct FilesPullState: Sendable, Codable, Equatable {
   var records: Int64 = 0
 
   init() {}
-  init(json: String) throws { self = try JSONDecoder().decode(FilesPullState.self, from: Data(json.utf8)) }
+  /// - Throws: Also for counts that no pull has, so that none can overflow.
+  init(json: String) throws {
+    self = try JSONDecoder().decode(FilesPullState.self, from: Data(json.utf8))
+    guard PulledStep.areCounts([Int64(objects), bytes, records]) else { throw CheckpointCounts() }
+  }
 
   var json: String {
     get throws {
@@ -39,6 +43,8 @@ struct FilesPull: Pull {
   let context: PullContext
   /// In the order in which they are taken.
   let files: [SourceFile]
+  /// Entries that match and that are never read: links, pipes, devices.
+  let leftOut: [String]
   var state: FilesPullState
 
   private var position = 0
@@ -46,7 +52,7 @@ struct FilesPull: Pull {
 
   init(
     directory: SourceDirectory, match: String, seen: Set<SeenFile>, format: RecordFormat, timing: PullTiming,
-    context: PullContext, files: [SourceFile], state: FilesPullState
+    context: PullContext, files: [SourceFile], leftOut: [String], state: FilesPullState
   ) {
     self.directory = directory
     self.match = match
@@ -55,20 +61,31 @@ struct FilesPull: Pull {
     self.timing = timing
     self.context = context
     self.files = files
+    self.leftOut = leftOut
     self.state = state
-    sizes = Dictionary(grouping: seen, by: \.path).mapValues { Set($0.map(\.bytes)) }
+    sizes = Dictionary(grouping: seen) { ExactText($0.path) }.mapValues { Set($0.map(\.bytes)) }
   }
 
   /// Sizes that a path was seen with: only such a file must be hashed before it is known to be new.
-  private let sizes: [String: Set<Int64>]
+  private let sizes: [ExactText: Set<Int64>]
 
   var newCursor: String? { nil }
 
   var remark: String? {
+    let parts = [progressRemark, leftOutRemark].compactMap { $0 }
+    return parts.isEmpty ? nil : "\(context.label): " + parts.joined(separator: "; ")
+  }
+
+  private var progressRemark: String? {
     guard state.objects == 0 else { return nil }
     return files.isEmpty
-      ? "\(context.label): no file in \(directory.root) matches \(match)"
-      : "\(context.label): nothing new among \(files.count) files that match \(match)"
+      ? "no file in \(directory.root) matches \(match)" : "nothing new among \(files.count) files that match \(match)"
+  }
+
+  private var leftOutRemark: String? {
+    guard let first = leftOut.first else { return nil }
+    let others = leftOut.count > 1 ? " and \(leftOut.count - 1) more" : ""
+    return "links, pipes, devices and names that are not UTF-8 are not read: \(first)\(others)"
   }
 
   mutating func next() async throws -> PulledStep? {
@@ -81,10 +98,10 @@ struct FilesPull: Pull {
         known += 1
         continue
       }
-      guard let object = try await take(file.path) else { continue }
+      guard let (object, hint) = try await take(file.path) else { continue }
       state.objects += 1
       if let broken = object.broken {
-        return PulledStep(object: object, state: try state.json, fault: failure(of: object, broken))
+        return PulledStep(object: object, state: try state.json, fault: failure(of: object, broken, hint))
       }
       state.after = file.path
       state.bytes += object.bytes
@@ -98,18 +115,19 @@ struct FilesPull: Pull {
 
   /// Whether an earlier run took a file of this path, size and hash.
   private func isKnown(_ file: SourceFile) async throws -> Bool {
-    guard sizes[file.path]?.contains(file.bytes) == true else { return false }
-    let path = directory.root + "/" + file.path
+    guard sizes[ExactText(file.path)]?.contains(file.bytes) == true else { return false }
     do {
-      let (bytes, hash) = try await BlockingIO.run { try FileHash.hash(path) }
+      let (bytes, hash) = try await BlockingIO.run { [directory] in try FileHash.hash(directory.reader(of: file.path)) }
       return seen.contains(SeenFile(path: file.path, bytes: bytes, sha256: hash))
     } catch is FileReader.Missing {
       return false
+    } catch let error as SourceDirectory.Unreadable {
+      throw error.failure(label: context.label)
     }
   }
 
   /// Copies a file into the raw zone as it is at one moment; nil where it is gone.
-  private func take(_ path: String) async throws -> NewRawObject? {
+  private func take(_ path: String) async throws -> (NewRawObject, hint: String?)? {
     for reading in 0..<Self.maximumReadings {
       guard let before = await look(at: path) else { return nil }
       // A file that changed is given a moment: 0.2 s, 0.4 s, … in which its writer may finish.
@@ -120,11 +138,16 @@ struct FilesPull: Pull {
         let monitor = try BodyMonitor(format: format, isCompressed: compression != nil)
         let stored = try await copy(before, to: key, monitor)
         let report = monitor.finish()
-        return NewRawObject(
+        let object = NewRawObject(
           sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256, request: path,
           originBytes: stored.bytes, originSHA256: stored.sha256, records: report.records,
           broken: try await fault(report, compression, key))
-      } catch is FileReader.Missing { return nil } catch is Changed { continue }
+        return (object, report.hint)
+      } catch is FileReader.Missing { return nil } catch is Changed { continue } catch let error
+        as SourceDirectory.Unreadable
+      {
+        throw error.failure(label: context.label)
+      }
     }
     throw StageFailure(
       code: "source_changes",
@@ -140,20 +163,20 @@ struct FilesPull: Pull {
     return try await CompressedBody.fault(of: path, compression: compression)
   }
 
-  private func failure(of object: NewRawObject, _ fault: String) -> StageFailure {
+  private func failure(of object: NewRawObject, _ fault: String, _ hint: String?) -> StageFailure {
     StageFailure(
       code: "source_document", message: "\(context.label): \(object.request): \(fault)",
-      hint: "have it delivered again; its bytes are kept as \(object.key)")
+      hint: (hint ?? "have it delivered again") + "; its bytes are kept as \(object.key)")
   }
 
   private func copy(
     _ before: SourceFile, to key: ObjectKey, _ monitor: BodyMonitor
   ) async throws -> StoredObject {
-    let reader = FileReader(path: directory.root + "/" + before.path)
+    let reader = directory.reader(of: before.path)
     let base = AsyncThrowingStream { try await BlockingIO.run { try reader.next(256 * 1024) } }
     let body = MonitoredBody(
       base: base,
-      onChunk: { [self] chunk in
+      onChunk: { [self] chunk, _ in
         monitor.take(chunk)
         tell(bytes: monitor.bytes, note: nil, of: before)
       },

@@ -1,43 +1,52 @@
+import JobModel
+
 /// A pattern of file names: `*` and `?` within a part, `**` for any number of parts.
 ///
-/// As in a shell, neither `*` nor `?` begins a name with a dot.
+/// As in a shell, neither `*` nor `?` begins a name with a dot. `?` is one Unicode scalar.
+///
+/// A match takes at most the product of both lengths in steps, whatever the pattern: after a mismatch only the latest
+/// wildcard takes one more.
 struct Glob: Sendable {
-  private let parts: [[UInt8]]
+  private static let anyParts: [Unicode.Scalar] = ["*", "*"]
+
+  private let parts: [[Unicode.Scalar]]
 
   init(_ pattern: String) {
-    parts = pattern.split(separator: "/").filter { $0 != "." }.map { Array($0.utf8) }
+    parts = pattern.pathParts.filter { !$0.isEmpty && !$0.isExactly(".") }.map { Array($0.unicodeScalars) }
   }
 
   /// Whether a path relative to the pattern's directory matches.
   func matches(_ path: String) -> Bool {
-    Self.match(parts[...], path.split(separator: "/").map { Array($0.utf8) }[...])
+    let names = path.pathParts.filter { !$0.isEmpty }.map { Array($0.unicodeScalars) }
+    return Self.matches(parts, names, isWildcard: { $0 == Self.anyParts }, agrees: Self.matchesName)
   }
 
-  private static func match(_ pattern: ArraySlice<[UInt8]>, _ path: ArraySlice<[UInt8]>) -> Bool {
-    guard let first = pattern.first else { return path.isEmpty }
-    if first == Array("**".utf8) {
-      let rest = pattern.dropFirst()
-      return path.indices.contains { match(rest, path[$0...]) } || rest.isEmpty
-    }
-    guard let name = path.first, matchName(first[...], name[...], isStart: true) else { return false }
-    return match(pattern.dropFirst(), path.dropFirst())
+  private static func matchesName(_ pattern: [Unicode.Scalar], _ name: [Unicode.Scalar]) -> Bool {
+    if name.first == ".", let first = pattern.first, first == "*" || first == "?" { return false }
+    return matches(pattern, name, isWildcard: { $0 == "*" }, agrees: { $0 == "?" || $0 == $1 })
   }
 
-  private static func matchName(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>, isStart: Bool) -> Bool {
-    guard let sign = pattern.first else { return name.isEmpty }
-    let isHidden = isStart && name.first == UInt8(ascii: ".")
-    switch sign {
-    case UInt8(ascii: "*"):
-      if isHidden { return false }
-      // The shortest stretch first; patterns are short, so trying all of them is cheap.
-      return (name.startIndex...name.endIndex).contains { matchName(pattern.dropFirst(), name[$0...], isStart: false) }
-    case UInt8(ascii: "?"):
-      // One character, which in UTF-8 may be several bytes.
-      guard !isHidden, let first = name.first else { return false }
-      let width = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-      return matchName(pattern.dropFirst(), name.dropFirst(width), isStart: false)
-    default:
-      return name.first == sign && matchName(pattern.dropFirst(), name.dropFirst(), isStart: false)
+  /// Whether the elements agree one by one, where a wildcard stands for any number of them.
+  private static func matches<Element>(
+    _ pattern: [Element], _ elements: [Element], isWildcard: (Element) -> Bool, agrees: (Element, Element) -> Bool
+  ) -> Bool {
+    var (at, position) = (0, 0)
+    /// The latest wildcard, and the element that follows what it stands for.
+    var wildcard: (at: Int, position: Int)?
+    while position < elements.count {
+      if at < pattern.count, isWildcard(pattern[at]) {
+        wildcard = (at, position)
+        at += 1
+      } else if at < pattern.count, agrees(pattern[at], elements[position]) {
+        at += 1
+        position += 1
+      } else if let latest = wildcard {
+        wildcard = (latest.at, latest.position + 1)
+        (at, position) = (latest.at + 1, latest.position + 1)
+      } else {
+        return false
+      }
     }
+    return pattern[at...].allSatisfy(isWildcard)
   }
 }

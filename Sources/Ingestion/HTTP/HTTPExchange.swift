@@ -10,9 +10,14 @@ import PipelineDefinition
 #endif
 
 /// One request and its answer, redirects followed, before anything is said about what it means.
-struct HTTPExchange: Sendable {
+package struct HTTPExchange: Sendable {
   /// More in a row is a loop.
   static let maximumRedirects = 5
+  /// Of an answer, all of them together. Cookies are not kept, and links are shorter.
+  static let maximumHeaderBytes = 64 * 1024
+  /// A source has so long for the head of its answer. Its silence is limited too; this one stops a source that sends its head
+  /// byte by byte.
+  package static let headTimeout: TimeAmount = .seconds(120)
   static let userAgent = "sluice/1"
 
   let client: HTTPClient
@@ -20,6 +25,7 @@ struct HTTPExchange: Sendable {
   /// The media type that is asked for.
   let accept: String
   let label: String
+  var headTimeout = HTTPExchange.headTimeout
 
   struct Answer: Sendable {
     var url: PageURL
@@ -27,7 +33,9 @@ struct HTTPExchange: Sendable {
 
     var contentType: String? { response.headers.first(name: "Content-Type") }
     var links: [String] { response.headers["Link"] }
-    var announcedBytes: Int64? { response.headers.first(name: "Content-Length").flatMap { Int64($0) } }
+    var announcedBytes: Int64? {
+      response.headers.first(name: "Content-Length").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
+    }
 
     /// `gz` or `zst` where the body is compressed, by its header or its name.
     var compression: String? {
@@ -42,53 +50,91 @@ struct HTTPExchange: Sendable {
 
   /// Sends the request of a page and returns as soon as the head of a successful answer is there.
   ///
+  /// A redirect to the same scheme, host and port is followed with all that the request holds. One that leads elsewhere is
+  /// followed only where the stream says so, and from there on with nothing of the request: neither credentials nor a body,
+  /// even where a later redirect leads back.
+  ///
   /// - Throws: ``HTTPTrouble`` where another try may help, a terminal ``StageFailure`` where a redirect leads elsewhere.
   func send(_ url: PageURL, now: Int64) async throws -> Answer {
-    var url = url
-    var method = request.method
-    var body = request.body
+    var hop = Hop(url: url, method: request.method, body: request.body, carriesRequest: true)
     for _ in 0...Self.maximumRedirects {
-      let response = try await execute(url, method: method, body: body)
+      let response = try await execute(hop)
       let code = Int(response.status.code)
       guard [301, 302, 303, 307, 308].contains(code), let location = response.headers.first(name: "Location") else {
         guard (200...299).contains(code) else { throw await Self.trouble(response, now: now) }
-        return Answer(url: url, response: response)
+        return Answer(url: hop.url, response: response)
       }
-      guard let target = url.resolving(location) else { throw HTTPTrouble.status(code, retryAfter: nil) }
-      guard target.origin == url.origin || !request.isAuthenticated else { throw Self.elsewhere(url, label: label) }
-      if code < 307, method != "HEAD" {
-        method = "GET"
-        body = nil
-      }
-      url = request.withoutSecret(target)
+      await Self.drain(response.body)
+      guard let target = hop.url.resolving(location) else { throw HTTPTrouble.status(code, retryAfter: nil) }
+      hop = try next(hop, target, code)
     }
     throw StageFailure(
       code: "source_redirects", message: "\(label): more than \(Self.maximumRedirects) redirects from \(url.path)",
       hint: "write the address that they should lead to")
   }
 
-  static func elsewhere(_ url: PageURL, label: String) -> StageFailure {
-    StageFailure(
-      code: "source_elsewhere",
-      message: "\(label): \(url.path) leads to another host, which must not see the credentials",
-      hint: "write that host as base_url, or leave out `auth`")
+  /// One request of a chain of redirects.
+  private struct Hop {
+    var url: PageURL
+    var method: String
+    var body: String?
+    /// Off as soon as the chain has left the host.
+    var carriesRequest: Bool
   }
 
-  private func execute(_ url: PageURL, method: String, body: String?) async throws -> HTTPClientResponse {
-    var outgoing = HTTPClientRequest(url: request.sent(url))
-    outgoing.method = HTTPMethod(rawValue: method)
+  private func next(_ hop: Hop, _ target: PageURL, _ code: Int) throws -> Hop {
+    let isElsewhere = target.origin != hop.url.origin
+    guard !isElsewhere || request.redirects == .follow else { throw elsewhere(hop.url) }
+    var next = hop
+    if hop.carriesRequest, !isElsewhere {
+      next.url = request.withoutSecret(target)
+    } else {
+      next.url = request.stripped(target)
+      next.carriesRequest = false
+    }
+    if code < 307 || !next.carriesRequest, hop.method != "HEAD" {
+      next.method = "GET"
+      next.body = nil
+    }
+    return next
+  }
+
+  private func elsewhere(_ url: PageURL) -> StageFailure {
+    StageFailure(
+      code: "source_elsewhere", message: "\(label): \(url.path) redirects to another host",
+      hint: "write `redirects: follow` on the stream to follow it without credentials, or write that host as base_url")
+  }
+
+  private func execute(_ hop: Hop) async throws -> HTTPClientResponse {
+    var outgoing = HTTPClientRequest(url: hop.carriesRequest ? request.sent(hop.url) : hop.url.text)
+    outgoing.method = HTTPMethod(rawValue: hop.method)
     outgoing.headers.add(name: "User-Agent", value: Self.userAgent)
     outgoing.headers.add(name: "Accept", value: accept)
     // No Accept-Encoding: raw is the bytes as they are, not as a transfer packed them.
-    for (name, value) in request.headers { outgoing.headers.replaceOrAdd(name: name, value: value) }
-    if let body {
+    if hop.carriesRequest {
+      for (name, value) in request.headers { outgoing.headers.replaceOrAdd(name: name, value: value) }
+    }
+    if let body = hop.body {
       outgoing.headers.add(name: "Content-Type", value: "application/json")
       outgoing.body = .bytes(ByteBuffer(string: body))
     }
-    do { return try await client.execute(outgoing, deadline: .distantFuture) } catch {
+    let response: HTTPClientResponse
+    do { response = try await client.execute(outgoing, timeout: headTimeout) } catch {
       try Task.checkCancellation()
+      if error as? HTTPParserError == .headerOverflow { throw tooLarge(hop.url) }
       throw HTTPTrouble.transport(Self.reason(error))
     }
+    let bytes = response.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    guard bytes <= Self.maximumHeaderBytes else { throw tooLarge(hop.url) }
+    return response
+  }
+
+  private func tooLarge(_ url: PageURL) -> StageFailure {
+    StageFailure(
+      code: "source_headers",
+      message:
+        "\(label): the headers of the answer to \(url.path) are larger than \(Self.maximumHeaderBytes / 1024) KiB",
+      hint: "ask the source's owner; nothing that is needed is that large")
   }
 
   private static func trouble(_ response: HTTPClientResponse, now: Int64) async -> HTTPTrouble {
@@ -99,13 +145,15 @@ struct HTTPExchange: Sendable {
     return .status(Int(response.status.code), retryAfter: retryAfter)
   }
 
-  /// Reads the rest of a small answer, so that the connection serves the next try; a large one is dropped with it.
+  /// Reads the rest of a small answer, so that the connection serves the next try; one that is large or comes in many pieces
+  /// is dropped with it.
   private static func drain(_ body: HTTPClientResponse.Body) async {
-    var bytes = 0
+    var (bytes, pieces) = (0, 0)
     do {
       for try await buffer in body {
         bytes += buffer.readableBytes
-        if bytes > 64 * 1024 { return }
+        pieces += 1
+        if bytes > 64 * 1024 || pieces >= 4 { return }
       }
     } catch {
       // The status is what counts; the text beside it is not used.
@@ -117,7 +165,8 @@ struct HTTPExchange: Sendable {
     if let error = error as? HTTPClientError {
       switch error {
       case .connectTimeout: return "the source did not accept a connection in time"
-      case .readTimeout, .deadlineExceeded, .writeTimeout: return "the source fell silent"
+      case .readTimeout, .writeTimeout: return "the source fell silent"
+      case .deadlineExceeded: return "the source did not send the head of its answer in time"
       case .remoteConnectionClosed: return "the source closed the connection"
       default: return "the request failed (\(error.shortDescription))"
       }

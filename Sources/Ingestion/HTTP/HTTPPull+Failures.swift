@@ -20,6 +20,7 @@ extension HTTPPull {
       hint =
         names.isEmpty ? "the source wants credentials: write `auth`" : "is the secret \(names) right and still valid?"
     case .status(404, _), .status(410, _): hint = "check base_url and the stream's path"
+    case .slow: hint = "lower `limits: {min_rate: …}` of the source if it is always that slow; " + hint
     case .status, .transport, .truncated: if state.page == 0 { hint = "try again when the source is well" }
     }
     return failure(trouble.code, message, hint: hint)
@@ -29,6 +30,10 @@ extension HTTPPull {
     let (seconds, attoseconds) = delay.components
     let tenths = attoseconds / 100_000_000_000_000_000
     return seconds >= 10 || tenths == 0 ? "\(seconds) s" : "\(seconds).\(tenths) s"
+  }
+
+  static func hint(_ report: BodyReport, _ kept: String) -> String {
+    [report.hint, kept].compactMap { $0 }.joined(separator: "; ")
   }
 
   static func fileExtension(_ format: RecordFormat, _ answer: HTTPExchange.Answer) -> String {

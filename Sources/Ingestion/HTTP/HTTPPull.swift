@@ -20,6 +20,8 @@ struct HTTPPull: Pull {
   let pace: (line: RequestPace, interval: Duration)?
   /// The stream's cursor as the catalog has it.
   let storedCursor: String?
+  /// Bytes per second.
+  let minimumRate: Int
   /// Off in a backfill: a run over a range says nothing of what is behind it.
   let movesCursor: Bool
 
@@ -30,8 +32,7 @@ struct HTTPPull: Pull {
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
     timing: PullTiming, context: PullContext, pace: (line: RequestPace, interval: Duration)?, storedCursor: String?,
-    movesCursor: Bool,
-    state: HTTPPullState
+    minimumRate: Int, movesCursor: Bool, state: HTTPPullState
   ) {
     self.stream = stream
     self.exchange = exchange
@@ -41,6 +42,7 @@ struct HTTPPull: Pull {
     self.context = context
     self.pace = pace
     self.storedCursor = storedCursor
+    self.minimumRate = minimumRate
     self.movesCursor = movesCursor
     self.state = state
   }
@@ -57,11 +59,20 @@ struct HTTPPull: Pull {
 
   mutating func next() async throws -> PulledStep? {
     guard let place = state.next else { return nil }
+    let maxPages = stream.request?.maxPages ?? HTTPRequest.defaultMaxPages
+    guard state.page < maxPages else {
+      throw failure(
+        "source_pages", "after \(maxPages) pages (max_pages) the source announces another",
+        hint: "raise max_pages of the stream, or correct `paginate` if the pages never end; the pages are kept")
+    }
     guard let url = paginator.url(of: place, first: exchange.request.first) else {
       throw failure("source_link", "the link to page \(state.page + 1) is no URL")
     }
-    guard url.origin == exchange.request.first.origin || !exchange.request.isAuthenticated else {
-      throw HTTPExchange.elsewhere(exchange.request.first, label: context.label)
+    guard url.origin == exchange.request.first.origin || !exchange.request.holdsSecrets else {
+      throw failure(
+        "source_elsewhere",
+        "the link to page \(state.page + 1) leads to another host, which must not see the credentials",
+        hint: "write that host as base_url, or use paginate with token, page or offset")
     }
     let began = timing.now()
     var tries = 0
@@ -106,7 +117,7 @@ struct HTTPPull: Pull {
       state.objects += 1
       return PulledStep(
         object: object, state: try state.json,
-        fault: failure("source_document", fault + atPage(url), hint: "its bytes are kept as \(key)"))
+        fault: failure("source_document", fault + atPage(url), hint: Self.hint(report, "its bytes are kept as \(key)")))
     }
     do { try advance(past: place, answer, report, hash: stored.sha256) } catch {
       try await context.store.delete(key)
@@ -120,9 +131,11 @@ struct HTTPPull: Pull {
     -> StoredObject
   {
     let announced = answer.announcedBytes
+    var rate = MinimumRate(bytesPerSecond: minimumRate)
     let body = MonitoredBody(
-      base: answer.response.body.map { Array($0.readableBytesView) },
-      onChunk: { [context, state, moved] chunk in
+      base: answer.response.body.map { Array($0.readableBytesView) }, now: timing.now,
+      onChunk: { [context, state, moved] chunk, waited in
+        try rate.received(chunk.count, waiting: waited)
         monitor.take(chunk)
         context.report(
           JobProgress(
@@ -137,6 +150,7 @@ struct HTTPPull: Pull {
       moved += monitor.bytes
       try Task.checkCancellation()
       if error is any Failure || error is HTTPTrouble { throw error }
+      if let slow = error as? MinimumRate.TooSlow { throw HTTPTrouble.slow(slow, minimum: minimumRate) }
       guard let announced, monitor.bytes < announced else { throw HTTPTrouble.transport(HTTPExchange.reason(error)) }
       throw HTTPTrouble.truncated(received: monitor.bytes, announced: announced)
     }
@@ -168,8 +182,8 @@ struct HTTPPull: Pull {
     after.lastBody = hash
     do {
       after.next = try paginator.place(after: place, report: report, links: answer.links, url: answer.url)
-    } catch PaginationFault.noURL {
-      throw failure("source_link", "the link to page \(after.page + 1) is no URL" + atPage(answer.url))
+    } catch {
+      throw failure("source_link", error.text(page: after.page + 1) + atPage(answer.url), hint: error.hint)
     }
     if let link = after.next?.url, let url = PageURL(link) {
       after.next?.url = exchange.request.withoutSecret(url).text

@@ -71,7 +71,7 @@ struct HTTPPullState: Sendable, Codable, Equatable {
     if recent.list.count > Self.rememberedPages {
       // The oldest stays as an anchor until the count has doubled, so that a loop of any length is found.
       let anchor = recent.list[0]
-      recent.list.remove(at: page >= 2 * max(anchor.page, 1) ? 0 : 1)
+      recent.list.remove(at: page / 2 >= max(anchor.page, 1) ? 0 : 1)
     }
     return nil
   }
@@ -86,5 +86,12 @@ struct HTTPPullState: Sendable, Codable, Equatable {
 
   init() {}
 
-  init(json: String) throws { self = try JSONDecoder().decode(HTTPPullState.self, from: Data(json.utf8)) }
+  /// - Throws: Also for counts that no pull has, so that none can overflow.
+  init(json: String) throws {
+    self = try JSONDecoder().decode(HTTPPullState.self, from: Data(json.utf8))
+    guard PulledStep.areCounts([Int64(page), Int64(objects), bytes, records] + recent.list.map { Int64($0.page) })
+    else {
+      throw CheckpointCounts()
+    }
+  }
 }

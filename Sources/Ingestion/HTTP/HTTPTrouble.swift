@@ -7,6 +7,8 @@ enum HTTPTrouble: Error, Equatable {
   case status(Int, retryAfter: Duration?)
   /// No whole answer came: not reached, timed out, broken off.
   case transport(String)
+  /// The body came more slowly than the source's `min_rate`, in bytes per second.
+  case slow(MinimumRate.TooSlow, minimum: Int)
   /// Fewer bytes came than were announced.
   case truncated(received: Int64, announced: Int64)
 
@@ -15,6 +17,8 @@ enum HTTPTrouble: Error, Equatable {
     switch self {
     case .status(let code, _): "the source answered \(code)"
     case .transport(let reason): reason
+    case .slow(let slow, let minimum):
+      "the source sent \(slow.bytes) bytes in \(slow.waited.components.seconds) s, less than min_rate (\(minimum) B/s)"
     case .truncated(let received, let announced): "the body ended after \(received) of \(announced) bytes"
     }
   }
@@ -23,6 +27,7 @@ enum HTTPTrouble: Error, Equatable {
     switch self {
     case .status: "source_status"
     case .transport: "source_unreachable"
+    case .slow: "source_slow"
     case .truncated: "source_truncated"
     }
   }
@@ -63,7 +68,7 @@ struct HTTPRetryRule: Sendable {
     switch trouble {
     case .status(let code, _):
       retry.statuses.contains(.code(code)) || (500...599).contains(code) && retry.statuses.contains(.serverError)
-    case .transport, .truncated: retry.statuses.contains(.timeout)
+    case .transport, .slow, .truncated: retry.statuses.contains(.timeout)
     }
   }
 }

@@ -12,7 +12,8 @@ struct PageURL: Sendable, Hashable {
       scheme == "http" || scheme == "https",
       let host = url.host, !host.isEmpty
     else { return nil }
-    self.text = String(text)
+    // Percent-encoded where it is not ASCII, so that every reading of it below and by others sees the same parts.
+    self.text = text.utf8.allSatisfy { $0 < 0x80 } ? String(text) : url.absoluteString
   }
 
   /// The base without its closing slash, then the path with an opening one; a whole URL in place of the path stays as it is.
@@ -41,6 +42,20 @@ struct PageURL: Sendable, Hashable {
     return "\(scheme)://\(url.host?.lowercased() ?? ""):\(port)"
   }
 
+  /// Whether it holds a user, and so maybe a password.
+  var namesUser: Bool { authority.contains("@") }
+
+  var withoutUser: PageURL {
+    guard namesUser else { return self }
+    let authority = authority
+    var copy = self
+    copy.text.replaceSubrange(
+      authority.startIndex..<authority.endIndex, with: authority.split(separator: "@").last ?? "")
+    return copy
+  }
+
+  private var authority: Substring { withoutScheme.prefix { $0 != "/" && $0 != "?" } }
+
   /// For messages: without query, user and password.
   var path: String {
     let path = withoutScheme.drop { $0 != "/" }.prefix { $0 != "?" }
@@ -50,7 +65,6 @@ struct PageURL: Sendable, Hashable {
   /// For the manifest: without user and password, and with the values of only those query parameters that `isShown` allows.
   func shown(_ isShown: (String) -> Bool) -> String {
     let scheme = text.prefix { $0 != ":" }
-    let authority = withoutScheme.prefix { $0 != "/" && $0 != "?" }
     let host = authority.split(separator: "@").last ?? ""
     let items = query.map { item in
       let name = item.prefix { $0 != "=" }

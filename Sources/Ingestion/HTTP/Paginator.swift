@@ -5,6 +5,9 @@ import Records
 
 /// Where the next page is: a pure rule over one page and the definition's `paginate`.
 struct Paginator: Sendable {
+  /// Of a token or a link. It goes into a URL and into each checkpoint, and what is longer is no place but data.
+  static let maximumPlaceBytes = JSONRecordScanner.maximumValueBytes
+
   let pagination: Pagination
 
   /// The values that must be read from each page's document.
@@ -55,6 +58,7 @@ struct Paginator: Sendable {
     case .none: return nil
     case .token:
       guard let token = Self.text(report.values.first ?? nil) else { return nil }
+      guard token.utf8.count <= Self.maximumPlaceBytes else { throw .tooLong("token") }
       return HTTPPullState.Place(token: token)
     case .nextURL:
       guard let link = Self.text(report.values.first ?? nil) else { return nil }
@@ -64,15 +68,25 @@ struct Paginator: Sendable {
       return try Self.place(of: link, on: url)
     case .page:
       guard (report.records ?? report.bytes) > 0 else { return nil }
-      return HTTPPullState.Place(number: (place.number ?? 0) + 1)
+      return try Self.place(place, plus: 1)
     case .offset:
       guard let records = report.records, records > 0 else { return nil }
-      return HTTPPullState.Place(number: (place.number ?? 0) + records)
+      return try Self.place(place, plus: records)
     }
   }
 
+  private static func place(
+    _ place: HTTPPullState.Place, plus count: Int64
+  ) throws(PaginationFault) -> HTTPPullState.Place {
+    let (number, overflow) = (place.number ?? 0).addingReportingOverflow(count)
+    guard !overflow else { throw .tooLarge }
+    return HTTPPullState.Place(number: number)
+  }
+
   private static func place(of link: String, on url: PageURL) throws(PaginationFault) -> HTTPPullState.Place {
-    guard let next = url.resolving(link) else { throw PaginationFault.noURL }
+    guard link.utf8.count <= maximumPlaceBytes else { throw .tooLong("link") }
+    guard let next = url.resolving(link) else { throw .noURL }
+    guard next.text.utf8.count <= maximumPlaceBytes else { throw .tooLong("link") }
     return HTTPPullState.Place(url: next.text)
   }
 
@@ -89,4 +103,26 @@ struct Paginator: Sendable {
   }
 }
 
-enum PaginationFault: Error { case noURL }
+/// Why there is no next place although the source announces one.
+enum PaginationFault: Error, Equatable {
+  case noURL
+  case tooLong(String)
+  /// The page's or record's number is beyond what a number can be.
+  case tooLarge
+
+  func text(page: Int) -> String {
+    switch self {
+    case .noURL: "the link to page \(page) is no URL"
+    case .tooLong(let what): "the \(what) to page \(page) is longer than \(Paginator.maximumPlaceBytes) bytes"
+    case .tooLarge: "page \(page) would have a number that is too large"
+    }
+  }
+
+  var hint: String {
+    switch self {
+    case .noURL: "ask the source's owner"
+    case .tooLong: "does the path of `paginate` name the right value?"
+    case .tooLarge: "lower `start` of `paginate`"
+    }
+  }
+}

@@ -13,6 +13,8 @@ package final class RequestPace: Sendable {
   static let lateness = Duration.milliseconds(50)
   /// Others wait that long behind one reservation.
   static let longestReservation = Duration.milliseconds(200)
+  /// Requests of one reservation; more would need a rate that no definition can ask for.
+  static let maximumBatch = 20_000
   /// Reservations without one unused request before a larger one.
   static let patience = 4
 
@@ -43,7 +45,7 @@ package final class RequestPace: Sendable {
       if let slot = take(interval) { return slot }
       // After the look at what passed unused, which makes it smaller.
       let count = state.withLock { state in
-        let most = max(1, Int(Self.longestReservation / interval))
+        let most = Self.largestBatch(every: interval)
         state.batch = min(state.batch, most)
         return state.batch
       }
@@ -57,6 +59,12 @@ package final class RequestPace: Sendable {
         if state.usedUp >= Self.patience { (state.batch, state.usedUp) = (state.batch * 2, 0) }
       }
     }
+  }
+
+  /// How many requests fit into the longest reservation.
+  static func largestBatch(every interval: Duration) -> Int {
+    guard interval > .zero else { return maximumBatch }
+    return max(1, Int(min(longestReservation / interval, Double(maximumBatch))))
   }
 
   /// A place that its holder cannot wait for.

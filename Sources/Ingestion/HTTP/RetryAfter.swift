@@ -1,5 +1,8 @@
 /// The `Retry-After` header of RFC 9110: seconds, or the date after which to come back.
 enum RetryAfter {
+  /// A longer wish counts as this one: a snooze beyond it would be the end of the stream.
+  static let longest = Duration.seconds(30 * 86_400)
+
   /// How long to wait; nil where the header says nothing that can be understood.
   ///
   /// - Parameters:
@@ -7,10 +10,12 @@ enum RetryAfter {
   ///   - now: Seconds since 1970.
   static func delay(_ header: String, date: String?, now: Int64) -> Duration? {
     let text = header.filter { $0 != " " || header.contains(",") }
-    if let seconds = Int64(text) { return seconds >= 0 ? .seconds(seconds) : nil }
+    if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+      return min(longest, Int64(text).map { .seconds($0) } ?? longest)
+    }
     guard let until = seconds(ofDate: header) else { return nil }
-    let from = date.flatMap { seconds(ofDate: $0) } ?? now
-    return .seconds(max(0, until - from))
+    let (wait, overflow) = until.subtractingReportingOverflow(date.flatMap { seconds(ofDate: $0) } ?? now)
+    return overflow ? nil : min(longest, .seconds(max(0, wait)))
   }
 
   /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one notation that may still be sent.

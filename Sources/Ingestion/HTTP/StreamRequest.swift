@@ -13,10 +13,14 @@ struct StreamRequest: Sendable {
   let secretParameter: (name: String, value: String)?
   /// The secrets that the request needs, for hints.
   let secretNames: [String]
+  /// Whether any part of it proves who asks: authentication of any kind, or a secret or a variable in query or body. Such a
+  /// request goes to no other host. (A variable counts, for nothing says that it is no secret.)
+  let holdsSecrets: Bool
+  let redirects: HTTPRequest.Redirects
   /// The parameters whose values may be shown.
-  private let shownParameters: Set<String>
-
-  var isAuthenticated: Bool { !headers.isEmpty || secretParameter != nil }
+  private let shownParameters: Set<ExactText>
+  /// The parameters that hold secrets, that of authentication included.
+  private let secretParameters: [String]
 
   /// - Throws: A terminal failure where a variable, a secret or a placeholder is missing, or what they make up is no URL.
   init(_ request: HTTPRequest, of source: HTTPSource, resolver: ValueResolver, label: String) throws {
@@ -36,13 +40,14 @@ struct StreamRequest: Sendable {
         code: "source_url", message: "\(label): base_url and path make up no http or https URL",
         hint: "write base_url as https://host", at: "\(source.baseURL.place)")
     }
-    var shown: Set<String> = []
+    var shown: Set<ExactText> = []
+    var hidden: [String] = []
     for (name, template) in request.query where !(template.isUntil && resolver.placeholders["until"] == nil) {
       url = url.setting(name, to: try fill(template))
-      if template.parts.allSatisfy(Self.isShown) { shown.insert(name) }
+      if template.parts.allSatisfy(Self.isShown) { shown.insert(ExactText(name)) } else { hidden.append(name) }
     }
     switch request.paginate {
-    case .page(let param, _), .offset(let param, _): shown.insert(param)
+    case .page(let param, _), .offset(let param, _): shown.insert(ExactText(param))
     case .token, .none, .nextURL, .linkHeader: break
     }
     (headers, secretParameter) = try Self.authentication(source.auth, fill)
@@ -51,16 +56,23 @@ struct StreamRequest: Sendable {
     body = try request.body.map(fill)
     secretNames = secrets
     shownParameters = shown
+    secretParameters = hidden + [secretParameter?.name].compactMap { $0 }
+    let isOpen = ([request.path] + [request.body].compactMap { $0 }).allSatisfy { $0.parts.allSatisfy(Self.isShown) }
+    holdsSecrets = !headers.isEmpty || !secretParameters.isEmpty || !isOpen || first.namesUser
+    redirects = request.redirects
   }
 
   /// For the manifest and for people: no value that a secret or a variable of the environment gave.
-  func shown(_ url: PageURL) -> String { url.shown { shownParameters.contains($0) } }
+  func shown(_ url: PageURL) -> String { url.shown { shownParameters.contains(ExactText($0)) } }
 
   /// What is kept of a link for the next request.
   func withoutSecret(_ url: PageURL) -> PageURL { secretParameter.map { url.removing($0.name) } ?? url }
 
   /// What goes over the wire.
   func sent(_ url: PageURL) -> String { (secretParameter.map { url.setting($0.name, to: $0.value) } ?? url).text }
+
+  /// A redirect's target on another host, without the parameters that hold secrets here and without user and password.
+  func stripped(_ url: PageURL) -> PageURL { secretParameters.reduce(url.withoutUser) { $0.removing($1) } }
 
   private static func isShown(_ part: ValueTemplate.Part) -> Bool {
     switch part {

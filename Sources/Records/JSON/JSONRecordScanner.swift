@@ -10,6 +10,9 @@ package final class JSONRecordScanner {
   /// Deeper nesting is an attack or a fault; the engine that reads the records later has a similar limit.
   package static let maximumDepth = 1000
 
+  /// Of a value that ``values`` or ``takeFieldValues()`` gives: a longer one is cut, and still longer than this.
+  package static let maximumValueBytes = 4096
+
   /// A record's bytes as received, valid during the call only, and where they begin in the document.
   package typealias RecordHandler = (_ position: Int64, _ bytes: UnsafeBufferPointer<UInt8>) throws -> Void
 
@@ -36,6 +39,8 @@ package final class JSONRecordScanner {
   private var kept: [UInt8] = []
   private var piece = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
   private var isFirst = true
+  /// Whether the document's one value has ended.
+  private var hasDocument = false
 
   /// - Parameters:
   ///   - records: Where the records are.
@@ -65,7 +70,9 @@ package final class JSONRecordScanner {
       piece = UnsafeBufferPointer(rebasing: bytes[3...])
     }
     isFirst = false
-    try tokenizer.feed(piece)
+    do { try tokenizer.feed(piece) } catch let error as RecordError where error.kind == .invalidJSON {
+      throw explained(error, base: tokenizer.base)
+    }
     keepRest()
     let behind = tokenizer.base - lastToken
     guard behind <= Self.maximumRecordBytes, kept.count <= Self.maximumRecordBytes else {
@@ -77,6 +84,16 @@ package final class JSONRecordScanner {
 
   package func feed(_ bytes: [UInt8]) throws {
     try bytes.withUnsafeBufferPointer { try feed($0) }
+  }
+
+  /// A second document behind the first is the mistake of reading NDJSON as JSON.
+  private func explained(_ error: RecordError, base: Int64) -> RecordError {
+    guard hasDocument, let position = error.position, position >= base,
+      let byte = piece.dropFirst(Int(position - base)).first, byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[")
+    else { return error }
+    return RecordError(
+      .invalidJSON, "\(error.message): another document begins there, as in NDJSON",
+      hint: "one document a line is `format: ndjson`", position: position)
   }
 
   /// The document is over.
@@ -171,6 +188,7 @@ extension JSONRecordScanner: JSONTokenReceiver {
     recordsPath.ended(depth: depth)
     for index in valuePaths.indices { valuePaths[index].ended(depth: depth) }
     depth -= 1
+    hasDocument = depth == 0
     if isInRecord, recordsPath.selects(depth: depth) { return try recordEnded() }
     pass()
   }
@@ -185,14 +203,18 @@ extension JSONRecordScanner: JSONTokenReceiver {
   func scalar(_ kind: JSONScalar.Kind, _ text: UnsafeBufferPointer<UInt8>) throws {
     if fieldIsNext {
       fieldIsNext = false
-      fieldValues.append(JSONScalar(kind: kind, text: String(decoding: text, as: UTF8.self)))
+      fieldValues.append(JSONScalar(kind: kind, text: Self.text(text)))
     }
     for index in valuePaths.indices where valuePaths[index].selects(depth: depth) {
-      values[index] = JSONScalar(kind: kind, text: String(decoding: text, as: UTF8.self))
+      values[index] = JSONScalar(kind: kind, text: Self.text(text))
     }
     if recordsPath.selectsList(depth: depth), kind == .null { foundRecordsPlace = true }
     guard expectsRecord else { return pass() }
     foundRecordsPlace = true
     try recordEnded()
+  }
+
+  private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    String(decoding: bytes.prefix(maximumValueBytes + 1), as: UTF8.self)
   }
 }
