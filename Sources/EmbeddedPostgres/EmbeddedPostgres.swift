@@ -78,6 +78,25 @@ package struct EmbeddedPostgres: Sendable {
     return lease
   }
 
+  /// The URL of a database whose server runs and answers; nil where it would have to be started.
+  package static func runningURL(directory: String, database: String = "sluice") -> String? {
+    guard access(directory, F_OK) == 0, let folders = try? ServerFolders(directory: directory) else { return nil }
+    return RunningServer(in: folders)?.reachableRun.map { ServerFolders.url(database: database, run: $0) }
+  }
+
+  /// Stops a server that every user has left, some of them by being killed. Does nothing while it is used.
+  package static func stopUnused(directory: String) async throws {
+    guard access(directory, F_OK) == 0 else { return }
+    try await onThread {
+      let folders = try ServerFolders(directory: directory)
+      guard try FileLock(folders.usersLock).tryTake(.exclusive) else { return }
+      let start = try FileLock(folders.startLock)
+      try start.take(.exclusive)
+      let silent = Logger(label: "embedded-postgres", factory: { _ in SwiftLogNoOpLogHandler() })
+      try ServerProcess(folders: folders, settings: [:], environment: [:], users: [], logger: silent).stop()
+    }
+  }
+
   private func start(_ patience: Patience) throws -> EmbeddedPostgresLease {
     let folders = try ServerFolders(directory: directory)
     let server = ServerProcess(
@@ -85,6 +104,8 @@ package struct EmbeddedPostgres: Sendable {
       logger: logger)
     let membership = Membership(try FileLock(folders.usersLock))
     try membership.lock.take(.shared)
+    // The program before this one has kept the server until now.
+    InheritedLease.close(in: folders, environment)
     let start = try FileLock(folders.startLock)
     try start.take(.exclusive)
     do {

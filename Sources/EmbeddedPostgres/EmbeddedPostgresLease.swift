@@ -1,3 +1,4 @@
+import Glibc
 import JobModel
 import Postgres
 import Synchronization
@@ -20,9 +21,13 @@ package final class EmbeddedPostgresLease: Sendable {
   /// The URL of the database. Whoever may enter the socket's folder needs no password.
   package var url: String { url(database: database) }
 
-  package func url(database: String) -> String {
-    let name = PostgresSettings.percentEncoded(database)
-    return "postgresql://\(Cluster.role)@/\(name)?host=\(run)&port=\(ServerFolders.port)"
+  package func url(database: String) -> String { ServerFolders.url(database: database, run: run) }
+
+  /// Keeps the server running while this process becomes another program. Returns what to add to that one's environment.
+  package func handOn() -> [String: String] {
+    guard let descriptor = membership.withLock({ $0?.lock.descriptor }) else { return [:] }
+    _ = fcntl(descriptor, F_SETFD, 0)
+    return [InheritedLease.variable: "\(descriptor)"]
   }
 
   /// The server's first process, nil when none runs.

@@ -27,8 +27,30 @@ struct RunningServer: Sendable, Equatable {
     isReady = lines.count > 7 && lines[7].hasPrefix("ready")
   }
 
-  /// Whether it accepts on its socket.
-  var isListening: Bool {
+  /// Where its socket can be reached: in the file system of this process, or in the server's, which a service may have for
+  /// itself (systemd's PrivateTmp). nil: nowhere, or not yet.
+  var reachableRun: String? {
+    isReady ? [run, "/proc/\(pid)/root\(run)"].first(where: Self.isListening) : nil
+  }
+
+  /// Whether its socket is gone, as after a cleaner of temporary files: it is alive then and no one can reach it.
+  var hasLostSocket: Bool {
+    guard isReady else { return false }
+    var status = stat()
+    // Where its own file system cannot be looked into, it may be there.
+    return stat(ServerFolders.socket(in: "/proc/\(pid)/root\(run)"), &status) != 0 && errno == ENOENT
+  }
+
+  /// Whether any process of a server works in the folder, such as the remains of a killed one.
+  static func isAnyProcess(in folders: ServerFolders) -> Bool {
+    listFolder("/proc").compactMap { pid_t($0) }.contains { pid in
+      guard let folder = realpath("/proc/\(pid)/cwd", nil) else { return false }
+      defer { free(folder) }
+      return String(cString: folder) == folders.data
+    }
+  }
+
+  private static func isListening(_ run: String) -> Bool {
     let path = ServerFolders.socket(in: run)
     var address = sockaddr_un()
     guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }

@@ -1,4 +1,5 @@
 import Glibc
+import Postgres
 
 /// Where the things of one embedded server are.
 struct ServerFolders: Sendable, Equatable {
@@ -29,6 +30,11 @@ struct ServerFolders: Sendable, Equatable {
     return "/tmp/sluice-" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  static func url(database: String, run: String) -> String {
+    let name = PostgresSettings.percentEncoded(database)
+    return "postgresql://\(Cluster.role)@/\(name)?host=\(run)&port=\(port)"
+  }
+
   static func socket(in run: String) -> String { "\(run)/.s.PGSQL.\(port)" }
 
   /// - Parameter directory: Created where it is missing.
@@ -36,7 +42,7 @@ struct ServerFolders: Sendable, Equatable {
     var prefix = directory.hasPrefix("/") ? "" : "."
     for part in directory.split(separator: "/") {
       prefix += "/\(part)"
-      guard mkdir(prefix, 0o755) == 0 || access(prefix, F_OK) == 0 else {
+      guard mkdir(prefix, 0o700) == 0 || access(prefix, F_OK) == 0 else {
         throw EmbeddedPostgresError.system("cannot create", prefix)
       }
     }

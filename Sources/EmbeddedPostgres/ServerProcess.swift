@@ -12,6 +12,8 @@ struct ServerProcess: Sendable {
 
   /// Recovery after a crash replays at most `max_wal_size`, some seconds; a slow disk may take longer.
   private static let startLimit = Duration.seconds(300)
+  /// A server that holds its lock is seen by then, if it can be seen from here.
+  private static let foreignLimit = Duration.seconds(3)
   /// A fast shutdown writes a checkpoint; after this long the server is ended without one.
   private static let stopLimit = Duration.seconds(60)
   private static let quitLimit = Duration.seconds(10)
@@ -29,16 +31,30 @@ struct ServerProcess: Sendable {
   ///
   /// - Returns: The socket's folder.
   func ensureRunning(_ patience: Patience) throws -> String {
-    let deadline = ContinuousClock.now + Self.startLimit
+    let began = ContinuousClock.now
+    let deadline = began + Self.startLimit
     while true {
       let lock = try FileLock(folders.serverLock)
       if lock.tryTake(.exclusive) { return try start(holding: lock, until: deadline, patience) }
       // Alive: ready, about to be, or the remains of a killed one, which end by themselves.
-      if let server = RunningServer(in: folders), server.isReady, server.isListening {
-        try ServerFolders.requirePrivate(server.run)
-        return server.run
+      let server = RunningServer(in: folders)
+      if let run = server?.reachableRun {
+        try ServerFolders.requirePrivate(run)
+        return run
+      }
+      if server?.hasLostSocket == true {
+        logger.warning("the socket of PostgreSQL is gone; it is started again", metadata: ["folder": "\(folders.run)"])
+        try stop()
+        continue
       }
       guard deadline > .now else { throw neverReady() }
+      if server == nil, ContinuousClock.now > began + Self.foreignLimit, !RunningServer.isAnyProcess(in: folders) {
+        throw EmbeddedPostgresError(
+          .startFailed, "the PostgreSQL in \(folders.data) runs in another container or on another host",
+          hint:
+            "stop it there (sluice down); processes in several containers need a server that all can reach: set `database`"
+        )
+      }
       try patience.pause()
     }
   }
@@ -60,7 +76,7 @@ struct ServerProcess: Sendable {
         throw EmbeddedPostgresError(
           .startFailed, "PostgreSQL ended at once (status \(status)): \(lastWords())", hint: "see \(folders.log)")
       }
-      if let server = RunningServer(in: folders), server.isReady, server.isListening { break }
+      if RunningServer(in: folders)?.reachableRun != nil { break }
       guard deadline > .now else { throw neverReady() }
       try patience.pause()
     }

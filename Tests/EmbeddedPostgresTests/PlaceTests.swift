@@ -128,3 +128,65 @@ struct PlaceTests {
     }
   }
 }
+
+@Suite("When a server cannot be reached")
+struct ReachTests {
+  @Test("A socket folder that a cleaner of temporary files removed is made again within seconds")
+  func cleaned() async throws {
+    try await Lodging.inside { lodging in
+      let lease = try await lodging.server.acquire()
+      let pid = lease.postmasterPID
+      try removeTree(try ServerFolders(directory: lodging.directory).run)
+      #expect(EmbeddedPostgres.runningURL(directory: lodging.directory) == nil)
+      let start = ContinuousClock.now
+      let again = try await lodging.server.acquire()
+      #expect(start.duration(to: .now) < .seconds(10))
+      #expect(again.postmasterPID != pid)
+      #expect(try await answer(lease.url, "select 1") == "1", "the first lease's URL serves again")
+      try await again.release()
+      try await lease.release()
+      #expect(lease.postmasterPID == nil)
+    }
+  }
+
+  @Test("A server that holds its lock out of sight is told of within seconds")
+  func elsewhere() async throws {
+    try await Lodging.inside { lodging in
+      let first = try await lodging.server.acquire()
+      try await first.release()
+      // As a server in another container would.
+      let lock = try ServerFolders(directory: lodging.directory).serverLock
+      let other = try Command(["/usr/bin/flock", "--exclusive", "--no-fork", lock, "/usr/bin/sleep", "600"]).start(
+        output: 2, kept: nil)
+      defer {
+        kill(other, SIGKILL)
+        _ = isAlive(other)
+      }
+      try await eventually("the other process has the lock") {
+        try String(contentsOfFile: "/proc/\(other)/comm", encoding: .utf8).hasPrefix("sleep")
+      }
+      let start = ContinuousClock.now
+      await #expect { try await lodging.server.acquire() } throws: { error in
+        (error as? EmbeddedPostgresError)?.message.contains("another container") == true
+      }
+      #expect(start.duration(to: .now) < .seconds(20))
+    }
+  }
+
+  @Test("A server whose users were all killed is stopped, and one that is used is not")
+  func unused() async throws {
+    try await Lodging.inside { lodging in
+      let lease = try await lodging.server.acquire()
+      let pid = try #require(lease.postmasterPID)
+      try await EmbeddedPostgres.stopUnused(directory: lodging.directory)
+      #expect(isAlive(pid))
+      let folders = try ServerFolders(directory: lodging.directory)
+      let handed = lease.handOn()
+      #expect(handed.keys.map { $0 } == [InheritedLease.variable])
+      try await lease.release()
+      #expect(!isAlive(pid))
+      try await EmbeddedPostgres.stopUnused(directory: lodging.directory)
+      #expect(RunningServer(in: folders) == nil)
+    }
+  }
+}
