@@ -65,11 +65,23 @@ package struct EngineProcess: Sendable {
   package var directory: String
   /// On top of this process's own.
   package var environment: [String: String]
+  /// What is executed instead of what lies at the path now.
+  private let verified: EngineFile?
+
+  private var executable: String { verified?.executable ?? path }
 
   package init(path: String, directory: String, environment: [String: String] = [:]) {
     self.environment = environment
     self.path = path
     self.directory = directory
+    verified = nil
+  }
+
+  package init(_ engine: EngineFile, directory: String, environment: [String: String] = [:]) {
+    self.environment = environment
+    self.directory = directory
+    path = engine.path
+    verified = engine
   }
 
   /// Tries it. Returns what it printed.
@@ -79,11 +91,11 @@ package struct EngineProcess: Sendable {
     try await printed(arguments, within: Self.patience, failing: "engine_failed") {
       // A program that has just been written may be open still in a process that another thread has forked.
       do {
-        let outcome = try await once(path, arguments)
+        let outcome = try await once(executable, arguments, as: path)
         // Somebody else ended it: that says nothing of the engine.
         guard case .signaled(SIGKILL) = outcome.status else { return outcome }
       } catch is SubprocessError { try await ContinuousClock().sleep(for: .milliseconds(200)) }
-      return try await once(path, arguments)
+      return try await once(executable, arguments, as: path)
     }
   }
 
@@ -92,7 +104,8 @@ package struct EngineProcess: Sendable {
   /// - Throws: ``ReleaseRefusal``, whose code begins with `engine_`; ``crashed``.
   package func work(_ arguments: [String]) async throws -> String {
     try await printed(arguments, within: Self.longest, failing: Self.crashed) {
-      try await once("/usr/bin/env", ["nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", "--", path] + arguments)
+      try await once(
+        "/usr/bin/env", ["nice", "-n", "10", "setpriv", "--pdeathsig", "KILL", "--", executable] + arguments)
     }
   }
 
@@ -143,9 +156,10 @@ package struct EngineProcess: Sendable {
     }
   }
 
-  private func once(_ program: String, _ arguments: [String]) async throws -> Outcome {
+  /// - Parameter name: What the process finds as its own name; nil: the program's path.
+  private func once(_ program: String, _ arguments: [String], as name: String? = nil) async throws -> Outcome {
     let result = try await Subprocess.run(
-      .path(FilePath(program)), arguments: Arguments(arguments),
+      .path(FilePath(program)), arguments: Arguments(executablePathOverride: name, remainingValues: arguments),
       environment: .inherit.updating(
         Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
       workingDirectory: FilePath(directory), output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))

@@ -14,6 +14,8 @@ struct DeployReport {
 
   var examination: Deployment.Examination?
   var rehearsal: Rehearsal?
+  /// What was lost of the release and is stored again.
+  var repaired: [String] = []
   var started: ContinuousClock.Instant
   var isJSON: Bool
 
@@ -112,7 +114,7 @@ struct DeployReport {
           ("gate", .list((examination?.gate ?? []).map(\.json))), ("rehearsal", .optional(raw: rehearsal?.json)),
           ("handed_over", .list((promotion?.handedOver ?? []).map(\.json))),
           ("staying", .list((promotion?.staying ?? []).map(\.json))), ("staying_eta_seconds", .optional(seconds)),
-          ("reason", .optional(release.reason)),
+          ("reason", .optional(release.reason)), ("repaired", .list(repaired.map { .text($0) })),
           ("seconds", .double(self.seconds)),
         ]))
       return
@@ -123,6 +125,9 @@ struct DeployReport {
     case .rolledBack: Console.data("release \(release.name) was rolled back: \(release.reason ?? "")")
     case .held: Console.data("release \(release.name) stays in canary: \(release.reason ?? "no evidence yet")")
     case .planned: break
+    }
+    if !repaired.isEmpty {
+      Console.data("  stored again, because it was lost: its \(repaired.joined(separator: " and "))")
     }
     for group in promotion?.handedOver ?? [] {
       Console.data("  \(group.pipeline): \(group.jobs) job(s) go on with the new engine at their next checkpoint")
@@ -179,6 +184,7 @@ extension JobStore.ReleaseRecord {
       ("writes", .list(formats.writes.map(\.description).sorted().map(JSONValue.text))),
       ("canary", ramp > 0 ? .double(Double(ramp) / 100) : .null), ("reason", .optional(reason)),
       ("created_at", .text(createdAt)), ("changed_at", .text(changedAt)), ("promoted_at", .optional(promotedAt)),
+      ("removed_at", .optional(removedAt)),
     ]
   }
 }

@@ -111,9 +111,8 @@ extension Deployment {
 
   /// Of one pipeline, by the release's own engine.
   private func rehearse(_ release: JobStore.ReleaseRecord, _ pipeline: String) async throws -> Rehearsal {
-    guard let hash = release.engineHash else { preconditionFailure("a release that was deployed has an engine") }
     let engine = EngineProcess(
-      path: try await installation.engines.fetch(hash), directory: installation.directory,
+      try await installation.engine(of: release), directory: installation.directory,
       environment: installation.engineEnvironment)
     let arguments = [
       "worker", "--release", "\(release.id)", "--rehearse", pipeline, "--json", "--project", installation.directory,

@@ -34,10 +34,10 @@ struct Deployment {
   ///
   /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
   func examine() async throws -> Examination {
-    if let label, label.allSatisfy(\.isNumber) || label.isEmpty || label.count > 100 {
+    if let label, let problem = ReleaseLabel.problem(of: label) {
       throw StageFailure(
-        code: "usage", message: "--label: \(label) would be taken for a release's number",
-        hint: "write something with a letter in it, such as v\(label.isEmpty ? "1" : label)")
+        code: "usage", message: "--label: \(problem)",
+        hint: "write one line of 1 to \(ReleaseLabel.maximumLength) characters with a letter in it, such as v1")
     }
     try await refuseBadDefinition()
     let engine = try await EngineDescription.ask(enginePath)
@@ -75,8 +75,8 @@ struct Deployment {
   ///
   /// - Throws: ``ReleaseRefusal``: the release is rejected, with the reason in its audit trail.
   func stage(_ examination: Examination) async throws -> JobStore.ReleaseRecord {
-    let (hash, bytes) = try await installation.engines.put(enginePath)
-    guard hash == examination.engineHash else {
+    let engine = try await installation.engines.put(enginePath)
+    guard engine.hash == examination.engineHash else {
       throw ReleaseRefusal(
         "engine_changed", "the engine \(enginePath) was changed while it was deployed",
         hint: "deploy again when it is whole")
@@ -84,10 +84,14 @@ struct Deployment {
     let release = try await installation.desk.stage(
       JobStore.NewRelease(
         contentHash: examination.contentHash, definitionHash: examination.definitionHash, label: label,
-        engine: examination.engine.version, engineHash: hash, engineBytes: bytes,
+        engine: examination.engine.version, engineHash: engine.hash, engineBytes: engine.bytes,
         schemaNumber: examination.engine.schema, formats: examination.engine.formats,
         files: source.bundle.files.map { ($0.path, $0.bytes) }),
       cap: installation.project.settings.limits.releases, by: author)
+    // Now that a release has the engine, no sweep removes it; one may have done so a moment ago.
+    if try await installation.engines.stamp(of: engine.hash) == nil {
+      _ = try await installation.engines.put(enginePath)
+    }
     guard release.state == .staged else { return release }
     do {
       try await installation.tryOut(release)
@@ -127,10 +131,9 @@ extension Installation {
   /// A release's own engine reads the release's own definition, from where a worker would.
   ///
   /// - Throws: ``ReleaseRefusal`` `engine_failed`.
-  func tryOut(_ release: JobStore.ReleaseRecord) async throws {
-    guard let hash = release.engineHash else { preconditionFailure("a release that was deployed has an engine") }
-    let path = try await engines.fetch(hash)
-    _ = try await EngineProcess(path: path, directory: directory, environment: engineEnvironment).run([
+  func tryOut(_ release: JobStore.ReleaseRecord, _ engine: EngineFile? = nil) async throws {
+    let engine = if let engine { engine } else { try await self.engine(of: release) }
+    _ = try await EngineProcess(engine, directory: directory, environment: engineEnvironment).run([
       "worker", "--release", "\(release.id)", "--self-test", "--json", "--project", directory, "--env", environment,
     ])
   }
@@ -140,8 +143,9 @@ extension Installation {
     _ release: JobStore.ReleaseRecord, action: String = "promote", replacing expected: Int64? = nil,
     by author: JobStore.Author
   ) async throws -> ReleaseDesk.Promotion {
+    try ReleaseDesk.refuseRemoved(release)
     // Before anything depends on it: an engine that is gone could not be run by anyone.
-    if let hash = release.engineHash { _ = try await engines.fetch(hash) }
+    if release.engineHash != nil { _ = try await engine(of: release) }
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
     let deployed = try await definitions.project(of: release.id)
     let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }

@@ -33,6 +33,13 @@ enum Engine {
     return String(cString: path)
   }
 
+  /// A program that was started through an open file is listed by the file's number otherwise.
+  static func nameProcess() {
+    guard let file = fopen("/proc/self/comm", "w") else { return }
+    fputs("sluice", file)
+    fclose(file)
+  }
+
   private static let known = Mutex<String?>(nil)
 
   /// The hash of this binary's bytes.
@@ -50,7 +57,8 @@ enum Engine {
   }
 
   /// Becomes another program; the process stays. Returns only by throwing.
-  static func become(_ path: String, arguments: [String], adding more: [String: String]) throws -> Never {
+  static func become(_ engine: EngineFile, arguments: [String], adding more: [String: String]) throws -> Never {
+    let path = engine.path
     // What this program ignored or blocked is not the next one's.
     for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
     var mask = sigset_t()
@@ -58,7 +66,7 @@ enum Engine {
     sigprocmask(SIG_SETMASK, &mask, nil)
     let pointers: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     let variables = ProcessInfo.processInfo.environment.merging(more) { _, new in new }
-    execve(path, pointers, variables.map { strdup("\($0.key)=\($0.value)") } + [nil])
+    execve(engine.executable, pointers, variables.map { strdup("\($0.key)=\($0.value)") } + [nil])
     let reason = String(cString: strerror(errno))
     for pointer in pointers { free(pointer) }
     throw ReleaseRefusal(

@@ -44,11 +44,30 @@ extension Installation {
     try await Engine.hash(engines) == hash
   }
 
+  /// A release's engine, verified and ready to be started here.
+  ///
+  /// - Throws: ``ReleaseRefusal`` `engine_gone`, `engine_damaged`, with the release and the command that repairs it.
+  func engine(of release: JobStore.ReleaseRecord) async throws -> EngineFile {
+    guard let hash = release.engineHash else { preconditionFailure("a release that was deployed has an engine") }
+    do { return try await engines.open(hash) } catch let refusal as ReleaseRefusal {
+      throw Self.naming(release, refusal)
+    }
+  }
+
+  static func naming(_ release: JobStore.ReleaseRecord, _ refusal: ReleaseRefusal) -> ReleaseRefusal {
+    ReleaseRefusal(
+      refusal.code, "release \(release.name): \(refusal.message); none of its workers can be started",
+      hint: refusal.hint)
+  }
+
   /// Goes on as the engine of a release, with these arguments, unless this is it.
-  func becomeEngine(of release: JobStore.ReleaseRecord, arguments: [String]) async throws {
+  func becomeEngine(
+    of release: JobStore.ReleaseRecord, arguments: [String], adding more: [String: String] = [:]
+  ) async throws {
     guard let wanted = release.engineHash else { return }
     if try await isEngine(wanted) { return }
-    try Engine.become(try await engines.fetch(wanted), arguments: arguments, adding: engineEnvironment)
+    try Engine.become(
+      try await engine(of: release), arguments: arguments, adding: engineEnvironment.merging(more) { _, new in new })
   }
 
   /// Which releases a run may begin with.
