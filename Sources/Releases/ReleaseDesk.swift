@@ -8,6 +8,9 @@ package struct ReleaseDesk: Sendable {
   package typealias Record = JobStore.ReleaseRecord
   package typealias Author = JobStore.Author
 
+  /// A sweep of the storage takes moments.
+  private static let stagings = 25
+
   private let store: JobStore
 
   package init(store: JobStore) { self.store = store }
@@ -30,6 +33,15 @@ package struct ReleaseDesk: Sendable {
   /// - Throws: ``ReleaseRefusal`` `canary_running`, `too_many_releases`, `label_taken`; `release_busy` where the same content is
   ///   at work already.
   package func stage(_ new: JobStore.NewRelease, cap: Int, by author: Author) async throws -> Record {
+    for _ in 0..<Self.stagings {
+      do { return try await stageNow(new, cap: cap, by: author) } catch is EnginesSwept {
+        try await ContinuousClock().sleep(for: .milliseconds(200))
+      }
+    }
+    return try await stageNow(new, cap: cap, by: author)
+  }
+
+  private func stageNow(_ new: JobStore.NewRelease, cap: Int, by author: Author) async throws -> Record {
     do {
       return try await store.moveReleases { transaction in
         try await refuseBusy(cap: cap, except: new.contentHash, in: transaction)
@@ -93,6 +105,7 @@ package struct ReleaseDesk: Sendable {
       guard before.state != .current else {
         return Promotion(release: before, previous: nil, groups: [])
       }
+      try Self.refuseRemoved(before)
       guard ReleaseState.promotable.contains(before.state) else {
         throw ReleaseRefusal(
           "not_promotable",
@@ -113,8 +126,8 @@ package struct ReleaseDesk: Sendable {
       if let expected, (previous?.id ?? 0) != expected {
         throw ReleaseRefusal(
           "current_changed",
-          "release \(previous?.name ?? "none") became current meanwhile, with which it was not compared",
-          hint: "deploy it again")
+          "release \(previous?.name ?? "none") became current in the meantime, with which it was not compared",
+          hint: "look at sluice releases, then try again")
       }
       if let previous {
         let why = "\(before.name) took its place"
@@ -143,6 +156,14 @@ package struct ReleaseDesk: Sendable {
         in: transaction)
       return Promotion(release: after, previous: previous, groups: groups)
     }
+  }
+
+  /// - Throws: ``ReleaseRefusal`` `release_removed`.
+  package static func refuseRemoved(_ release: Record) throws {
+    guard let removedAt = release.removedAt else { return }
+    throw ReleaseRefusal(
+      "release_removed", "what was stored of release \(release.name) was removed at \(removedAt)",
+      hint: "deploy the same directory and engine again: sluice deploy DIRECTORY --engine PATH")
   }
 
   /// An engine that does not know a breaking migration of this database cannot work with it.
@@ -212,21 +233,38 @@ package struct ReleaseDesk: Sendable {
     }
   }
 
-  /// The release that was current before the current one.
+  /// The release that was current before the current one, and the current one.
   ///
-  /// - Throws: ``ReleaseRefusal`` `nothing_to_roll_back`.
-  package func predecessor() async throws -> Record {
+  /// Only where the current one was deployed last. After a rollback, the release before is the one that was just left; after the
+  /// end of a canary, the rollback that somebody has in mind is done. Both need a release that is named.
+  /// - Throws: ``ReleaseRefusal`` `nothing_to_roll_back`, `rolled_back_already`.
+  package func predecessor() async throws -> (earlier: Record, current: Record) {
     let current = try await store.releases(in: .current).first
     let earlier = try await store.releases(in: [.draining, .drained, .retired])
-      .filter { $0.promotedAt != nil && $0.id != current?.id }
+      .filter { $0.promotedAt != nil && $0.removedAt == nil && $0.id != current?.id }
       .sorted { ($0.promotedAt ?? "") > ($1.promotedAt ?? "") }
-    guard current != nil, let first = earlier.first else {
+    guard let current, let first = earlier.first else {
       throw ReleaseRefusal(
         "nothing_to_roll_back",
         current == nil ? "there is no current release" : "no other release was ever current",
         hint: "deploy what should be current: sluice deploy")
     }
-    return first
+    try await refuseSecondRollback(current, earlier: first)
+    return (first, current)
+  }
+
+  private func refuseSecondRollback(_ current: Record, earlier: Record) async throws {
+    guard let last = try await store.lastMove(), last.kind != .promotion else { return }
+    let left = last.left ?? "another release"
+    let why = last.reason.map { " (\($0))" } ?? ""
+    throw ReleaseRefusal(
+      "rolled_back_already",
+      last.kind == .rollback
+        ? "the last change was a rollback already: \(current.name) took the place of \(left)\(why) at \(last.at)"
+        : "the last change was the end of the canary \(left)\(why) at \(last.at); \(current.name) stayed current",
+      hint: last.kind == .rollback
+        ? "name the release to go back to: sluice rollback --to RELEASE (sluice releases lists them; \(left) was just left)"
+        : "to leave \(current.name) as well, name the release: sluice rollback --to \(earlier.name)")
   }
 
   /// Draining releases with nothing left to do become drained, then retired.

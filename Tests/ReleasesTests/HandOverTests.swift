@@ -94,7 +94,7 @@ struct HandOverTests {
       try await bench.checkpoint(claim, Bench.http2)
       try await bench.run("q", handsOver: true)
 
-      let promotion = try await bench.promote(try await bench.desk.predecessor())
+      let promotion = try await bench.promote(try await bench.desk.predecessor().earlier)
       #expect(promotion.release.id == one.id)
       #expect(Set(promotion.handedOver.map(\.pipeline)) == ["p", "q"])
       #expect(try await bench.store.endAttempt(claim.holder, as: .yielded))

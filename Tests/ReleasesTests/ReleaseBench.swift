@@ -51,6 +51,12 @@ struct ReleaseBench: Sendable {
     try await desk.promote(release.id, by: Self.author) { _ in }
   }
 
+  func rollback(to release: JobStore.ReleaseRecord, from current: JobStore.ReleaseRecord? = nil) async throws {
+    _ = try await desk.promote(
+      release.id, action: "rollback", replacing: current?.id, by: Self.author
+    ) { _ in }
+  }
+
   func current(
     _ name: String, reads: Set<CheckpointFormat> = [http1], writes: Set<CheckpointFormat> = [http1]
   ) async throws -> JobStore.ReleaseRecord {

@@ -47,13 +47,74 @@ struct ReleaseDeskTests {
       let two = try await bench.current("two")
       try await bench.desk.retire()
       #expect(try await bench.state(one) == .retired)
-      let earlier = try await bench.desk.predecessor()
-      #expect(earlier.id == one.id)
+      let (earlier, current) = try await bench.desk.predecessor()
+      #expect(earlier.id == one.id && current.id == two.id)
       try await bench.promote(earlier)
       #expect(try await bench.state(one) == .current)
       #expect(try await bench.state(two) == .draining)
-      #expect(try await bench.desk.predecessor().id == two.id)
+      #expect(try await bench.desk.predecessor().earlier.id == two.id)
       #expect(try await bench.store.releases(in: .current).count == 1)
+    }
+  }
+
+  @Test("a second rollback in a row does not return to the release that was left: it is refused until it names one")
+  func secondRollback() async throws {
+    try await ReleaseBench.with { bench in
+      let zero = try await bench.current("zero")
+      let one = try await bench.current("one")
+      _ = try await bench.current("bad")
+      let (earlier, current) = try await bench.desk.predecessor()
+      #expect(earlier.id == one.id)
+      try await bench.rollback(to: earlier, from: current)
+      let refusal = await #expect(throws: ReleaseRefusal.self) { try await bench.desk.predecessor() }
+      #expect(refusal?.code == "rolled_back_already")
+      #expect(refusal?.message.contains("one took the place of bad (a test)") == true)
+      #expect(refusal?.hint?.contains("sluice rollback --to") == true)
+      // Named, it goes; and after the next deploy the one before is clear again.
+      try await bench.rollback(to: zero)
+      await #expect(throws: ReleaseRefusal.self) { try await bench.desk.predecessor() }
+      _ = try await bench.current("good")
+      #expect(try await bench.desk.predecessor().earlier.id == zero.id)
+    }
+  }
+
+  @Test("two rollbacks at once are one: the second finds another release current")
+  func rollbacksAtOnce() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      _ = try await bench.current("two")
+      let (earlier, current) = try await bench.desk.predecessor()
+      try await bench.rollback(to: earlier, from: current)
+      let refusal = await #expect(throws: ReleaseRefusal.self) { try await bench.rollback(to: current, from: current) }
+      #expect(refusal?.code == "current_changed")
+      #expect(try await bench.state(one) == .current)
+    }
+  }
+
+  @Test("a rejected canary is not the release before, and its end is not followed by a rollback of the current release")
+  func rollbackAfterCanary() async throws {
+    try await ReleaseBench.with { bench in
+      let one = try await bench.current("one")
+      let two = try await bench.current("two")
+      let canary = try await bench.stage("canary")
+      _ = try await bench.desk.beginCanary(canary.id, ramp: 1000, evidence: .seconds(60), by: ReleaseBench.author)
+      #expect(try await bench.desk.reject(canary.id, by: ReleaseBench.author))
+      let refusal = await #expect(throws: ReleaseRefusal.self) { try await bench.desk.predecessor() }
+      #expect(refusal?.message.contains("the end of the canary canary") == true)
+      #expect(refusal?.hint?.contains("sluice rollback --to one") == true)
+      // One that was current once, and was rejected as a canary since.
+      try await bench.rollback(to: one)
+      try await bench.desk.retire()
+      let again = try await bench.stage("two")
+      #expect(again.id == two.id)
+      _ = try await bench.desk.beginCanary(again.id, ramp: 1000, evidence: .seconds(60), by: ReleaseBench.author)
+      #expect(try await bench.desk.reject(again.id, by: ReleaseBench.author))
+      _ = try await bench.current("three")
+      #expect(try await bench.desk.predecessor().earlier.id == one.id)
+      // A deploy that did not start ends without having been anything: it stands in no rollback's way.
+      let failed = try await bench.stage("failed")
+      #expect(try await bench.desk.reject(failed.id, by: ReleaseBench.author))
+      #expect(try await bench.desk.predecessor().earlier.id == one.id)
     }
   }
 

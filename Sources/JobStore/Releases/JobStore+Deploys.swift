@@ -177,6 +177,31 @@ extension JobStore {
       ])
   }
 
+  /// The last time that a release became current, or that a canary ended without becoming it.
+  package struct LastMove: Sendable, Equatable {
+    package enum Kind: Sendable { case promotion, rollback, endOfCanary }
+    package var kind: Kind
+    package var at: String
+    package var reason: String?
+    /// The release that was left, or the canary.
+    package var left: String?
+  }
+
+  /// - Source: `audit_last_move.sql`.
+  package func lastMove(in session: (any PostgresSession)? = nil) async throws -> LastMove? {
+    try await (session ?? database).query(Statement.auditLastMove, []).first.map { row in
+      let kind: LastMove.Kind =
+        switch try row.string("action") {
+        case "rollback": .rollback
+        case "reject": .endOfCanary
+        default: .promotion
+        }
+      return LastMove(
+        kind: kind, at: try row.string("at"), reason: try row.optionalString("reason"),
+        left: try row.optionalString("before_name"))
+    }
+  }
+
   /// Newest first.
   ///
   /// - Source: `audit_list.sql`.

@@ -42,13 +42,23 @@ struct RollbackCommand: AsyncParsableCommand {
     discussion: """
       Runs that began with the release that is left keep their definition. Their jobs go back to the earlier engine where they \
       hand over and it reads their checkpoints; what cannot go back is named, with the time until which it is likely to last.
+
+      Two rollbacks in a row would return to the release that was left first, so the second one, and one right after the end of a \
+      canary, is refused (exit code 3) until it names the release: --to RELEASE.
       """)
 
   @OptionGroup var options: ProjectOptions
   @Argument(
     help: "The release to go back to, or a canary or staged one to end (default: the canary, else the release before).")
   var release: String?
+  @Option(
+    help: "The same as an option. A second rollback in a row needs it: the release before is then the one just left.")
+  var to: String?
   @Option(help: "Why; kept in the audit trail.") var reason: String?
+
+  func validate() throws {
+    if release != nil, to != nil { throw ValidationError("name one release: either --to RELEASE or RELEASE") }
+  }
 
   func run() async throws {
     let started = ContinuousClock.now
@@ -56,7 +66,7 @@ struct RollbackCommand: AsyncParsableCommand {
       let author = JobStore.Author(Installation.actor, reason: reason ?? "rolled back by hand")
       let report = DeployReport(started: started, isJSON: options.json)
       var named = try await installation.store.releases(in: .canary).first
-      if let release { named = try await installation.release(named: release) }
+      if let release = release ?? to { named = try await installation.release(named: release) }
       if let named, named.state == .canary || named.state == .staged {
         guard try await installation.desk.reject(named.id, by: author) else {
           throw ReleaseRefusal(
@@ -68,12 +78,20 @@ struct RollbackCommand: AsyncParsableCommand {
         return report.tell(.rolledBack, rejected)
       }
       let target: JobStore.ReleaseRecord
-      if let named { target = named } else { target = try await installation.desk.predecessor() }
+      // What is decided by the current release holds only as long as that is current.
+      var replaced: Int64?
+      if let named {
+        target = named
+      } else {
+        let (earlier, current) = try await installation.desk.predecessor()
+        (target, replaced) = (earlier, current.id)
+      }
       guard target.state != .current else {
         throw ReleaseRefusal(
           "nothing_to_roll_back", "release \(target.name) is current already", hint: "name another: sluice releases")
       }
-      let promotion = try await installation.promote(target, action: "rollback", by: author)
+      let promotion = try await installation.promote(
+        target, action: "rollback", replacing: replaced, by: author)
       var estimate: Double?
       if let left = promotion.previous, !promotion.staying.isEmpty {
         estimate = try await installation.drainEstimate(of: left.id)
