@@ -28,6 +28,8 @@ extension JobStore {
     package var promotedAt: String?
     /// Since when it is a canary, or was one last.
     package var canarySince: String?
+    /// When its files and its engine were removed; nil: they are there.
+    package var removedAt: String?
     package var secondsInState: Double
 
     /// What a person calls it: its label, else the beginning of its hash.
@@ -73,16 +75,17 @@ extension JobStore {
       let rows = try await transaction.query(
         Statement.releaseRegister, [.text(contentHash), .optional(label), .text(engine)])
       let release = try rows.only.int("release_id")
-      if try rows.only.bool("is_new") { try await write(files, of: release, in: transaction) }
+      if try rows.only.bool("lacks_files") { try await write(files, of: release, in: transaction) }
       return release
     }
   }
 
   /// Stores a release as STAGED, unless it stands somewhere already.
   ///
-  /// - Throws: `PostgresError` 23505 where another release has the label.
-  /// - Source: `release_stage.sql`, `release_file_insert.sql`.
+  /// - Throws: `PostgresError` 23505 where another release has the label; ``EnginesSwept``.
+  /// - Source: `engine_lock.sql`, `release_stage.sql`, `release_file_insert.sql`.
   package func stage(_ new: NewRelease, in transaction: PostgresTransaction) async throws -> Int64 {
+    guard try await transaction.query(Statement.engineLock, []).only.bool("taken") else { throw EnginesSwept() }
     let formats = new.formats
     let rows = try await transaction.query(
       Statement.releaseStage,
@@ -92,8 +95,18 @@ extension JobStore {
         Self.texts(formats.migrates), Self.texts(formats.writes),
       ])
     let release = try rows.only.int("release_id")
-    if try rows.only.bool("is_new") { try await write(new.files, of: release, in: transaction) }
+    if try rows.only.bool("lacks_files") { try await write(new.files, of: release, in: transaction) }
     return release
+  }
+
+  /// Replaces the files of a release by what they were when it was registered.
+  ///
+  /// - Source: `release_file_delete.sql`, `release_file_insert.sql`.
+  package func rewriteFiles(_ files: [(path: String, bytes: [UInt8])], of release: Int64) async throws {
+    try await database.transaction { transaction in
+      try await transaction.query(Statement.releaseFileDelete, [.int(release)])
+      try await write(files, of: release, in: transaction)
+    }
   }
 
   private func write(
@@ -279,7 +292,8 @@ extension JobStore.ReleaseRecord {
       failedStarts: Int(try row.int("failed_starts")), reason: try row.optionalString("reason"),
       createdAt: try row.string("created_at"), changedAt: try row.string("changed_at"),
       promotedAt: try row.optionalString("promoted_at"),
-      canarySince: try row.optionalString("canary_since"), secondsInState: try row.double("seconds_in_state"))
+      canarySince: try row.optionalString("canary_since"),
+      removedAt: try row.optionalString("removed_at"), secondsInState: try row.double("seconds_in_state"))
   }
 
   private static func formats(_ text: String) -> Set<CheckpointFormat> {

@@ -6,7 +6,7 @@ import Releases
 struct ReleasesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "releases", abstract: "Look at releases: what each still has to do, and who did what with it.",
-    subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+    subcommands: [List.self, Show.self, Retire.self, Repair.self], defaultSubcommand: List.self)
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List releases, newest first.")
@@ -14,8 +14,10 @@ struct ReleasesCommand: AsyncParsableCommand {
     @OptionGroup var options: ProjectOptions
     @Option(help: "At most so many.") var limit = 50
 
+    func validate() throws { try Bounds.check("--limit", limit, Bounds.listing) }
+
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         let releases = try await installation.store.releases(
           in: ReleaseState.allCases.filter { $0 != .implicit }, limit: limit)
         let work = try await installation.store.work(of: releases.map(\.id))
@@ -46,7 +48,7 @@ struct ReleasesCommand: AsyncParsableCommand {
     @Argument(help: "A label, a hash or a number.") var release: String
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         let record = try await installation.release(named: release)
         let work = try await installation.store.work(of: [record.id])[record.id]
         let estimate = try await installation.drainEstimate(of: record.id)
@@ -63,6 +65,7 @@ struct ReleasesCommand: AsyncParsableCommand {
         Console.data(
           "release \(record.name) (\(record.contentHash.prefix(12)), id \(record.id)): \(record.state.rawValue)")
         if let reason = record.reason { Console.data("  \(reason)") }
+        if let removedAt = record.removedAt { Console.data("  what was stored of it was removed at \(removedAt)") }
         Console.data(
           "  engine \(record.engine) (\(record.engineHash?.prefix(12) ?? "")), reads "
             + record.formats.reads.map(\.description).sorted().joined(separator: ", "))

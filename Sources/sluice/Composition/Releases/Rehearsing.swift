@@ -76,6 +76,7 @@ struct Rehearsing {
     guard let run = try await store.run(version.snapshot.runID).first,
       let maker = try await store.releases(named: run.release).first(where: { $0.contentHash == run.release })
     else { return "the run of its last version is gone" }
+    guard maker.removedAt == nil else { return "the definition of its last version was removed" }
     let before = try await definitions.project(of: maker.id)
     if let current = try await store.releases(in: .current).first, current.id != maker.id {
       guard try await definitions.project(of: current.id).makes(step.name, of: pipeline.name, like: before) else {

@@ -31,6 +31,25 @@ extension Installation {
     try await desk.retire()
   }
 
+  /// Removes what is stored of releases that nothing needs any more.
+  func sweepReleases() async throws {
+    let removed = try await ReleaseRetention(store: store, engines: engines).run()
+    guard !removed.isEmpty else { return }
+    logger.info(
+      "what nothing needs of earlier releases was removed",
+      metadata: [
+        "releases": "\(removed.releases.joined(separator: " "))", "definitions": "\(removed.definitions)",
+        "engines": "\(removed.engines.count)", "cached_engines": "\(removed.copies.count)",
+      ])
+  }
+
+  /// The same for this machine's copies alone, where no control runs.
+  func sweepEngineCache() async {
+    do { _ = try await ReleaseRetention(store: store, engines: engines).sweepCache() } catch {
+      logger.warning("the cache of engines could not be swept", metadata: ["error": "\(error)"])
+    }
+  }
+
   private func judge(_ canary: JobStore.ReleaseRecord) async throws {
     guard let current = try await store.releases(in: .current).first else { return }
     try await moveRuns(of: canary)
