@@ -19,7 +19,7 @@ struct DeployCommand: AsyncParsableCommand {
       it kept, and compared with what became of it then.
 
       Exit codes: 2 the definition does not pass, the label is taken · 3 refused, nothing changed · 5 rolled back by evidence · \
-      6 no evidence for or against it in time: it stays in canary.
+      6 no evidence for or against it in time, or the wait was interrupted: it stays in canary.
       """)
 
   @OptionGroup var options: ProjectOptions
@@ -53,6 +53,7 @@ struct DeployCommand: AsyncParsableCommand {
         examination, ramp: ramp, within: evidence, rehearsal: rehearsal)
       if plan { return try await report.tellPlan(installation, evidence: evidencePlan) }
       if let current = examination.known, current.state == .current {
+        report.repaired = try await deployment.repair(current)
         return report.tell(.alreadyCurrent, current)
       }
       report.tellGate()
@@ -74,7 +75,7 @@ struct DeployCommand: AsyncParsableCommand {
       let promotion = try await deployment.promote(
         staged, replacing: report.rehearsal == nil ? nil : evidencePlan.compared)
       report.tell(.promoted, promotion.release, promotion)
-      if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
+      if wait { try await awaitDrained(installation) }
     }
   }
 
@@ -117,7 +118,11 @@ struct DeployCommand: AsyncParsableCommand {
   private func follow(
     _ canary: JobStore.ReleaseRecord, _ installation: Installation, _ report: DeployReport
   ) async throws {
-    let end = try await CanaryWatch(installation: installation).follow(canary)
+    let end = try await InterruptNotice.during(
+      farewell(canary, installation),
+      json: options.json
+        ? .object([("outcome", .text("interrupted")), ("release", canary.json)]) : nil
+    ) { try await CanaryWatch(installation: installation).follow(canary) }
     let record = try await installation.store.release(canary.id) ?? canary
     report.tell(end, record)
     switch end {
@@ -125,7 +130,25 @@ struct DeployCommand: AsyncParsableCommand {
     case .held: throw ExitStatus.timedOut
     case .promoted, .alreadyCurrent, .planned: break
     }
-    if wait { try await DrainWatch(installation: installation, isJSON: options.json).untilNothingDrains() }
+    if wait { try await awaitDrained(installation) }
+  }
+
+  private func farewell(_ canary: JobStore.ReleaseRecord, _ installation: Installation) -> String {
+    let judge =
+      ControlFile.read(installation.stateDirectory) == nil
+      ? "no control runs here, which would judge it: sluice up, or sluice control\n  " : ""
+    return """
+      the canary \(canary.name) continues; only the wait for it has ended
+        \(judge)look at it: sluice releases show \(canary.name)
+        end it: sluice rollback \(canary.name); make it current: sluice promote \(canary.name)
+      """
+  }
+
+  private func awaitDrained(_ installation: Installation) async throws {
+    let watch = DrainWatch(installation: installation, isJSON: options.json)
+    try await InterruptNotice.during(
+      "the new release is current; earlier ones continue to drain: sluice releases", json: nil
+    ) { try await watch.untilNothingDrains() }
   }
 
   private func absolute(_ path: String) throws -> String {
