@@ -20,7 +20,7 @@ RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 .PHONY: help setup build test test-postgres soak-faults storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: Debian packages by apt, DuckDB and psycopg by pip into .tools/
 	@scripts/setup.sh
