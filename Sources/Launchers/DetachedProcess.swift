@@ -5,6 +5,10 @@ import Glibc
 /// output in a log file.
 package struct DetachedProcess: Sendable {
   package var executable: String
+  /// What the process finds as its own name.
+  package var name: String
+  /// Something without which the executable cannot be reached; it lives until the process has started.
+  package var holding: (any AnyObject & Sendable)?
   package var arguments: [String]
   package var environment: [String: String]
   package var directory: String
@@ -14,6 +18,7 @@ package struct DetachedProcess: Sendable {
     executable: String, arguments: [String], environment: [String: String], directory: String, logPath: String
   ) {
     self.executable = executable
+    name = executable
     self.arguments = arguments
     self.environment = environment
     self.directory = directory
@@ -65,17 +70,34 @@ package struct DetachedProcess: Sendable {
   private func spawn(
     _ pid: inout pid_t, _ actions: inout posix_spawn_file_actions_t, _ attributes: inout posix_spawnattr_t
   ) -> Int32 {
-    withCStrings([executable] + arguments) { argv in
+    withCStrings([name] + arguments) { argv in
       withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
         posix_spawn(&pid, executable, &actions, &attributes, argv, envp)
       }
     }
   }
 
+  /// What became of a process.
+  package enum Ending: Sendable, Equatable {
+    case running
+    /// As a shell tells it: 128 + the signal for a killed one.
+    case ended(status: Int32)
+    case notAChild
+  }
+
+  /// What became of a child of this process; collects it when it has ended.
+  package static func ending(of pid: Int32) -> Ending {
+    var status: Int32 = 0
+    switch waitpid(pid, &status, WNOHANG) {
+    case 0: return .running
+    case pid: return .ended(status: status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f))
+    default: return .notAChild
+    }
+  }
+
   /// Whether a child of this process has ended; collects it when it has.
   package static func reap(_ pid: Int32) -> Bool {
-    var status: Int32 = 0
-    return waitpid(pid, &status, WNOHANG) == pid
+    if case .ended = ending(of: pid) { true } else { false }
   }
 
   private func withCStrings<T>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> T) -> T {

@@ -9,7 +9,7 @@ package protocol Launcher: Sendable {
   /// The workers that this launcher started and that it has not seen end.
   var launched: Set<LaunchedWorker> { get }
 
-  /// Whether the worker's process still exists and is one.
+  /// Whether the worker's process still exists and is a worker of this installation.
   func isAlive(_ worker: LaunchedWorker) -> Bool
 }
 

@@ -6,14 +6,14 @@ package final class LocalProcessLauncher: Launcher {
   /// What one worker of a release is started with.
   package typealias Command = @Sendable (_ release: Int64) async throws -> DetachedProcess
 
-  private let program: String
+  private let processes: ProcessTable
   private let command: Command
   /// The ones that this process started and has to collect.
   private let children = Mutex<Set<Int32>>([])
 
-  /// - Parameter program: The name that the binary of every release has.
-  package init(program: String, command: @escaping Command) {
-    self.program = program
+  /// - Parameter processes: Where workers that an earlier control started are found.
+  package init(processes: ProcessTable, command: @escaping Command) {
+    self.processes = processes
     self.command = command
   }
 
@@ -26,29 +26,31 @@ package final class LocalProcessLauncher: Launcher {
   package var launched: Set<LaunchedWorker> { Set(children.withLock { $0 }.map { LaunchedWorker(pid: $0) }) }
 
   package func drain(_ worker: LaunchedWorker) throws {
-    guard isAlive(worker) else { return }
-    guard kill(worker.pid, SIGTERM) == 0 || errno == ESRCH else {
-      throw LauncherError(
-        code: "not_stopped", message: "worker process \(worker.pid) could not be told to stop",
-        hint: "check that it belongs to the user who runs this")
+    switch ending(worker) {
+    // Its number is not given to another process before it is collected.
+    case .running:
+      guard kill(worker.pid, SIGTERM) == 0 || errno == ESRCH else {
+        throw LauncherError(
+          code: "not_stopped", message: "worker process \(worker.pid) could not be told to stop",
+          hint: "check that it belongs to the user who runs this")
+      }
+    case .notAChild: processes.send(SIGTERM, toProcess: worker.pid)
+    case .ended: break
     }
   }
 
   package func isAlive(_ worker: LaunchedWorker) -> Bool {
-    // Also one that this process started before it became another program.
-    if DetachedProcess.reap(worker.pid) {
-      children.withLock { _ = $0.remove(worker.pid) }
-      return false
+    switch ending(worker) {
+    case .running: true
+    case .notAChild: processes.contains(worker.pid)
+    case .ended: false
     }
-    return kill(worker.pid, 0) == 0 && isOurProgram(worker.pid)
   }
 
-  /// A process's number can be another's by now: its program must have the name of ours.
-  private func isOurProgram(_ pid: Int32) -> Bool {
-    var path = [CChar](repeating: 0, count: 4096)
-    guard readlink("/proc/\(pid)/exe", &path, path.count - 1) > 0 else { return false }
-    let found = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    // A running program whose file was replaced is shown with a remark behind its path.
-    return found.split(separator: "/").last?.split(separator: " ").first == program[...]
+  /// Also of one that this process started before it became another program.
+  private func ending(_ worker: LaunchedWorker) -> DetachedProcess.Ending {
+    let ending = DetachedProcess.ending(of: worker.pid)
+    if case .ended = ending { children.withLock { _ = $0.remove(worker.pid) } }
+    return ending
   }
 }
