@@ -28,6 +28,9 @@ package struct Migration: Sendable {
     Migration(number: 3, name: "schedules", bytes: PackageResources.m0003_schedules_sql),
     Migration(number: 4, name: "limits", bytes: PackageResources.m0004_limits_sql),
     Migration(number: 5, name: "releases", bytes: PackageResources.m0005_releases_sql),
+    Migration(number: 6, name: "guards", bytes: PackageResources.m0006_guards_sql),
+    Migration(number: 7, name: "installation", bytes: PackageResources.m0007_installation_sql),
+    Migration(number: 8, name: "retention", bytes: PackageResources.m0008_retention_sql),
   ]
 }
 
@@ -44,8 +47,9 @@ package struct Migrator: Sendable {
   /// call this at once.
   ///
   /// - Returns: The migrations that this call applied.
-  /// - Throws: ``SchemaError`` when the database's schema is newer than this binary can work with.
+  /// - Throws: ``EncodingRefused`` for a database that is not UTF-8; ``SchemaError`` when the database's schema is newer than this binary can work with.
   package func migrate(_ connection: PostgresConnection) async throws -> [Migration] {
+    try await requireEncoding(connection)
     if try await isCurrent(connection) { return [] }
     try await alone(connection) { transaction in
       try await transaction.execute(
@@ -104,6 +108,16 @@ package struct Migrator: Sendable {
       throw MigrationRefused(
         number: migration.number, name: migration.name, holders: try holders.map { try $0.string("holder") })
     }
+  }
+
+  /// Refuses a database whose encoding cannot hold every text.
+  ///
+  /// - Throws: ``EncodingRefused``.
+  package func requireEncoding(_ session: some PostgresSession) async throws {
+    let row = try await session.query(
+      "select current_setting('server_encoding') as encoding, current_database() as database", [])
+    guard let first = row.first, try first.string("encoding") != "UTF8" else { return }
+    throw EncodingRefused(database: try first.string("database"), encoding: try first.string("encoding"))
   }
 
   /// Refuses a schema that a newer engine has changed in a way this one cannot live with.

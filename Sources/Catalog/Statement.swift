@@ -14,6 +14,9 @@ enum Statement {
   static let installation = SQLStatement("installation", PackageResources.installation_sql)
   static let loadedList = SQLStatement("loaded_list", PackageResources.loaded_list_sql)
   static let loadedRecord = SQLStatement("loaded_record", PackageResources.loaded_record_sql)
+  static let projectFolderClaim = SQLStatement("project_folder_claim", PackageResources.project_folder_claim_sql)
+  static let projectFolderFind = SQLStatement("project_folder_find", PackageResources.project_folder_find_sql)
+  static let projectFolderMove = SQLStatement("project_folder_move", PackageResources.project_folder_move_sql)
   static let rawDue = SQLStatement("raw_due", PackageResources.raw_due_sql)
   static let rawObjectInsert = SQLStatement("raw_object_insert", PackageResources.raw_object_insert_sql)
   static let rawObjectOfJob = SQLStatement("raw_object_of_job", PackageResources.raw_object_of_job_sql)
@@ -35,7 +38,8 @@ enum Statement {
   static let all = [
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns,
     installation,
-    loadedList, loadedRecord, rawDue, rawObjectInsert, rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
+    loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue, rawObjectInsert,
+    rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
     rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
     streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]

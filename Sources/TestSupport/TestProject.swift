@@ -4,6 +4,9 @@ import FoundationEssentials
 package struct TestProject: Sendable {
   package let directory: String
 
+  /// A folder that the caller makes and removes.
+  package init(directory: String) { self.directory = directory }
+
   /// Runs `body` with an empty folder.
   @discardableResult
   package static func withProject<T: Sendable>(

@@ -10,6 +10,8 @@ import TestSupport
 struct Installed: Sendable {
   let project: TestProject
   let environment: [String: String]
+  /// Another binary, or words before it.
+  var command = [Self.program]
   private let started = Started()
 
   static let program = path(of: "sluice")
@@ -50,7 +52,7 @@ struct Installed: Sendable {
   func call(_ arguments: [String], adding more: [String: String] = [:]) async throws -> Outcome {
     let variables = environment.merging(more) { _, new in new }
     let result = try await run(
-      .path(FilePath(Self.program)), arguments: Arguments(arguments),
+      .path(FilePath(command[0])), arguments: Arguments(command.dropFirst() + arguments),
       environment: .custom(
         Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
       workingDirectory: FilePath(project.directory), output: .string(limit: 16 << 20), error: .string(limit: 1 << 20))

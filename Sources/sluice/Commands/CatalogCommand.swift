@@ -10,7 +10,7 @@ struct CatalogCommand: AsyncParsableCommand {
   @Argument(help: "Only this dataset.") var dataset: String?
 
   func run() async throws {
-    try await Installation.with(options) { installation in
+    try await Installation.with(options, access: .reading) { installation in
       let snapshots = try await installation.catalog.snapshots(pipeline: nil, dataset: dataset)
       if options.json {
         Console.data(json: .object([("catalog", .list(snapshots.map(\.json)))]))

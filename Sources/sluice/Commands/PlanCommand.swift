@@ -20,7 +20,7 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     let project = try options.project()
     let definition = try project.runnablePipeline(named: pipeline)
-    try await Installation.with(project, logger: Logs.quiet) { installation in
+    try await Installation.with(project, logger: Logs.quiet, access: .reading) { installation in
       var streams: [(name: String, read: String, cursor: String?, from: String?)] = []
       for (reference, stream) in definition.pulledStreams {
         let id = StreamID(pipeline: pipeline, source: reference.source, stream: reference.stream)

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Glibc
 import JobModel
 import JobStore
+import Launchers
 import Logging
 import Migrations
 import ObjectStore
@@ -27,28 +28,54 @@ struct Installation: Sendable {
 
   var directory: String { project.directory }
   var environment: String { project.environment }
-  /// Where this environment's processes keep what is not in the database: logs, pid files, scratch.
+  /// Where this environment's processes keep what is not in the database: logs, locks, scratch.
   var stateDirectory: String { Self.stateDirectory(project) }
 
   static func stateDirectory(_ project: Project) -> String {
-    project.directory + "/.sluice/" + project.environment
+    stateDirectory(project.directory, environment: project.environment)
+  }
+
+  static func stateDirectory(_ directory: String, environment: String) -> String {
+    directory + "/.sluice/" + environment
+  }
+
+  /// The processes of this environment on this host.
+  var processes: ProcessTable { Self.processes(stateDirectory) }
+  /// Keeps the project's own server running while this process becomes another program.
+  func handOn() -> [String: String] { embedded?.handOn() ?? [:] }
+  /// Whether the database lies in the project folder.
+  var isEmbedded: Bool { embedded != nil }
+
+  static func processes(_ stateDirectory: String) -> ProcessTable {
+    // Several hosts may share the folder, and each knows its own processes.
+    let name = String(host.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) ? $0 : "_" })
+    let parts = stateDirectory.split(separator: "/").map(String.init)
+    return ProcessTable(
+      folder: stateDirectory + "/processes/" + (name.isEmpty ? "localhost" : name),
+      // DIRECTORY/.sluice/ENV
+      predecessors: parts.count < 2
+        ? [] : ["--project", "/" + parts.dropLast(2).joined(separator: "/"), "--env", parts[parts.count - 1]])
   }
 
   /// Opens the environment, does the work, and closes it whatever happens; the embedded server is stopped when nobody
   /// else uses it.
   static func with<T>(
-    _ options: ProjectOptions, logger: Logger = Logs.quiet, migrating: Bool = true,
+    _ options: ProjectOptions, logger: Logger = Logs.quiet, access: Access = .writing, migrating: Bool = true,
     _ body: (Installation) async throws -> T
   ) async throws -> T {
-    try await with(try options.project(), logger: logger, migrating: migrating, body)
+    try await with(try options.project(), logger: logger, access: access, migrating: migrating, body)
   }
 
   static func with<T>(
-    _ project: Project, logger: Logger, migrating: Bool = true, _ body: (Installation) async throws -> T
+    _ project: Project, logger: Logger, access: Access = .writing, migrating: Bool = true,
+    _ body: (Installation) async throws -> T
   ) async throws -> T {
     let installation = try await open(project, logger: logger)
     do {
-      if migrating { _ = try await installation.migrate() }
+      if migrating {
+        _ = try await installation.migrate()
+        try await installation.confirmIdentity(access)
+      }
       let result = try await body(installation)
       try await installation.close()
       return result
@@ -60,9 +87,11 @@ struct Installation: Sendable {
   }
 
   private static func open(_ project: Project, logger: Logger) async throws -> Installation {
+    try StateOwnership(project).confirm()
     let secrets = project.secretStore
     let resolver = secrets.resolver(placeholders: ["env": project.environment])
     let storage = try storageLocation(project, resolver)
+    try privateState(project).tighten(thoroughly: false, logger: logger)
     let (url, embedded) = try await databaseURL(project, resolver, logger)
     do {
       let settings = try PostgresSettings(
@@ -95,13 +124,25 @@ struct Installation: Sendable {
   private static func databaseURL(
     _ project: Project, _ resolver: ValueResolver, _ logger: Logger
   ) async throws -> (String, EmbeddedPostgresLease?) {
-    if let url = ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"], !url.isEmpty { return (url, nil) }
-    if let template = project.settings.databaseURL { return (try template.resolved(with: resolver), nil) }
+    if let url = try externalDatabase(project, resolver) { return (url, nil) }
     let lease = try await EmbeddedPostgres(directory: project.directory + "/.sluice/postgres").acquire()
     guard project.environment != Project.defaultEnvironment else { return (lease.url, lease) }
     let name = "sluice_" + project.environment
     try await lease.createDatabase(name)
     return (lease.url(database: name), lease)
+  }
+
+  /// nil: the project has a server of its own.
+  private static func externalDatabase(_ project: Project, _ resolver: ValueResolver) throws -> String? {
+    if let url = ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"], !url.isEmpty { return url }
+    return try project.settings.databaseURL?.resolved(with: resolver)
+  }
+
+  /// The database's URL, where its server does not have to be started for it.
+  static func runningDatabase(_ project: Project) throws -> String? {
+    let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
+    return try externalDatabase(project, resolver)
+      ?? EmbeddedPostgres.runningURL(directory: project.directory + "/.sluice/postgres")
   }
 
   func migrate() async throws -> [Migration] {
@@ -127,6 +168,20 @@ struct Installation: Sendable {
     return DuckDBLimits(
       memoryBytes: limits.memoryBytes, threads: limits.threads ?? ProcessInfo.processInfo.activeProcessorCount,
       temporaryBytes: limits.temporaryBytes ?? 20_000_000_000)
+  }
+
+  static func privateState(_ project: Project) throws -> PrivateState {
+    let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
+    return PrivateState(project, storage: try storageLocation(project, resolver), resolver: resolver)
+  }
+
+  /// The same environment over connections that only the caller uses, and closes.
+  func overOwnConnections(maximum: Int) -> Installation {
+    let pool = PostgresPool(settings, maximum: maximum)
+    return Installation(
+      project: project, settings: settings, databaseURL: databaseURL, database: pool,
+      store: JobStore(database: pool, bell: store.bell), catalog: Catalog(database: pool),
+      storageLocation: storageLocation, objects: objects, secrets: secrets, logger: logger, embedded: embedded)
   }
 
   func duckDB() throws -> DuckDB { try DuckDB.locate(projectDirectory: directory) }
