@@ -17,6 +17,14 @@ package struct WorkerPool: Service {
     case lastOnes
   }
 
+  /// What became of the workers of the release that takes the new runs.
+  package enum Standing: Sendable, Equatable {
+    /// One has registered.
+    case working
+    /// So many starts in a row have failed, the last one for this reason.
+    case failing(String, times: Int)
+  }
+
   /// A worker that has not registered by then never will.
   private static let startPatience = Duration.seconds(20)
   /// One that ends sooner after it has registered was not able to work.
@@ -32,16 +40,20 @@ package struct WorkerPool: Service {
   private let host: String
   private let tick: Duration
   private let logger: Logger
+  private let tell: @Sendable (Standing) -> Void
   private let leavesWorkers: @Sendable () -> Bool
   private let clock = ContinuousClock()
 
   /// - Parameters:
   ///   - aim: Which workers it keeps; only those are asked to stop when it ends.
+  ///   - tell: Called with every look at the release that takes the new runs.
   ///   - leavesWorkers: Asked at the end: whether another pool goes on with the workers.
   package init(
     store: JobStore, launcher: any Launcher, aim: Aim, host: String, tick: Duration = .milliseconds(200),
-    logger: Logger, leavesWorkers: @escaping @Sendable () -> Bool = { false }
+    logger: Logger, tell: @escaping @Sendable (Standing) -> Void = { _ in },
+    leavesWorkers: @escaping @Sendable () -> Bool = { false }
   ) {
+    self.tell = tell
     self.leavesWorkers = leavesWorkers
     self.store = store
     self.launcher = launcher
@@ -61,6 +73,7 @@ package struct WorkerPool: Service {
     var starting: [LaunchedWorker: Start] = [:]
     /// In a row.
     var failures: [Int64: Int] = [:]
+    var reasons: [Int64: String] = [:]
     /// A worker that ends as soon as it starts is not started ten times a second.
     var pausedUntil: [Int64: ContinuousClock.Instant] = [:]
     /// Since when a release has had work and no worker.
@@ -117,6 +130,14 @@ package struct WorkerPool: Service {
       starts.starting[process] = nil
       try launcher.drain(process)
     }
+    if case .host = aim {
+      let current = releases.first { $0.state == .current }?.id ?? 0
+      if workers.contains(where: { ($0.releaseID ?? 0) == current }) {
+        tell(.working)
+      } else if let times = starts.failures[current] {
+        tell(.failing(starts.reasons[current] ?? "", times: times))
+      }
+    }
     for (release, wanted) in demand.wanted where (starts.pausedUntil[release] ?? clock.now) <= clock.now {
       let running = workers.filter { ($0.releaseID ?? 0) == release }.count
       for _ in 0..<max(0, wanted - running - starts.count(of: release)) {
@@ -126,7 +147,8 @@ package struct WorkerPool: Service {
           logger.info("worker launched", metadata: ["pid": "\(worker.pid)", "release": "\(release)"])
         } catch let error as any Failure {
           logger.error("a worker could not be launched", metadata: ["release": "\(release)", "error": "\(error)"])
-          try await failed(release, &starts)
+          try await failed(
+            release, &starts, because: [error.message, error.hint].compactMap { $0 }.joined(separator: "; "))
           break
         }
       }
@@ -142,7 +164,10 @@ package struct WorkerPool: Service {
         logger.error(
           start.hasRegistered ? "a worker ended as soon as it had started" : "a worker ended before it registered",
           metadata: ["pid": "\(worker.pid)", "release": "\(start.release)"])
-        try await failed(start.release, &starts)
+        try await failed(
+          start.release, &starts,
+          because: start.hasRegistered
+            ? "a worker ended as soon as it had started" : "a worker ended before it registered")
       } else if !start.hasRegistered, beating.contains(worker.pid) {
         starts.starting[worker] = Starts.Start(release: start.release, at: clock.now, hasRegistered: true)
       } else if start.hasRegistered, age > Self.proof {
@@ -152,12 +177,15 @@ package struct WorkerPool: Service {
       } else if !start.hasRegistered, age > Self.startPatience {
         starts.starting[worker] = nil
         try launcher.drain(worker)
-        try await failed(start.release, &starts)
+        try await failed(
+          start.release, &starts, because: "a worker did not register within \(Self.startPatience.components.seconds) s"
+        )
       }
     }
   }
 
-  private func failed(_ release: Int64, _ starts: inout Starts) async throws {
+  private func failed(_ release: Int64, _ starts: inout Starts, because reason: String) async throws {
+    starts.reasons[release] = reason
     let failures = (starts.failures[release] ?? 0) + 1
     starts.failures[release] = failures
     starts.pausedUntil[release] = clock.now + tick * (1 << min(failures, 7))

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import JobModel
 import JobStore
+import Launchers
 import Releases
 
 struct DrainCommand: AsyncParsableCommand {
@@ -63,7 +64,9 @@ struct DrainCommand: AsyncParsableCommand {
       }
     }
     let watch = DrainWatch(installation: installation, isJSON: options.json, deadline: deadline)
-    let isDone = try await watch.untilDrained(release.id)
+    let isDone = try await InterruptNotice.during(
+      "release \(release.name) continues to drain: sluice releases show \(release.name)"
+    ) { try await watch.untilDrained(release.id) }
     let work = try await installation.store.work(of: [release.id])[release.id]
     let estimate = try await installation.drainEstimate(of: release.id)
     let after = try await installation.store.release(release.id) ?? release
@@ -88,19 +91,22 @@ struct DrainCommand: AsyncParsableCommand {
       throw StageFailure(code: "usage", message: "no worker lives at \(what)", hint: "sluice status lists them")
     }
     // Of this machine, they need not wait for their next beat.
-    for worker in asked where worker.host == Installation.host && ControlFile.isSluice(worker.pid) {
-      kill(worker.pid, SIGTERM)
+    for worker in asked where worker.host == Installation.host {
+      installation.processes.send(SIGTERM, toProcess: worker.pid)
     }
     let ids = Set(asked.map(\.id))
     let clock = ContinuousClock()
-    while true {
-      let left = try await installation.store.workers().filter { ids.contains($0.id) }
-      if left.isEmpty { break }
-      guard deadline.map({ clock.now < $0 }) ?? true else {
-        Console.note("still draining: \(left.map { "worker \($0.id) with \($0.busy) job(s)" }.joined(separator: ", "))")
-        throw ExitStatus.timedOut
+    try await InterruptNotice.during("the workers continue to drain: sluice status") {
+      while true {
+        let left = try await installation.store.workers().filter { ids.contains($0.id) }
+        if left.isEmpty { break }
+        guard deadline.map({ clock.now < $0 }) ?? true else {
+          let names = left.map { "worker \($0.id) with \($0.busy) job(s)" }.joined(separator: ", ")
+          Console.note("still draining: \(names)")
+          throw ExitStatus.timedOut
+        }
+        try await clock.sleep(for: .milliseconds(100))
       }
-      try await clock.sleep(for: .milliseconds(100))
     }
     options.json
       ? Console.data(json: .object([("workers", .list(ids.sorted().map { .int($0) }))]))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlPlane
 import FoundationEssentials
+import Glibc
 import JobModel
 import Launchers
 import PipelineDefinition
@@ -11,7 +12,8 @@ struct UpCommand: AsyncParsableCommand {
     discussion: "Logs and the control file lie under .sluice/ENV/. sluice down stops it.")
 
   @OptionGroup var options: ProjectOptions
-  @Flag(help: "Return when the control API answers, and go on in the background.") var detach = false
+  @Flag(help: "Return when the control API answers and a worker is ready, and go on in the background.") var detach =
+    false
   @Option(help: "Worker processes.") var workers = 2
   @Option(help: "Jobs at once in each worker (default: limits.slots of sluice.yaml).") var slots: Int?
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
@@ -19,27 +21,45 @@ struct UpCommand: AsyncParsableCommand {
   /// Longer than any start takes, the first initdb of a slow machine included.
   private static let patience = Duration.seconds(60)
 
+  /// A worker that cannot start fails at once; a database that is away for a moment may fail one or two.
+  private static let hopelessStarts = 3
+
   func validate() throws {
     if workers < 0 { throw ValidationError("--workers must not be negative") }
+    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+    try Bounds.check("--slots", slots, Bounds.slots)
+    try Bounds.check("--workers", workers, Bounds.workers)
+    try Bounds.check("--port", port, Bounds.port)
   }
 
   func run() async throws {
     let project = try options.project()
-    let stateDirectory = Installation.stateDirectory(project)
-    // One that becomes another engine goes on, whoever wrote the file.
-    let isSuccessor = ProcessInfo.processInfo.environment[ListeningSocket.variable] != nil
-    if !isSuccessor, let running = ControlFile.read(stateDirectory) {
-      throw StageFailure(
-        code: "already_up", message: "the environment \(project.environment) is up already at \(running.url)",
-        hint: "stop it: sluice down")
-    }
-    if detach { return try await startDetached(project, stateDirectory) }
-    try await Installation.control(project, pool: workers > 0 ? .host(workers) : nil, slots: slots, port: port)
+    let pool: WorkerPool.Aim? = workers > 0 ? .host(workers) : nil
+    guard detach else { return try await Installation.control(project, pool: pool, slots: slots, port: port) }
+    let control = try await startDetached(project)
+    try await Installation.with(project, logger: Logs.quiet) { try await $0.noteReleaseTroubles() }
+    options.json
+      ? Console.data(
+        json: .object([
+          ("control_url", .text(control.url)),
+          ("token_file", .text(ControlToken.path(Installation.stateDirectory(project)))),
+          ("pid", .int(Int64(control.pid))),
+        ]))
+      : Console.data(
+        "up at \(control.url) (pid \(control.pid)); logs in \(Installation.stateDirectory(project))/logs")
   }
 
-  private func startDetached(_ project: Project, _ stateDirectory: String) async throws {
+  /// Starts control, and returns once it answers and one of its workers has registered.
+  private func startDetached(_ project: Project) async throws -> ControlFile {
+    try StateOwnership(project).confirm()
+    let stateDirectory = Installation.stateDirectory(project)
+    let processes = Installation.processes(stateDirectory)
+    if processes.entry(ProcessTable.control) != nil || ControlFile.read(stateDirectory) != nil {
+      throw Refusal.alreadyUp(project)
+    }
     var verb = ["up", "--workers", "\(workers)", "--port", "\(port)"]
     if let slots { verb += ["--slots", "\(slots)"] }
+    let log = try ServiceLog(folder: stateDirectory + "/logs", control: "control.log", workers: "workers.log")
     let process = try Installation.detached(
       verb, project: project.directory, environment: project.environment, stateDirectory: stateDirectory,
       log: "control.log")
@@ -47,26 +67,50 @@ struct UpCommand: AsyncParsableCommand {
     let clock = ContinuousClock()
     let deadline = clock.now + Self.patience
     while clock.now < deadline {
-      if let control = ControlFile.read(stateDirectory), control.pid == pid {
-        options.json
-          ? Console.data(json: .object([("control_url", .text(control.url)), ("pid", .int(Int64(pid)))]))
-          : Console.data("up at \(control.url) (pid \(pid)); logs in \(stateDirectory)/logs")
-        return
+      if case .ended(let status) = DetachedProcess.ending(of: pid) {
+        throw ended(status, project, log)
       }
-      if DetachedProcess.reap(pid) {
-        throw StageFailure(
-          code: "not_up", message: "control ended while it started; the end of its log:\n\(tail(process.logPath))",
-          hint: "mend the cause and call sluice up again; sluice doctor names what is missing")
+      if let control = ControlFile.read(stateDirectory), control.pid == pid {
+        if workers == 0 || control.firstWorkers == .registered { return control }
+        if case .failing(let reason, let times) = control.firstWorkers, times >= Self.hopelessStarts {
+          try await stop(pid)
+          throw StageFailure(
+            code: "no_worker", message: "no worker could be started: \(reason)\(log.lastWords(of: log.workers))",
+            hint: "fix the cause and call sluice up again; sluice doctor names what is missing")
+        }
       }
       try await clock.sleep(for: .milliseconds(50))
     }
+    try await stop(pid)
     throw StageFailure(
-      code: "not_up", message: "control did not answer within \(Self.patience.components.seconds) s",
+      code: "not_up",
+      message: "control and a first worker were not up within \(Self.patience.components.seconds) s"
+        + log.lastWords(of: log.control),
       hint: "look at \(process.logPath)", isTransient: true)
   }
 
-  private func tail(_ path: String) -> String {
-    let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+  private func ended(_ status: Int32, _ project: Project, _ log: ServiceLog) -> any Failure {
+    let processes = Installation.processes(Installation.stateDirectory(project))
+    guard status == ExitStatus.refused.rawValue else {
+      return StageFailure(
+        code: "not_up", message: "control ended while it started\(log.lastWords(of: log.control))",
+        hint: "fix the cause and call sluice up again; sluice doctor names what is missing")
+    }
+    // Another one was faster.
+    if processes.entry(ProcessTable.control) != nil { return Refusal.alreadyUp(project) }
+    return Refusal(code: "not_up", message: "control does not start\(log.lastWords(of: log.control))")
+  }
+
+  /// What was started and cannot work is not left behind.
+  private func stop(_ pid: Int32) async throws {
+    let clock = ContinuousClock()
+    for signal in [SIGTERM, SIGKILL] {
+      kill(pid, signal)
+      let deadline = clock.now + .seconds(10)
+      while clock.now < deadline {
+        if DetachedProcess.reap(pid) { return }
+        try await clock.sleep(for: .milliseconds(50))
+      }
+    }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import JobModel
 import JobStore
 import JobWorker
+import Launchers
 import PipelineDefinition
 import Releases
 
@@ -23,13 +24,21 @@ struct WorkerCommand: AsyncParsableCommand {
 
   func validate() throws {
     if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
+    try Bounds.check("--slots", slots, Bounds.slots)
     if rehearse != nil, release == nil { throw ValidationError("--rehearse needs --release") }
   }
 
   func run() async throws {
     try await Installation.with(options, logger: rehearse == nil ? Logs.service : Logs.quiet) { installation in
+      // From before it becomes another engine, which keeps the lock.
+      let lock = selfTest || rehearse != nil ? nil : try installation.joinProcesses(as: "worker")
+      defer { lock?.release() }
       let own = try await ownRelease(installation)
-      if let own { try await installation.becomeEngine(of: own, arguments: arguments(own, installation)) }
+      if let own {
+        try await installation.becomeEngine(
+          of: own, arguments: arguments(own, installation),
+          adding: (lock?.handOn() ?? [:]).merging(installation.handOn()) { own, _ in own })
+      }
       if let rehearse, let own {
         return try await Rehearsing(installation: installation, release: own.id).tell(rehearse)
       }
@@ -55,6 +64,7 @@ struct WorkerCommand: AsyncParsableCommand {
   }
 
   private func work(_ release: Int64, _ installation: Installation) async throws {
+    try await installation.refuseTransactionPooler()
     let definitions = ReleaseDefinitions(
       store: installation.store, directory: installation.directory, environment: installation.environment)
     let stages = try await StageHandlers(installation, definitions: definitions)
@@ -62,6 +72,7 @@ struct WorkerCommand: AsyncParsableCommand {
     let worker = installation.worker(slots: slots, release: release, handlers: stages.handlers, timing: timing)
     // Retries and crashes are looked after also where no control process runs; one of all acts.
     let maintenance = installation.maintenance(timing: timing)
+    await installation.sweepEngineCache()
     do { try await Installation.serve([maintenance], ending: [worker], logger: installation.logger) } catch {
       try? await stages.shutDown()
       throw error

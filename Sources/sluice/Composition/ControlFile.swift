@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import JobModel
+import Launchers
 
 /// Where a running control process of this environment says who and where it is: `.sluice/ENV/control.json`.
 struct ControlFile: Codable {
@@ -8,15 +9,26 @@ struct ControlFile: Codable {
   var url: String
   /// Whether it starts workers on this machine.
   var keepsWorkers: Bool?
+  /// What became of the first workers that it started; nil: not known yet.
+  var firstWorkers: FirstWorkers?
+
+  enum FirstWorkers: Codable, Equatable {
+    /// One has registered.
+    case registered
+    /// Why none has, and how many starts have failed in a row.
+    case failing(String, times: Int)
+  }
 
   static func path(_ stateDirectory: String) -> String { stateDirectory + "/control.json" }
 
   /// The control process that runs now; nil where there is none, whatever an earlier one left behind.
   static func read(_ stateDirectory: String) -> ControlFile? {
     guard let data = FileManager.default.contents(atPath: path(stateDirectory)),
-      let file = try? JSONDecoder().decode(ControlFile.self, from: data), file.isAlive
+      let file = try? JSONDecoder().decode(ControlFile.self, from: data)
     else { return nil }
-    return file
+    let processes = Installation.processes(stateDirectory)
+    let isAlive = processes.entry(ProcessTable.control)?.pid == file.pid || processes.isPredecessor(file.pid)
+    return isAlive ? file : nil
   }
 
   func write(_ stateDirectory: String) throws {
@@ -31,16 +43,5 @@ struct ControlFile: Codable {
       let file = try? JSONDecoder().decode(ControlFile.self, from: data), file.pid == getpid()
     else { return }
     unlink(path(stateDirectory))
-  }
-
-  /// Whether the process exists and is this program: a number can be given to another after a restart of the machine.
-  var isAlive: Bool { Self.isSluice(pid) }
-
-  static func isSluice(_ pid: Int32) -> Bool {
-    guard kill(pid, 0) == 0, let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else {
-      return false
-    }
-    let program = String(decoding: data.prefix { $0 != 0 }, as: UTF8.self)
-    return program.split(separator: "/").last == "sluice"
   }
 }

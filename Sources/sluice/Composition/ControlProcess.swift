@@ -14,14 +14,22 @@ extension Installation {
   /// How long a control that another one became waits for the database: whoever it was has told its services to end already.
   private static let successionPatience = Duration.seconds(120)
 
+  /// Of the API's clients together: what control does by itself has connections that no client can use.
+  private static let clientConnections = 4
+
   /// Opens the environment for a control plane and runs it.
   ///
   /// - Parameter pool: Which workers it keeps; nil: none.
   static func control(_ project: Project, pool: WorkerPool.Aim?, slots: Int?, port: Int) async throws {
+    let lock = try takeControl(project)
+    defer { lock.release() }
     let stop = StopWatch()
     defer { stop.cancel() }
     let variables = ProcessInfo.processInfo.environment
     let isSuccessor = variables[ListeningSocket.variable] != nil
+    let stateDirectory = stateDirectory(project)
+    let token = try ControlToken(stateDirectory, isSuccessor: isSuccessor)
+    defer { token.remove(stateDirectory) }
     // Once, whatever the database does: it may be the one that was handed on.
     let socket = try ListeningSocket.open(port: port, environment: variables)
     let clock = ContinuousClock()
@@ -31,7 +39,7 @@ extension Installation {
         return try await with(project, logger: Logs.service) { installation in
           // Who starts a host anew means it to work.
           if case .host = pool, !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
-          try await installation.serveControl(socket, pool: pool, slots: slots, stop: stop)
+          try await installation.serveControl(socket, lock, token, pool: pool, slots: slots, stop: stop)
         }
       } catch let error as any Failure where error.isTransient && isSuccessor && clock.now < deadline && !stop.wasAsked
       {
@@ -41,14 +49,31 @@ extension Installation {
     }
   }
 
+  /// Makes this process the control of the environment on this host.
+  ///
+  /// - Throws: ``Refusal`` `already_up`.
+  private static func takeControl(_ project: Project) throws -> ProcessLock {
+    try StateOwnership(project).confirm()
+    let stateDirectory = stateDirectory(project)
+    let processes = processes(stateDirectory)
+    if let running = ControlFile.read(stateDirectory), processes.isPredecessor(running.pid) {
+      throw Refusal.alreadyUp(project)
+    }
+    guard let lock = try processes.join(as: ProcessTable.control) else { throw Refusal.alreadyUp(project) }
+    return lock
+  }
+
   /// Runs the control plane of this environment in this process, with the workers of its pool, until told to stop.
   ///
   /// When a release with another engine becomes current, the process becomes that engine: it stops accepting, answers what is
   /// open, and hands its socket on. Workers go on meanwhile.
   private func serveControl(
-    _ socket: ListeningSocket, pool aim: WorkerPool.Aim?, slots: Int?, stop: StopWatch
+    _ socket: ListeningSocket, _ lock: ProcessLock, _ token: ControlToken, pool aim: WorkerPool.Aim?, slots: Int?,
+    stop: StopWatch
   ) async throws {
     let timing = try Self.leaseTiming()
+    try await refuseTransactionPooler()
+    try Self.privateState(project).tighten(thoroughly: true, logger: logger)
     // While the file is still this program: it may be replaced later.
     _ = try Engine.path()
     let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
@@ -58,26 +83,37 @@ extension Installation {
     let succession = ControlSuccession(
       logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
     let keepsHost = if case .host = aim { true } else { false }
+    let notice = ControlNotice(stateDirectory: stateDirectory, keepsWorkers: keepsHost, logger: logger)
+    let clients = overOwnConnections(maximum: Self.clientConnections)
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
-      api(socket, keepsWorkers: keepsHost), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
+      clients.api(socket, token, notice), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
+      ReleaseKeeper(tick: .seconds(3600), logger: logger) { try await sweepReleases() },
     ]
     var pool: WorkerPool?
     if let aim {
-      let launcher = LocalProcessLauncher(program: "sluice") { try await workerProcess(of: $0, slots: slots) }
+      let launcher = LocalProcessLauncher(processes: processes) { try await workerProcess(of: $0, slots: slots) }
       let own = WorkerPool(
-        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger,
+        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, tell: { notice.tell($0) },
         leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
       services.append(own)
       pool = own
     }
-    try await Self.serve(services, ending: [succession], logger: logger)
-    guard let path = succession.successor else { return }
+    do {
+      try await Self.serve(services, ending: [succession, IdentityWatch(installation: self)], logger: logger)
+    } catch {
+      await clients.database.close()
+      throw error
+    }
+    await clients.database.close()
+    guard let engine = succession.successor else { return }
     do {
       if !stop.wasAsked {
         try Engine.become(
-          path, arguments: Array(CommandLine.arguments.dropFirst()),
-          adding: engineEnvironment.merging(socket.handOn()) { _, new in new })
+          engine, arguments: Array(CommandLine.arguments.dropFirst()),
+          adding: [socket.handOn(), lock.handOn(), handOn()].reduce(engineEnvironment) {
+            $0.merging($1) { _, new in new }
+          })
       }
     } catch {
       try await pool?.drainAll()
@@ -96,10 +132,9 @@ extension Installation {
     }
   }
 
-  private func api(_ socket: ListeningSocket, keepsWorkers: Bool) -> ControlAPI {
-    ControlAPI(socket: socket, logger: logger) {
-      try await StatusReport.gather(
-        environment: environment, controlURL: ControlFile.read(stateDirectory)?.url, store: store, catalog: catalog)
+  private func api(_ socket: ListeningSocket, _ token: ControlToken, _ notice: ControlNotice) -> ControlAPI {
+    ControlAPI(socket: socket, requestGuard: token.requestGuard(environment: environment), logger: logger) {
+      try await statusReport(controlURL: socket.url)
     } start: { pipeline in
       try await refusePaused(pipeline)
       return try await whileReleasesMove {
@@ -109,37 +144,35 @@ extension Installation {
         }
         return ControlAPI.StartedRun(run: run.runID.rawValue, pipeline: pipeline, release: assignment.release)
       }
-    } onReady: { [logger, stateDirectory] url in
-      do {
-        try ControlFile(pid: getpid(), url: url, keepsWorkers: keepsWorkers).write(stateDirectory)
-        logger.info("control is up", metadata: ["control_url": "\(url)"])
-      } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
+    } onReady: { [logger] url in
+      notice.answers(at: url)
+      logger.info("control is up", metadata: ["control_url": "\(url)"])
     }
   }
 
   /// The current release's engine where it is not this one, tried before anything depends on it.
-  private func successor() async throws -> String? {
+  private func successor() async throws -> EngineFile? {
     guard let current = try await store.releases(in: .current).first, let wanted = current.engineHash,
       try await !isEngine(wanted)
     else { return nil }
-    let path = try await engines.fetch(wanted)
-    try await tryOut(current)
-    return path
+    let engine = try await self.engine(of: current)
+    try await tryOut(current, engine)
+    return engine
   }
 
   /// A worker of a release, with the engine of that release; of none (0), with this one.
   private func workerProcess(of release: Int64, slots: Int?) async throws -> DetachedProcess {
     var verb = ["worker"] + (slots.map { ["--slots", "\($0)"] } ?? [])
-    var path: String?
-    if release != 0 {
-      guard let hash = try await store.release(release)?.engineHash else {
-        throw ReleaseRefusal("no_release", "release \(release) is gone", hint: "sluice releases lists them")
-      }
-      path = try await engines.fetch(hash)
-      verb += ["--release", "\(release)"]
+    guard release != 0 else { return try detached(verb, log: "workers.log") }
+    guard let record = try await store.release(release) else {
+      throw ReleaseRefusal("no_release", "release \(release) is gone", hint: "sluice releases lists them")
     }
-    var process = try detached(verb, log: "workers.log", executable: path)
-    if path != nil { process.environment.merge(engineEnvironment) { _, new in new } }
+    let engine = try await self.engine(of: record)
+    verb += ["--release", "\(release)"]
+    var process = try detached(verb, log: "workers.log", executable: engine.executable)
+    process.name = engine.path
+    process.holding = engine
+    process.environment.merge(engineEnvironment) { _, new in new }
     return process
   }
 

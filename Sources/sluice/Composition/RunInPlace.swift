@@ -2,13 +2,14 @@ import ArgumentParser
 import JobModel
 import JobStore
 import JobWorker
+import Launchers
 import Monitoring
 import ServiceLifecycle
 
 /// How a verb that starts a run goes on with it.
 struct FollowingOptions: ParsableArguments {
   @Flag(help: "Follow the run to its end, and exit with its outcome.") var wait = false
-  @Option(help: "Stop following after this many seconds (exit code 6); the run goes on.") var timeout: Double?
+  @Option(help: "Stop following after this many seconds (exit code 6); the run goes on.") var timeout: Seconds?
 }
 
 extension Installation {
@@ -38,9 +39,15 @@ extension Installation {
       return
     }
     var follower = RunFollower(
-      run: run, store: store, display: ProgressDisplay(), timeout: following.timeout.map { .seconds($0) })
+      run: run, store: store, display: ProgressDisplay(), timeout: following.timeout?.duration)
     if isServed { follower.hasWorkers = { [engine] in try await hasLiveWorkers(of: engine) } }
-    if isServed { try await follower.follow() } else { try await work(follower, release: engine ?? 0) }
+    if isServed {
+      try await InterruptNotice.during(
+        "run \(run) continues\n  follow it: sluice runs show \(run); end it: sluice runs cancel \(run)"
+      ) { try await follower.follow() }
+    } else {
+      try await work(follower, release: engine ?? 0)
+    }
     let report = try await RunReport.gather(run, self)
     options.json ? Console.data(json: report.json) : Console.data(report.text)
     if let status = report.exitStatus { throw status }
@@ -56,6 +63,8 @@ extension Installation {
 
   /// Does the run in this process: a worker, the queue's maintenance and the notifier, until the run has ended.
   private func work(_ follower: RunFollower, release: Int64) async throws {
+    let lock = try joinProcesses(as: "run")
+    defer { lock.release() }
     let definitions = ReleaseDefinitions(
       store: store, directory: directory, environment: environment)
     let stages = try await StageHandlers(self, definitions: definitions)
@@ -89,7 +98,7 @@ extension Installation {
     if try await keepsWorkers() { return true }
     return try await store.workers().contains { worker in
       worker.releaseID == release && !worker.draining && !worker.servesOneRun
-        && (worker.host != Self.host || ControlFile.isSluice(Int32(worker.pid)))
+        && (worker.host != Self.host || processes.contains(Int32(worker.pid)))
     }
   }
 }

@@ -3,6 +3,7 @@ import Glibc
 import JobModel
 import JobStore
 import JobWorker
+import Launchers
 import Logging
 import Monitoring
 import PipelineDefinition
@@ -10,6 +11,14 @@ import ServiceLifecycle
 import UnixSignals
 
 extension Installation {
+  /// Makes this process known as one that works on the installation's jobs, until it ends.
+  func joinProcesses(as role: String) throws -> ProcessLock {
+    guard let lock = try processes.join(as: "\(role)-\(UUID().uuidString.lowercased())") else {
+      preconditionFailure("another process cannot have a name that was just drawn")
+    }
+    return lock
+  }
+
   /// A worker of this process.
   func worker(
     slots: Int?, release: Int64, handlers: [String: any JobHandler], timing: LeaseTiming, servesOneRun: Bool = false
@@ -37,8 +46,12 @@ extension Installation {
     } channel: { channel in
       switch channel {
       case .webhook(let url): WebhookChannel(url: try url.resolved(with: resolver))
-      case .command(let words):
-        CommandChannel(command: try words.map { try $0.resolved(with: resolver) }, directory: directory)
+      case .command(let words, let secrets):
+        CommandChannel(
+          command: try words.map { try $0.resolved(with: resolver) }, name: words.first?.source ?? "",
+          secrets: try resolver.variables(ofSecrets: secrets, at: words.first?.place ?? .unknown),
+          environment: ProcessInfo.processInfo.environment,
+          directory: directory)
       }
     }
   }
