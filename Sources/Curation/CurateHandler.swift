@@ -21,6 +21,7 @@ package struct CurateHandler: JobHandler {
   package let objects: any ObjectStore
   package let duckDB: DuckDB
   package let limits: DuckDBLimits
+  package let expansion: ExpansionLimit
   /// Each attempt works in a directory of its own under this one.
   package let scratch: String
   package let resolver: ValueResolver
@@ -32,8 +33,9 @@ package struct CurateHandler: JobHandler {
   package let definition: @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
 
   package init(
-    catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, limits: DuckDBLimits, scratch: String,
-    resolver: ValueResolver, projectDirectory: String = FileManager.default.currentDirectoryPath,
+    catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, limits: DuckDBLimits,
+    expansion: ExpansionLimit? = nil, scratch: String, resolver: ValueResolver,
+    projectDirectory: String = FileManager.default.currentDirectoryPath,
     newID: @escaping @Sendable () -> String,
     definition: @escaping @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
   ) {
@@ -41,6 +43,7 @@ package struct CurateHandler: JobHandler {
     self.objects = objects
     self.duckDB = duckDB
     self.limits = limits
+    self.expansion = expansion ?? ExpansionLimit(bytes: limits.temporaryBytes)
     self.scratch = scratch
     self.resolver = resolver
     self.projectDirectory = projectDirectory
@@ -102,7 +105,9 @@ package struct CurateHandler: JobHandler {
           note: progress.step))
     }
     let result = try await curator.curate(request)
-    let folder = "curated/\(pipeline.name)/\(step.name)/\(attempt.jobID)-\(attempt.epoch)"
+    let id = newID()
+    // Numbers of jobs come again when the control database is lost or restored; the snapshot's name does not.
+    let folder = "curated/\(pipeline.name)/\(step.name)/\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))"
     let files = try await adopt(result.files, into: folder)
     let quarantineKey = "\(folder)/quarantine.parquet"
     if let quarantine = result.quarantine {
@@ -110,7 +115,7 @@ package struct CurateHandler: JobHandler {
     }
     attempt.killPoint(.curateFilesWritten)
     let snapshot = NewSnapshot(
-      id: newID(), pipeline: pipeline.name, dataset: step.name, runID: run,
+      id: id, pipeline: pipeline.name, dataset: step.name, runID: run,
       jobID: attempt.jobID, isFull: request.isFull,
       columns: result.snapshotColumns, key: result.key, cursorField: result.cursorField,
       counts: SnapshotCounts(result.counts),

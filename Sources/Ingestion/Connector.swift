@@ -76,16 +76,20 @@ package struct PullContext: Sendable {
   }
 }
 
-/// The keys of one attempt's raw objects: `raw/PIPELINE/SOURCE/STREAM/RUN/JOB-EPOCH-SEQUENCE.EXTENSION`.
+/// The keys of one attempt's raw objects: `raw/PIPELINE/SOURCE/STREAM/RUN/JOB-EPOCH-MARK-SEQUENCE.EXTENSION`.
 ///
-/// Job and epoch make them unique, so that an attempt that lost its lease can never touch another's object.
+/// Job and epoch make them unique, so that an attempt that lost its lease can never touch another's object. They are numbers
+/// of one control database: after that is lost, or restored from a backup, they come again. The process's mark does not.
 package struct RawKeys: Sendable {
   package var stream: StreamID
   package var run: RunID
   package var job: JobID
   package var epoch: Int64
+  /// Drawn by each process.
+  package var mark: String
 
-  package init(stream: StreamID, run: RunID, job: JobID, epoch: Int64) {
+  package init(stream: StreamID, run: RunID, job: JobID, epoch: Int64, mark: String = "") {
+    self.mark = mark
     self.stream = stream
     self.run = run
     self.job = job
@@ -93,7 +97,8 @@ package struct RawKeys: Sendable {
   }
 
   package func key(sequence: Int, extension suffix: String) throws -> ObjectKey {
-    try ObjectKey(
-      "raw/\(stream.pipeline)/\(stream.source)/\(stream.stream)/\(run)/\(job)-\(epoch)-\(sequence).\(suffix)")
+    let attempt = "\(job)-\(epoch)" + (mark.isEmpty ? "" : "-\(mark)")
+    return try ObjectKey(
+      "raw/\(stream.pipeline)/\(stream.source)/\(stream.stream)/\(run)/\(attempt)-\(sequence).\(suffix)")
   }
 }

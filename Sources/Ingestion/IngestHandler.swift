@@ -60,7 +60,8 @@ package struct IngestHandler: JobHandler {
     try await attempt.takePermits(needs)
     let context = PullContext(
       label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),
-      keys: RawKeys(stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch),
+      keys: RawKeys(
+        stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch, mark: surroundings.keyMark),
       report: { attempt.progress($0) }, shouldYield: { attempt.shouldYield })
     switch source.kind {
     case .http(let http):

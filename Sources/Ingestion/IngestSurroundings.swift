@@ -19,12 +19,16 @@ package struct IngestSurroundings: Sendable {
   /// From `HTTPClient.forSources()`; the owner shuts it down.
   package var client: HTTPClient
   package var timing: PullTiming
+  /// In the keys of raw objects: drawn by each process, so that no key comes again when the control database's numbers do.
+  package var keyMark: String
   package let paces = RequestPaces()
 
   package init(
     catalog: Catalog, pipeline: @escaping @Sendable (JobAttempt) async throws -> Pipeline, resolver: ValueResolver,
-    projectDirectory: String, environment: String, storageLocation: String, client: HTTPClient, timing: PullTiming
+    projectDirectory: String, environment: String, storageLocation: String, client: HTTPClient, timing: PullTiming,
+    keyMark: String = ""
   ) {
+    self.keyMark = keyMark
     self.catalog = catalog
     self.pipeline = pipeline
     self.resolver = resolver

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Catalog
 import Curation
+import DuckDB
 import FoundationEssentials
 import Ingestion
 import JobModel
@@ -27,9 +28,12 @@ struct StageHandlers: Sendable {
       IngestSurroundings(
         catalog: installation.catalog, pipeline: pipeline, resolver: resolver,
         projectDirectory: installation.directory, environment: installation.environment,
-        storageLocation: installation.storageLocation, client: client, timing: .live))
+        storageLocation: installation.storageLocation, client: client, timing: .live,
+        keyMark: String(UUID().uuidString.lowercased().prefix(8))))
     curate = CurateHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
+      expansion: ExpansionLimit(
+        bytes: installation.sqlLimits.temporaryBytes, ratio: installation.project.settings.limits.expansion),
       scratch: scratch, resolver: resolver, projectDirectory: installation.directory,
       newID: { UUID().uuidString.lowercased() },
       definition: { attempt in
