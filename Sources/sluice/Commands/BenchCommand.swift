@@ -54,10 +54,10 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "worker-process", shouldDisplay: false)
 
     @Option var databaseURL: String
-    @Option var lease: Double
+    @Option var lease: Seconds
 
     func run() async throws {
-      try await BenchWorkerProcess.run(databaseURL: databaseURL, lease: .seconds(lease))
+      try await BenchWorkerProcess.run(databaseURL: databaseURL, lease: lease.duration)
     }
   }
 }

@@ -12,6 +12,8 @@ struct ControlCommand: AsyncParsableCommand {
   @OptionGroup var options: ProjectOptions
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
 
+  func validate() throws { try Bounds.check("--port", port, Bounds.port) }
+
   func run() async throws {
     try await Installation.control(try options.project(), pool: .lastOnes, slots: nil, port: port)
     if options.json { Console.data(json: .object([("ok", .bool(true))])) }

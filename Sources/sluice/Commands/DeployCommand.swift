@@ -36,6 +36,11 @@ struct DeployCommand: AsyncParsableCommand {
   @Flag(help: "Wait until nothing of earlier releases is left.") var wait = false
   @Flag(help: "Say what would happen, and do nothing.") var plan = false
 
+  func validate() throws {
+    guard let label, let problem = ReleaseLabel.problem(of: label) else { return }
+    throw ValidationError("--label: \(problem); write one line with a letter in it, such as v1")
+  }
+
   func run() async throws {
     let started = ContinuousClock.now
     let project = try options.project()

@@ -16,6 +16,8 @@ struct JobsCommand: AsyncParsableCommand {
       String?
     @Option(help: "At most so many.") var limit = 100
 
+    func validate() throws { try Bounds.check("--limit", limit, Bounds.listing) }
+
     func run() async throws {
       let wanted = try state.map { text in
         guard let state = JobState(rawValue: text.uppercased()) else {

@@ -16,6 +16,8 @@ struct RunsCommand: AsyncParsableCommand {
     @Option(help: "Only runs of this pipeline.") var pipeline: String?
     @Option(help: "At most so many.") var limit = 50
 
+    func validate() throws { try Bounds.check("--limit", limit, Bounds.listing) }
+
     func run() async throws {
       try await Installation.with(options) { installation in
         let runs = try await installation.store.runs(pipeline: pipeline, limit: limit)

@@ -30,6 +30,9 @@ struct UpCommand: AsyncParsableCommand {
     try Bounds.check("--slots", slots, Bounds.slots)
     try Bounds.check("--workers", workers, Bounds.workers)
     try Bounds.check("--port", port, Bounds.port)
+    try Bounds.check("--slots", slots, Bounds.slots)
+    try Bounds.check("--workers", workers, Bounds.workers)
+    try Bounds.check("--port", port, Bounds.port)
   }
 
   func run() async throws {

@@ -34,11 +34,6 @@ struct Deployment {
   ///
   /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
   func examine() async throws -> Examination {
-    if let label, let problem = ReleaseLabel.problem(of: label) {
-      throw StageFailure(
-        code: "usage", message: "--label: \(problem)",
-        hint: "write one line of 1 to \(ReleaseLabel.maximumLength) characters with a letter in it, such as v1")
-    }
     try await refuseBadDefinition()
     let engine = try await EngineDescription.ask(enginePath)
     let (bytes, hash) = try await EngineStore.hash(enginePath)
