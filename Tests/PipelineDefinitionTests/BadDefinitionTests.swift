@@ -111,10 +111,10 @@ private let mistakes = [
     name: "a weight without bound", more: "weight: 1e308", told: [#"14:9: "weight" must be a number of 0.001 to 1000"#]),
   Mistake(
     name: "a rate that is infinite", http: "{base_url: x, limits: {requests_per_second: 1e999}}",
-    told: [#"4:60: "requests_per_second" must be a number of 0.0001 to 100000"#]),
+    told: [#"4:55: "requests_per_second" must be a number of 0.0001 to 100000"#]),
   Mistake(
     name: "a rate that is next to nothing", http: "{base_url: x, limits: {requests_per_second: 1e-300}}",
-    told: [#"4:60: "requests_per_second" must be a number of 0.0001 to 100000"#]),
+    told: [#"4:55: "requests_per_second" must be a number of 0.0001 to 100000"#]),
   Mistake(
     name: "more pages than there can be", stream: "orders: {get: /o.csv, max_pages: 0}",
     told: [#"6:40: "max_pages" must be a whole number of 1 to 10000000"#]),
@@ -123,7 +123,7 @@ private let mistakes = [
     told: [#"6:40: redirects: unknown value "yes please"; write same_host or follow"#]),
   Mistake(
     name: "a rate without unit", http: "{base_url: x, limits: {min_rate: 100}}",
-    told: [#"4:49: min_rate: "100" is not an amount of bytes per second; write such as 40MB/s"#]),
+    told: [#"4:44: min_rate: "100" is not an amount of bytes per second; write such as 40MB/s"#]),
   Mistake(
     name: "a raw zone outside of the project", more: "raw: {to: \"file:../raw\"}",
     told: [#"14:11: to: "file:../raw" leads out of the project; write an absolute path, such as file:/data/drops"#]),

@@ -17,8 +17,8 @@ struct BundleLinkTests {
   private func bundle(link path: String, to target: String) throws -> ProjectBundle {
     try withDirectory(["outside/secret": "hunter2"]) { outside throws in
       try withDirectory(files) { directory throws in
-        let target = target.replacing("OUTSIDE", with: outside + "outside").replacing("PROJECT", with: directory)
-        try FileManager.default.createSymbolicLink(atPath: directory + path, withDestinationPath: target)
+        let target = target.replacing("OUTSIDE", with: outside + "/outside").replacing("PROJECT", with: directory)
+        try FileManager.default.createSymbolicLink(atPath: directory + "/" + path, withDestinationPath: target)
         return try ProjectBundle(directory: directory)
       }
     }
@@ -60,7 +60,7 @@ struct BundleLinkTests {
   @Test("reads a project that a link leads to")
   func linkedProject() throws {
     try withDirectory(files) { directory throws in
-      let link = String(directory.dropLast()) + "-link"
+      let link = directory + "-link"
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: directory)
       defer { try? FileManager.default.removeItem(atPath: link) }
       #expect(try ProjectBundle(directory: link) == ProjectBundle(directory: directory))
@@ -70,7 +70,7 @@ struct BundleLinkTests {
   @Test("waits for no pipe")
   func pipes() throws {
     try withDirectory(files) { directory throws in
-      #expect(mkfifo(directory + "sql/pipe.sql", 0o600) == 0)
+      #expect(mkfifo(directory + "/sql/pipe.sql", 0o600) == 0)
       let error = #expect(throws: DefinitionError.self) { try ProjectBundle(directory: directory) }
       #expect(error?.code == "unreadable_file")
       #expect(error?.message == "sql/pipe.sql is neither a file nor a folder")
@@ -81,8 +81,10 @@ struct BundleLinkTests {
   func normalisation() throws {
     let names = ["tests/caf\u{E9}.csv", "tests/cafe\u{301}.csv"]
     try withDirectory(files) { directory throws in
-      try FileManager.default.createDirectory(atPath: directory + "tests", withIntermediateDirectories: true)
-      for (index, name) in names.enumerated() { try Data("\(index)".utf8).write(to: URL(filePath: directory + name)) }
+      try FileManager.default.createDirectory(atPath: directory + "/tests", withIntermediateDirectories: true)
+      for (index, name) in names.enumerated() {
+        try Data("\(index)".utf8).write(to: URL(filePath: directory + "/" + name))
+      }
       let bundle = try ProjectBundle(directory: directory)
       #expect(bundle.files.count == 4)
       #expect(bundle[path: names[0]] == Array("0".utf8))

@@ -65,6 +65,8 @@ struct DefinitionFuzzTests {
 /// Names that break what was not made for them, and definitions with these in every place.
 private struct Hostility {
   private var state: UInt64
+  /// One in so many names is hostile.
+  private var rarity = 6
 
   init(seed: UInt64) { state = seed }
 
@@ -121,50 +123,51 @@ private struct Hostility {
   }
 
   /// Mostly right, so that the names get past the first check.
-  private mutating func or(_ usual: String) -> String { chance(6) ? written() : usual }
+  private mutating func or(_ usual: String) -> String { chance(rarity) ? written() : usual }
 
   mutating func definition() -> String {
-    """
-    pipeline: \(or("orders"))
-    owner: \(or("someone"))
-    priority: \(or("5"))
-    weight: \(or("2"))
-    schedule: {cron: \(or("\"15 21 * * *\"")), timezone: \(or("UTC"))}
-    sources:
-      \(or("shop")):
-        http: {base_url: \(or("https://a.example")), limits: {min_rate: \(or("1kB/s")), requests_per_second: \(or("3"))}}
-        streams:
-          \(or("orders")):
-            get: \(or("/orders.csv?since={cursor}"))
-            query: {\(or("limit")): \(or("5"))}
-            paginate: {page: \(or("p")), start: \(or("1"))}
-            max_pages: \(or("7"))
-            records: {format: csv, delimiter: \(or("\";\"")), null: \(or("\"\"")), quote: \(or("'\"'"))}
-            key: [\(or("id"))]
-            columns: [\(or("id")), \(or("name"))]
-            cursor: {field: \(or("id")), type: \(or("bigint")), start: \(or("0"))}
-      drops:
-        files: {at: \(or("\"file:drops/{env}\""))}
-        streams: {\(or("stock")): {match: \(or("\"*.csv\"")), columns: {\(or("id")): \(or("bigint"))}}}
-    raw: {to: \(or("\"file:raw\""))}
-    curate:
-      \(or("orders")):
-        from: [\(or("shop.orders"))]
-        sql: \(or("sql/orders.sql"))
-        columns:
-          \(or("id")): {type: \(or("bigint")), min: \(or("0")), max: \(or("9"))}
-          \(or("name")): {type: text, one_of: [\(or("a"))], pattern: \(or("a"))}
-        bad_rows: {stop_over: \(or("0.5%"))}
-        checks: [{unique: [\(or("id"))]}, {rows: {change_from_last_run: \(or("\"-20%..+50%\""))}}]
-        partition_by: {value: \(or("name"))}
-        files: {target: \(or("128MB"))}
-    load:
-      \(or("w")):
-        postgres: {url: \(or("\"secret:w\""))}
-        tables: {\(or("public.orders")): {from: \(or("orders")), mode: merge, key: [\(or("id"))]}}
-    environments:
-      \(or("prod")): {raw: \(or("\"file:raw2\"")), load: {schema_suffix: \(or("_x"))}, pipeline: {\(or("owner")): \(or("x"))}}
-    """
+    rarity = [6, 30, 60][below(3)]
+    return """
+      pipeline: \(or("orders"))
+      owner: \(or("someone"))
+      priority: \(or("5"))
+      weight: \(or("2"))
+      schedule: {cron: \(or("\"15 21 * * *\"")), timezone: \(or("UTC"))}
+      sources:
+        \(or("shop")):
+          http: {base_url: \(or("https://a.example")), limits: {min_rate: \(or("1kB/s")), requests_per_second: \(or("3"))}}
+          streams:
+            \(or("orders")):
+              get: \(or("/orders.csv?since={cursor}"))
+              query: {\(or("limit")): \(or("5"))}
+              paginate: {page: \(or("p")), start: \(or("1"))}
+              max_pages: \(or("7"))
+              records: {format: csv, delimiter: \(or("\";\"")), null: \(or("\"\"")), quote: \(or("'\"'"))}
+              key: [\(or("id"))]
+              columns: [\(or("id")), \(or("name"))]
+              cursor: {field: \(or("id")), type: \(or("bigint")), start: \(or("0"))}
+        drops:
+          files: {at: \(or("\"file:drops/{env}\""))}
+          streams: {\(or("stock")): {match: \(or("\"*.csv\"")), columns: {\(or("id")): \(or("bigint"))}}}
+      raw: {to: \(or("\"file:raw\""))}
+      curate:
+        \(or("orders")):
+          from: [\(or("shop.orders"))]
+          sql: \(or("sql/orders.sql"))
+          columns:
+            \(or("id")): {type: \(or("bigint")), min: \(or("0")), max: \(or("9"))}
+            \(or("name")): {type: text, one_of: [\(or("a"))], pattern: \(or("a"))}
+          bad_rows: {stop_over: \(or("0.5%"))}
+          checks: [{unique: [\(or("id"))]}, {rows: {change_from_last_run: \(or("\"-20%..+50%\""))}}]
+          partition_by: {value: \(or("name"))}
+          files: {target: \(or("128MB"))}
+      load:
+        \(or("w")):
+          postgres: {url: \(or("\"secret:w\""))}
+          tables: {\(or("public.orders")): {from: \(or("orders")), mode: merge, key: [\(or("id"))]}}
+      environments:
+        \(or("prod")): {raw: \(or("\"file:raw2\"")), load: {schema_suffix: \(or("_x"))}, pipeline: {\(or("owner")): \(or("x"))}}
+      """
   }
 
   /// A right definition with some of its bytes exchanged, doubled or removed.

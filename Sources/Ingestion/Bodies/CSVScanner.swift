@@ -59,7 +59,10 @@ final class CSVScanner {
 
   /// 0 for `c1`; nil for a name that no unnamed column has.
   private static func position(ofUnnamed field: String) -> Int? {
-    guard field.utf8.first == UInt8(ascii: "c"), let number = Int(field.dropFirst()), number > 0 else { return nil }
+    guard field.utf8.first == UInt8(ascii: "c"),
+      let number = Int(String(decoding: field.utf8.dropFirst(), as: UTF8.self)),
+      number > 0
+    else { return nil }
     return number - 1
   }
 

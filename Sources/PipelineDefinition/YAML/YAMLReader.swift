@@ -138,8 +138,8 @@ package struct YAMLReader {
   /// Reads a value that is not used, and says nothing of it.
   private mutating func skip(_ item: YAMLEvents.Item, depth: Int) throws {
     let said = diagnostics
+    defer { diagnostics = said }
     _ = try node(item, depth: depth + 1)
-    diagnostics = said
   }
 
   private mutating func value(_ scalar: YAMLScalar, at place: Place) -> YAMLNode {
