@@ -37,7 +37,7 @@ struct CheckCommand: AsyncParsableCommand {
 /// What only the SQL engine can say of a project's SELECTs.
 enum SQLReview {
   static func problems(of pipelines: [Pipeline], in project: Project) async throws -> [Diagnostic] {
-    let steps = pipelines.flatMap(\.curate).filter { $0.sqlPath != nil }
+    let steps = pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }
     guard !steps.isEmpty else { return [] }
     let duckDB = try DuckDB.locate(projectDirectory: project.directory)
     let scratch =
@@ -47,6 +47,10 @@ enum SQLReview {
     let lint = CurationLint(duckdb: duckDB, scratch: scratch)
     var diagnostics: [Diagnostic] = []
     for step in steps {
+      let checks = step.sqlChecks
+      for (check, problems) in zip(checks, try await lint.check(checks: checks.map(\.sql), of: step.name)) {
+        diagnostics += problems.map { Diagnostic(code: "check", place: check.place, message: $0.message) }
+      }
       // A file that is missing has its diagnostic already.
       guard let path = step.sqlPath, let sql = try? project.text(at: path) else { continue }
       for problem in try await lint.check(sql, streams: step.from, datasets: steps.map(\.name)) {
@@ -57,6 +61,15 @@ enum SQLReview {
       }
     }
     return diagnostics
+  }
+}
+
+extension CurateStep {
+  fileprivate var sqlChecks: [(sql: String, place: Place)] {
+    checks.compactMap { check in
+      guard case .sql(let text, _) = check.rule else { return nil }
+      return (text, check.place)
+    }
   }
 }
 

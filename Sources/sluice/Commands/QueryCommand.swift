@@ -2,17 +2,25 @@ import ArgumentParser
 import DuckDB
 import FoundationEssentials
 import JobModel
+import ObjectStore
 
 struct QueryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "query", abstract: "SQL over the curated zone.",
     discussion: """
-      Each dataset is a view of its name (or "pipeline.dataset" where two share one): the latest row of each key where \
-      it has a key. For results that fit in memory.
+      Each dataset is a table of its name (or "pipeline.dataset" where two share one): the latest row of each key where \
+      it has a key. One SELECT; it reads datasets and nothing else. Rows are printed as they come.
       """)
 
   @OptionGroup var options: ProjectOptions
   @Argument(help: "One SELECT.") var sql: String
+  @Option(help: "End with an error after this many rows.") var maxRows = 1_000_000
+  @Option(help: "End with an error after this many seconds.") var seconds = 600
+
+  func validate() throws {
+    if maxRows < 1 { throw ValidationError("--max-rows must be at least 1") }
+    if !(1...86_400).contains(seconds) { throw ValidationError("--seconds must be from 1 to 86400") }
+  }
 
   func run() async throws {
     try await Installation.with(options) { installation in
@@ -20,27 +28,22 @@ struct QueryCommand: AsyncParsableCommand {
       let scratch = installation.stateDirectory + "/scratch/query-\(ProcessInfo.processInfo.processIdentifier)"
       try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
       defer { try? FileManager.default.removeItem(atPath: scratch) }
-      let sql = self.sql
-      let table = try await installation.duckDB().withSession(
-        in: DuckDBPlace(directory: scratch), limits: installation.sqlLimits
-      ) { session in
-        for view in views { try await session.run(view) }
-        return try await session.table(sql)
+      let curated = installation.objects.localPath(ObjectKey("curated"))
+      var limits = installation.sqlLimits
+      limits.time = .seconds(seconds)
+      let query = ConfinedQuery(
+        duckdb: try installation.duckDB(),
+        place: DuckDBPlace(directory: scratch, directories: [curated].compactMap { $0 }), duckDBLimits: limits,
+        limits: ConfinedQuery.Limits(rows: maxRows))
+      let printer = QueryPrinter(isJSON: options.json)
+      do {
+        try await query.run(sql, over: views, begin: { printer.begin($0) }, take: { printer.take($0) })
+      } catch let problem as SelectProblem {
+        throw StageFailure(
+          code: "query_refused", message: problem.message, hint: "sluice catalog lists the datasets",
+          at: "query:\(problem.line):\(problem.column)")
       }
-      if options.json {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        Console.data(String(decoding: try encoder.encode(table), as: UTF8.self))
-      } else {
-        let names = table.columns.map(\.name)
-        let rows = table.rows.map { row in names.map { row[$0].map(Self.text) ?? "" } }
-        Console.data(TextTable(names, rows).text)
-      }
+      printer.end()
     }
-  }
-
-  private static func text(_ value: DuckDBValue) -> String {
-    if case .null = value { return "" }
-    return value.text ?? value.json
   }
 }

@@ -1,19 +1,22 @@
 import Catalog
+import Curation
 import DuckDB
+import JobModel
 import ObjectStore
+import PipelineDefinition
 
-/// The statements that make each dataset of the catalog a view.
+/// Each dataset of the catalog as a view.
 enum DatasetViews {
-  static func gather(_ installation: Installation) async throws -> [String] {
+  static func gather(_ installation: Installation) async throws -> [ConfinedQuery.View] {
     let all = try await installation.catalog.snapshots(pipeline: nil, dataset: nil)
     let datasets = Dictionary(grouping: all) { "\($0.pipeline).\($0.dataset)" }
     let names = Dictionary(grouping: datasets.keys) { datasets[$0]?.first?.dataset ?? $0 }
-    return try datasets.sorted { $0.key < $1.key }.flatMap { full, snapshots -> [String] in
+    return try datasets.sorted { $0.key < $1.key }.flatMap { full, snapshots -> [ConfinedQuery.View] in
       guard let last = snapshots.last else { return [] }
       let body = try select(visible(snapshots), installation.objects)
       let isUnique = names[last.dataset]?.count == 1
-      return (isUnique ? [last.dataset, full] : [full]).map { name in
-        "create view \(sqlIdentifier(name)) as \(body)"
+      return (isUnique ? [last.dataset, full] : [full]).map {
+        ConfinedQuery.View(name: $0, select: body)
       }
     }
   }
@@ -25,7 +28,7 @@ enum DatasetViews {
 
   private static func select(_ snapshots: [Snapshot], _ objects: any ObjectStore) throws -> String {
     guard let last = snapshots.last else { preconditionFailure("a dataset has at least one snapshot") }
-    let columns = last.columns.map { sqlIdentifier($0.name) }.joined(separator: ", ")
+    let columns = last.columns.map { quoteIdentifier($0.name) }.joined(separator: ", ")
     let parts = try snapshots.filter { !$0.files.isEmpty }.map { snapshot in
       let paths = try snapshot.files.map { file in
         guard let path = objects.localPath(try ObjectKey(file.key)) else {
@@ -33,17 +36,19 @@ enum DatasetViews {
         }
         return path
       }
-      return "select *, \(snapshot.number) as _snapshot from read_parquet(\(sqlList(paths)), hive_partitioning = false)"
+      return
+        "select *, \(snapshot.number) as _snapshot from read_parquet(\(quoteList(paths)), hive_partitioning = false)"
     }
     guard !parts.isEmpty else {
-      let empty = last.columns.map { "null::\($0.type) as \(sqlIdentifier($0.name))" }.joined(separator: ", ")
+      let empty = last.columns.map { "null::\(ColumnType($0.type).duckDBName) as \(quoteIdentifier($0.name))" }.joined(
+        separator: ", ")
       return "select \(empty) where false"
     }
     let rows = parts.joined(separator: " union all by name ")
     guard !last.key.isEmpty, snapshots.count > 1 else { return "select \(columns) from (\(rows))" }
-    let key = last.key.map(sqlIdentifier).joined(separator: ", ")
+    let key = last.key.map(quoteIdentifier).joined(separator: ", ")
     let hasCursor = last.cursorField.map { field in last.columns.contains { $0.name == field } } ?? false
-    let cursor = hasCursor ? sqlIdentifier(last.cursorField ?? "") + " desc nulls last, " : ""
+    let cursor = hasCursor ? quoteIdentifier(last.cursorField ?? "") + " desc nulls last, " : ""
     return
       "select \(columns) from (\(rows)) qualify row_number() over (partition by \(key) order by \(cursor)_snapshot desc) = 1"
   }
