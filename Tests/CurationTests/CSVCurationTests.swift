@@ -126,6 +126,30 @@ struct CSVCurationTests {
     }
   }
 
+  @Test("refuses a file that expands to far more than it has, before it fills the disk", arguments: ["gzip", "zstd"])
+  func expandsTooFar(program: String) async throws {
+    try await Workbench.with { bench in
+      let bomb = try await compressed(
+        [UInt8](repeating: UInt8(ascii: "x"), count: 150_000_000), with: program, in: bench.directory)
+      #expect(bomb.count < 500_000)
+      for limit in [ExpansionLimit(bytes: 20_000_000_000), ExpansionLimit(bytes: 10_000_000, ratio: 1_000_000)] {
+        var request = try bench.request(step(), [input(stream(), try bench.objects([bomb]))])
+        request.expansion = limit
+        let asked = request
+        let error = await #expect(throws: StageFailure.self) { _ = try await bench.curate(asked) }
+        #expect(error?.code == "expands_too_far")
+        #expect(error?.hint?.contains(limit.bytes < 1_000_000_000 ? "limits.temp" : "limits.expansion") == true)
+        let files = try FileManager.default.contentsOfDirectory(atPath: request.scratch).filter {
+          $0.hasPrefix("expanded")
+        }
+        let sizes = try files.map { name in
+          try FileManager.default.attributesOfItem(atPath: request.scratch + "/" + name)[.size] as? Int ?? 0
+        }
+        #expect(sizes.allSatisfy { $0 <= 100_000_000 })
+      }
+    }
+  }
+
   @Test("reads a file whose rows end in different ways")
   func mixedLineEnds() async throws {
     try await Workbench.with { bench in

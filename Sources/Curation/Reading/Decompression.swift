@@ -20,6 +20,14 @@ enum Decompression: String {
     return nil
   }
 
+  /// More than any level of either program needs to expand a file.
+  private static let memoryBytes = 512_000_000
+
+  private static func size(of path: String) throws -> Int {
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    return (attributes[.size] as? Int) ?? (attributes[.size] as? UInt64).map { Int(clamping: $0) } ?? 0
+  }
+
   private static func firstBytes(of path: String) throws(StageFailure) -> [UInt8] {
     do {
       let file = try FileDescriptor.open(FilePath(path), .readOnly)
@@ -34,11 +42,15 @@ enum Decompression: String {
     }
   }
 
-  /// Writes the plain bytes of `path` to `target`.
+  /// Writes the plain bytes of `path` to `target`, and no more of them than `limit` allows: the kernel ends the program that
+  /// writes more.
   ///
   /// - Parameter name: How errors call the object.
-  /// - Throws: A terminal ``StageFailure`` where the file is truncated or damaged.
-  func expand(_ path: String, to target: String, name: String) async throws {
+  /// - Returns: The size of `target`.
+  /// - Throws: A terminal ``StageFailure`` where the file is truncated or damaged, or expands to too much.
+  func expand(_ path: String, to target: String, name: String, limit: ExpansionLimit) async throws -> Int {
+    let compressed = try Self.size(of: path)
+    let maximum = limit.maximum(ofCompressed: compressed)
     let source = try FileDescriptor.open(FilePath(path), .readOnly)
     defer { try? source.close() }
     let output = try FileDescriptor.open(
@@ -50,7 +62,11 @@ enum Decompression: String {
     let result: ExecutionResult<Void, FileDescriptorOutput, StringOutput<UTF8>>
     do {
       result = try await Subprocess.run(
-        .name("setpriv"), arguments: ["--pdeathsig", "KILL", "--", rawValue, "-q", "-dc"],
+        .name("setpriv"),
+        arguments: [
+          "--pdeathsig", "KILL", "--", "prlimit", "--fsize=\(maximum)", "--data=\(Self.memoryBytes)", "--core=0", "--",
+          rawValue, "-q", "-dc",
+        ],
         environment: .custom(["PATH": "/usr/bin:/bin"]), platformOptions: options,
         input: .fileDescriptor(source, closeAfterSpawningProcess: false),
         output: .fileDescriptor(output, closeAfterSpawningProcess: false), error: .string(limit: 16_384))
@@ -59,8 +75,15 @@ enum Decompression: String {
         code: "tool_missing", message: "the program \(rawValue) could not be run",
         hint: "install the Debian package \(rawValue)")
     }
-    guard !result.terminationStatus.isSuccess else { return }
+    let size = try Self.size(of: target)
+    guard !result.terminationStatus.isSuccess else { return size }
     let said = result.standardError
+    if size >= maximum {
+      throw StageFailure(
+        code: "expands_too_far", message: "\(name) has \(compressed) bytes and expands to more than \(maximum)",
+        hint:
+          "if that is right, raise \(limit.key(ofCompressed: compressed)) of sluice.yaml; else have it delivered again")
+    }
     if said.contains("No space left") {
       throw StageFailure(
         code: "disk_full", message: "the disk is full while \(name) was expanded to \(target)",
