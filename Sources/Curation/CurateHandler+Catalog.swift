@@ -38,7 +38,7 @@ extension CurateHandler {
     return CurationRequest(
       step: step, streams: streams, sql: sql,
       previous: PreviousData(files: files, rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) }), isFull: isFull,
-      salts: try salts(step), scratch: directory, limits: limits)
+      salts: try salts(step), scratch: directory, limits: limits, expansion: expansion)
   }
 
   private func salts(_ step: CurateStep) throws -> [String: String] {

@@ -17,11 +17,14 @@ package struct CurationRequest: Sendable {
   /// An empty directory that belongs to this attempt. Data files are left in its `out` folder.
   package var scratch: String
   package var limits: DuckDBLimits
+  package var expansion: ExpansionLimit
 
   package init(
     step: CurateStep, streams: [CurationStream], sql: String? = nil, previous: PreviousData = PreviousData(),
-    isFull: Bool, salts: [String: String] = [:], scratch: String, limits: DuckDBLimits = DuckDBLimits()
+    isFull: Bool, salts: [String: String] = [:], scratch: String, limits: DuckDBLimits = DuckDBLimits(),
+    expansion: ExpansionLimit? = nil
   ) {
+    self.expansion = expansion ?? ExpansionLimit(bytes: limits.temporaryBytes)
     self.step = step
     self.streams = streams
     self.sql = sql

@@ -46,11 +46,12 @@ package struct CurationEvent: Sendable, Equatable {
     case newField = "new_field"
     case missingField = "missing_field"
     case extraField = "extra_field"
+    case unusableField = "unusable_field"
     case droppedColumn = "dropped_column"
     case checkWarning = "check_warning"
 
     /// Whether a source changed the shape of what it delivers.
-    package var isDrift: Bool { [.newField, .missingField, .extraField].contains(self) }
+    package var isDrift: Bool { [.newField, .missingField, .extraField, .unusableField].contains(self) }
   }
   package var kind: Kind
   package var message: String

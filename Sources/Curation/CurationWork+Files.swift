@@ -17,7 +17,7 @@ extension CurationWork {
   }
 
   func outputColumns(_ selection: Selection) async throws -> [DuckDBTable.Column] {
-    let list = columnNames(selection).map(sqlIdentifier).joined(separator: ", ")
+    let list = columnNames(selection).map(quoteIdentifier).joined(separator: ", ")
     return try await session.columns(of: "select \(list) from \(Accounting.kept)")
   }
 
@@ -28,7 +28,7 @@ extension CurationWork {
     guard !step.checks.isEmpty else { return [] }
     report.step("checks")
     for names in StreamViews.names(of: streams.map(\.table.stream.reference)).values {
-      for name in names { try await session.run("drop view main.\(sqlIdentifier(name))") }
+      for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
     }
     try await session.run(
       DatasetChecks.view(

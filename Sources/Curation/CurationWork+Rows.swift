@@ -8,23 +8,23 @@ extension CurationWork {
   func select(_ streams: [LoadedStream], _ statement: SelectStatement?) async throws -> Selection {
     guard let statement else { return try await selectAsIs(streams) }
     let names = StreamViews.names(of: streams.map(\.table.stream.reference))
-    var byName: [String: LoadedStream] = [:]
+    var byName: [SQLName: LoadedStream] = [:]
     for loaded in streams {
-      for name in names[loaded.table.stream.reference] ?? [] { byName[name.lowercased()] = loaded }
+      for name in names[loaded.table.stream.reference] ?? [] { byName[SQLName(name)] = loaded }
     }
-    let readNames = Set(statement.tables.filter { $0.schema.isEmpty }.map { $0.table.lowercased() })
+    let readNames = Set(statement.tables.filter { $0.schema.isEmpty }.map { SQLName($0.table) })
     let readIndexes = Set(readNames.compactMap { byName[$0]?.index })
     let read = streams.filter { readIndexes.contains($0.index) }
-    let plain = try await session.value(statement.deserializing).text ?? ""
+    let plain = try await statement.text(session)
     let columns = try await session.columns(of: plain)
-    guard let table = statement.rowByRowSource(among: Set(byName.keys)), let source = byName[table.table.lowercased()]
+    guard let table = statement.rowByRowSource(among: Set(byName.keys)), let source = byName[SQLName(table.table)]
     else { return selection(plain, columns, source: nil, read: read) }
 
     let given = Set(columns.map(\.name))
     let wanted = place(of: source)
     if wanted.allSatisfy(given.contains) { return selection(plain, columns, source: source, read: read) }
     guard !wanted.contains(where: given.contains) else { return selection(plain, columns, source: nil, read: read) }
-    let added = try await session.value(statement.adding(columns: wanted, of: table)).text ?? ""
+    let added = try await statement.adding(columns: wanted, of: table, session)
     // An aggregate without GROUP BY is only told from other functions when the statement is bound.
     guard (try? await session.columns(of: added)) != nil else {
       return selection(plain, columns, source: nil, read: read)
@@ -45,8 +45,8 @@ extension CurationWork {
     }
     let contract = Set(step.columns.map { $0.name.lowercased() })
     let fields = source.table.fields.map(\.name).filter { contract.isEmpty || contract.contains($0.lowercased()) }
-    let list = (fields + place(of: source)).map(sqlIdentifier).joined(separator: ", ")
-    let text = "select \(list) from main.\(sqlIdentifier(source.table.stream.reference.description))"
+    let list = (fields + place(of: source)).map(quoteIdentifier).joined(separator: ", ")
+    let text = "select \(list) from main.\(quoteIdentifier(source.table.stream.reference.description))"
     return selection(text, try await session.columns(of: text), source: source, read: [source])
   }
 

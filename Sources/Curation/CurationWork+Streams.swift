@@ -9,9 +9,9 @@ extension CurationWork {
     guard let sql = request.sql else { return nil }
     let path = step.sqlPath ?? "sql"
     do {
-      let statement = try await CurationLint.parse(sql, session)
+      let statement = try await SelectStatement.parse(sql, session)
       let problems = try await CurationLint.problems(
-        of: statement, sql, streams: request.streams.map(\.reference), datasets: [step.name], session)
+        of: statement, sql, .dataset(request.streams.map(\.reference), previous: [step.name]), session)
       if let problem = problems.first { throw problem }
       return statement
     } catch let problem as SelectProblem {
@@ -24,7 +24,9 @@ extension CurationWork {
   /// Reads what is due of every stream, and finds records that break their stream's own types.
   func readStreams() async throws -> [LoadedStream] {
     let report = report
-    let reader = StreamReader(session: session, scratch: request.scratch, dataset: step.name) { report.objects($0) }
+    let reader = StreamReader(
+      session: session, scratch: request.scratch, dataset: step.name, expansion: request.expansion
+    ) { report.objects($0) }
     var streams: [LoadedStream] = []
     for (index, stream) in request.streams.enumerated() {
       let loaded = try await reader.read(stream, stream.objects, into: "raw.due_\(index)", index: index)
@@ -71,7 +73,9 @@ extension CurationWork {
     }
     let taken = Set(stream.objects.map(\.id))
     let report = report
-    let reader = StreamReader(session: session, scratch: request.scratch, dataset: step.name) { report.objects($0) }
+    let reader = StreamReader(
+      session: session, scratch: request.scratch, dataset: step.name, expansion: request.expansion
+    ) { report.objects($0) }
     var history = stream
     history.knownFields = due.table.fields.map(\.name)
     let earlier = try await reader.read(
@@ -87,9 +91,9 @@ extension CurationWork {
   private static let earlierRejects = 1_000_000
 
   private func createPrevious() async throws {
-    let name = "previous.\(sqlIdentifier(step.name))"
+    let name = "previous.\(quoteIdentifier(step.name))"
     if !request.previous.files.isEmpty {
-      let files = sqlList(request.previous.files)
+      let files = quoteList(request.previous.files)
       return try await session.run("create view \(name) as from read_parquet(\(files), union_by_name = true)")
     }
     guard !step.columns.isEmpty else {
@@ -97,7 +101,7 @@ extension CurationWork {
         code: "previous_missing", message: "dataset \(step.name): there is no snapshot before the first",
         hint: "write `columns`, so that previous.\(step.name) has a shape when it is empty", at: "\(step.place)")
     }
-    let columns = step.columns.map { "\(sqlIdentifier($0.name)) \($0.mask == nil ? $0.type.duckDBName : "VARCHAR")" }
+    let columns = step.columns.map { "\(quoteIdentifier($0.name)) \($0.mask == nil ? $0.type.duckDBName : "VARCHAR")" }
     try await session.run("create table \(name) (\(columns.joined(separator: ", ")))")
   }
 
@@ -120,6 +124,12 @@ extension CurationWork {
       events += new.map { CurationEvent(.newField, "stream \(stream.reference): the field \"\($0)\" is new") }
       events += loaded.found.extra.map {
         CurationEvent(.extraField, "stream \(stream.reference): rows have a field beyond `columns`, \($0)")
+      }
+      events += loaded.found.unusable.map {
+        CurationEvent(
+          .unusableField,
+          "stream \(stream.reference): the field \"\(FieldName.shown($0))\" cannot be a column; its values stay in _record"
+        )
       }
       events += missing.map {
         CurationEvent(.missingField, "stream \(stream.reference): the field \"\($0)\" is not in this delivery")

@@ -1,17 +1,18 @@
 import FoundationEssentials
 import Glibc
+import JobModel
 import Subprocess
 import SystemPackage
 
 /// Starting, limiting and ending the child.
 extension DuckDB {
-  /// Starts DuckDB so that the kernel kills it when this process dies.
+  /// Starts DuckDB so that the kernel kills it when this process dies, and lets it have no more memory than its limit.
   ///
-  /// `setpriv` sets the parent-death signal and becomes DuckDB. The signal is bound to the thread that starts the
-  /// child; Subprocess starts every child from one thread that lives as long as the process. The environment is
-  /// not handed down: it may hold secrets, and SQL can read it.
+  /// `setpriv` sets the parent-death signal, `prlimit` the memory limit, and both become DuckDB. The signal is bound to the
+  /// thread that starts the child; Subprocess starts every child from one thread that lives as long as the process. The
+  /// environment is not handed down: it may hold secrets, and SQL can read it.
   func launch<Errors: ErrorOutputProtocol, T: Sendable>(
-    _ place: DuckDBPlace, stopsAtError: Bool, error: Errors,
+    _ place: DuckDBPlace, _ limits: DuckDBLimits, stopsAtError: Bool, error: Errors,
     _ body: @escaping @Sendable (Execution<CustomWriteInput, SequenceOutput, Errors>) async throws -> T
   ) async throws -> ExecutionResult<T, SequenceOutput, Errors> {
     _ = Self.brokenPipesAreErrors
@@ -19,12 +20,19 @@ extension DuckDB {
     options.processGroupID = 0
     options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))]
     let arguments =
-      ["--pdeathsig", "KILL", "--", executable, "-no-init", "-batch", "-jsonlines"]
+      [
+        "--pdeathsig", "KILL", "--", "prlimit", "--data=\(limits.hardMemoryBytes)", "--core=0", "--", executable,
+        "-no-init", "-batch", "-jsonlines",
+      ]
       + (stopsAtError ? ["-bail"] : []) + [place.database ?? ":memory:"]
     do {
       return try await Subprocess.run(
         .name("setpriv"), arguments: Arguments(arguments),
-        environment: .custom(["PATH": "/usr/bin:/bin", "HOME": place.directory, "LANG": "C.UTF-8", "TZ": "UTC"]),
+        environment: .custom([
+          "PATH": "/usr/bin:/bin", "HOME": place.directory, "LANG": "C.UTF-8", "TZ": "UTC",
+          // Freed memory goes back to the system instead of counting against the limit.
+          "DUCKDB_JE_MALLOC_CONF": "retain:false",
+        ]),
         workingDirectory: FilePath(place.directory), platformOptions: options, input: .inputWriter, output: .sequence,
         error: error
       ) { execution in
@@ -37,7 +45,8 @@ extension DuckDB {
       }
     } catch let error as SubprocessError where error.code == .executableNotFound || error.code == .spawnFailed {
       throw DuckDBError(
-        .missing, "DuckDB could not be started through setpriv", hint: "run \"sluice doctor\"", detail: "\(error)")
+        .missing, "DuckDB could not be started through setpriv",
+        hint: "run \"sluice doctor\"; setpriv and prlimit are in the Debian package util-linux", detail: "\(error)")
     }
   }
 
@@ -48,11 +57,14 @@ extension DuckDB {
   }
 
   /// The head of every script: limits first, then what may be opened, then nothing may be changed any more.
-  func settingsScript(_ place: DuckDBPlace, _ limits: DuckDBLimits) -> String {
+  ///
+  /// `.safe_mode` comes last. It turns off access to all other files, locks the configuration, and takes from the shell
+  /// every command of its own that runs programs or opens files. It cannot be turned off again.
+  func settingsScript(_ place: DuckDBPlace, _ limits: DuckDBLimits) throws -> String {
     var lines = [
-      "set memory_limit = '\(limits.memoryBytes / 1000)KB'",
-      "set threads = \(limits.threads)",
-      "set temp_directory = \(sqlLiteral(place.directory + "/spill"))",
+      "set memory_limit = '\(limits.engineMemoryBytes / 1000)KB'",
+      "set threads = \(limits.usableThreads)",
+      "set temp_directory = \(quoteLiteral(place.directory + "/spill"))",
       "set max_temp_directory_size = '\(limits.temporaryBytes / 1000)KB'",
       "set preserve_insertion_order = \(place.keepsInsertionOrder)",
       "set autoinstall_known_extensions = false",
@@ -60,15 +72,13 @@ extension DuckDB {
       "set enable_progress_bar = false",
       "set TimeZone = 'UTC'",
     ]
-    if let extensionDirectory { lines.append("set extension_directory = \(sqlLiteral(extensionDirectory))") }
-    lines += place.extensions.map { "load \(sqlIdentifier($0))" }
-    if let directories = place.directories {
-      lines.append("set allowed_directories = \(sqlList([place.directory] + directories))")
-      lines.append("set allowed_paths = \(sqlList(place.files))")
-      lines.append("set enable_external_access = false")
-    }
-    lines.append("set lock_configuration = true")
-    return lines.map { $0 + ";" }.joined(separator: "\n")
+    if let extensionDirectory { lines.append("set extension_directory = \(quoteLiteral(extensionDirectory))") }
+    lines += place.extensions.map { "load \(quoteIdentifier($0))" }
+    lines.append("set allowed_directories = \(quoteList([place.directory] + place.directories))")
+    lines.append("set allowed_paths = \(quoteList(place.files))")
+    let script = lines.map { $0 + ";" }.joined(separator: "\n")
+    try ShellWall.check(script)
+    return script + "\n.safe_mode"
   }
 
   /// Runs `body`; when it is not done in time, cancels it, which kills the child.

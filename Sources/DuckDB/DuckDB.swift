@@ -10,12 +10,16 @@ package struct DuckDB: Sendable {
   package let extensionDirectory: String?
 
   let clock: any Clock<Duration>
+  /// A number that no data can know. It marks where an answer ends, so that no value passes for the end.
+  let newNonce: @Sendable () -> UInt64
   /// Is told what each child took of memory.
   var tellMemory: (@Sendable (Int64) -> Void)?
 
   package init(
-    executable: String, extensionDirectory: String? = nil, clock: any Clock<Duration> = ContinuousClock()
+    executable: String, extensionDirectory: String? = nil, clock: any Clock<Duration> = ContinuousClock(),
+    newNonce: @escaping @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) }
   ) {
+    self.newNonce = newNonce
     self.executable = executable
     self.extensionDirectory = extensionDirectory
     self.clock = clock
@@ -29,13 +33,14 @@ package struct DuckDB: Sendable {
   package func withSession<T: Sendable>(
     in place: DuckDBPlace, limits: DuckDBLimits, _ body: @escaping @Sendable (DuckDBSession) async throws -> T
   ) async throws -> T {
-    let settings = settingsScript(place, limits)
+    let settings = try settingsScript(place, limits)
+    let nonce = newNonce()
     return try await withTimeLimit(limits.time) {
-      let outcome = try await launch(place, stopsAtError: false, error: .combinedWithOutput) { execution in
+      let outcome = try await launch(place, limits, stopsAtError: false, error: .combinedWithOutput) { execution in
         let session = DuckDBSession(
           writer: execution.standardInputWriter, output: execution.standardOutput, limits: limits,
-          directory: place.directory)
-        try await session.run(settings)
+          directory: place.directory, nonce: nonce)
+        try await session.begin(settings)
         return try await body(session)
       }
       return outcome.closureResult
@@ -65,17 +70,26 @@ package struct DuckDB: Sendable {
   ) async throws -> T {
     var opened = place
     opened.files += ["/dev/stdout", "/dev/stderr"]
-    let finish = "copy (select '\(DuckDBBytes.success)') to '/dev/stderr' (format csv, header false);"
-    let text = settingsScript(opened, limits) + "\n" + script + "\n;\n" + finish + "\n"
+    let success = "@@sluice done \(newNonce())"
+    let finish = "copy (select '\(success)') to '/dev/stderr' (format csv, header false, use_tmp_file false);"
+    try ShellWall.check(script)
+    let text = try settingsScript(opened, limits) + "\n" + script + "\n;\n" + finish + "\n"
     return try await withTimeLimit(limits.time) {
-      let outcome = try await launch(place, stopsAtError: true, error: .sequence) { execution in
+      let outcome = try await launch(place, limits, stopsAtError: true, error: .sequence) { execution in
         async let feeding: Void = feed(text, to: execution.standardInputWriter)
-        let bytes = DuckDBBytes(execution.standardOutput, execution.standardError) { told in
-          DuckDBError.parse(told, limits: limits, directory: place.directory)
+        let (told, tell) = AsyncStream.makeStream(of: String.self)
+        async let errors: Void = DuckDBErrors.collect(execution.standardError, into: tell)
+        let bytes = DuckDBBytes(execution.standardOutput, told: told, success: success) { said in
+          DuckDBError.parse(said, limits: limits, directory: place.directory)
         }
-        let result = try await body(bytes)
+        let result: T
+        // Killed in both cases before the two tasks are waited for: they end with their pipes.
+        do { result = try await body(bytes) } catch {
+          try? execution.send(signal: .kill, toProcessGroup: true)
+          throw error
+        }
         try? execution.send(signal: .kill, toProcessGroup: true)
-        await feeding
+        _ = await (feeding, errors)
         return result
       }
       return outcome.closureResult

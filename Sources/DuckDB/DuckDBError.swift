@@ -13,6 +13,8 @@ package struct DuckDBError: Failure, Equatable, CustomDebugStringConvertible {
     case killed = "duckdb_killed"
     /// The child said something that this module cannot read.
     case unreadable = "duckdb_unreadable"
+    /// More than the caller takes.
+    case resultTooLarge = "result_too_large"
   }
 
   package var kind: Code

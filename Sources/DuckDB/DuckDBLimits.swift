@@ -1,6 +1,7 @@
 /// What one DuckDB child may use. The child is ended when it takes more.
 package struct DuckDBLimits: Sendable, Equatable {
-  /// What DuckDB's own buffers may take, in bytes; the process is some ten megabytes larger.
+  /// What the child may take, in bytes: a limit of the kernel, which no statement can pass. At least ``minimumMemoryBytes``
+  /// are given.
   package var memoryBytes: Int
   package var threads: Int
   /// Wall clock for the whole session.
@@ -17,6 +18,26 @@ package struct DuckDBLimits: Sendable, Equatable {
     self.time = time
     self.temporaryBytes = temporaryBytes
   }
+
+  /// Below this DuckDB cannot start its threads and read a file.
+  package static let minimumMemoryBytes = 256_000_000
+
+  /// What the program takes outside of DuckDB's count, and what each thread adds to it: measured with sorts, aggregates and
+  /// partitioned writes of some million rows, 30 MB and 80 MB at the most.
+  private static let uncounted = (program: 32_000_000, thread: 80_000_000)
+
+  /// The kernel's limit on the child's private memory (`RLIMIT_DATA`).
+  var hardMemoryBytes: Int { max(memoryBytes, Self.minimumMemoryBytes) }
+
+  /// Threads that the memory is enough for.
+  var usableThreads: Int {
+    max(1, min(threads, (hardMemoryBytes - Self.uncounted.program) / (2 * Self.uncounted.thread)))
+  }
+
+  /// DuckDB's own limit, low enough that its error comes before the kernel's.
+  var engineMemoryBytes: Int {
+    min(memoryBytes, hardMemoryBytes - Self.uncounted.program - usableThreads * Self.uncounted.thread)
+  }
 }
 
 /// Where a DuckDB child works and what it may open.
@@ -25,8 +46,8 @@ package struct DuckDBPlace: Sendable, Equatable {
   package var directory: String
   /// The database file; nil: in memory.
   package var database: String?
-  /// Directories whose files may be read and written besides `directory`; nil: all that the user of this process may.
-  package var directories: [String]?
+  /// Directories whose files may be read and written in addition to `directory`. All other files are closed.
+  package var directories: [String]
   /// Single files, such as `/dev/stdout`.
   package var files: [String]
   /// Extensions to load from the extension directory before the configuration is locked.
@@ -35,7 +56,7 @@ package struct DuckDBPlace: Sendable, Equatable {
   package var keepsInsertionOrder: Bool
 
   package init(
-    directory: String, database: String? = nil, directories: [String]? = nil, files: [String] = [],
+    directory: String, database: String? = nil, directories: [String] = [], files: [String] = [],
     extensions: [String] = [], keepsInsertionOrder: Bool = true
   ) {
     self.directory = directory

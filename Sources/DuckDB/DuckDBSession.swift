@@ -10,18 +10,26 @@ package actor DuckDBSession {
   private var lines: LineReader
   private let limits: DuckDBLimits
   private let directory: String
+  private let nonce: UInt64
   private var statements = 0
   private var failure: DuckDBError?
 
   /// A result is for decisions, not for data: rows beyond this mean a statement that should have been a COPY.
   static let maximumRows = 200_000
 
-  init(writer: StandardInputWriter, output: SubprocessOutputSequence, limits: DuckDBLimits, directory: String) {
+  init(
+    writer: StandardInputWriter, output: SubprocessOutputSequence, limits: DuckDBLimits, directory: String,
+    nonce: UInt64
+  ) {
+    self.nonce = nonce
     self.writer = writer
     lines = LineReader(output)
     self.limits = limits
     self.directory = directory
   }
+
+  /// Runs the settings, whose last line is a command of the shell.
+  func begin(_ settings: String) async throws { _ = try await answer(to: settings) }
 
   /// Runs one or more statements for their effect.
   ///
@@ -33,11 +41,16 @@ package actor DuckDBSession {
   /// - Throws: ``DuckDBError``.
   @discardableResult
   package func rows(_ sql: String) async throws -> [DuckDBRow] {
+    try ShellWall.check(sql)
+    return try await answer(to: sql + "\n;")
+  }
+
+  private func answer(to script: String) async throws -> [DuckDBRow] {
     if let failure { throw failure }
     statements += 1
-    let marker = "@@sluice \(statements)"
+    let marker = "@@sluice \(nonce) \(statements)"
     do {
-      _ = try await writer.write(sql + "\n;\n.print \"\(marker)\"\n")
+      _ = try await writer.write(script + "\n.print \"\(marker)\"\n")
     } catch {
       // The child has ended; what it said is still in the pipe.
     }
@@ -71,7 +84,8 @@ package actor DuckDBSession {
         return rows
       }
       guard line.hasPrefix("{") else {
-        if !line.isEmpty { said.append(line) }
+        // DuckDB repeats a value in its message, however long the value is.
+        if !line.isEmpty, said.count < 100 { said.append(String(line.prefix(4_096))) }
         continue
       }
       guard rows.count < Self.maximumRows else {
@@ -108,6 +122,9 @@ struct LineReader {
   private var buffer: [UInt8] = []
   private var start = 0
 
+  /// A result is for decisions: a longer row is a mistake, and would have to fit into this process.
+  static let maximumLineBytes = 64_000_000
+
   init(_ output: SubprocessOutputSequence) { iterator = output.makeAsyncIterator() }
 
   mutating func next(isolation: isolated (any Actor)?) async throws -> String? {
@@ -119,6 +136,10 @@ struct LineReader {
         return line
       }
       searched = buffer.count
+      guard buffer.count - start <= Self.maximumLineBytes else {
+        throw DuckDBError(
+          .unreadable, "a row of the result has more than \(Self.maximumLineBytes) bytes", hint: "ask for less of it")
+      }
       guard let chunk = try await iterator.next(isolation: isolation) else {
         guard start < buffer.count else { return nil }
         let line = String(decoding: buffer[start...], as: UTF8.self)

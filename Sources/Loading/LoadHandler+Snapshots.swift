@@ -48,7 +48,7 @@ extension LoadHandler {
     guard let object = snapshot.quarantineKey else { return .none }
     // Only of the dataset's own key are the values kept with the rows.
     guard !key.isEmpty, Set(key).isSubset(of: snapshot.key) else { return .unreadable }
-    return .select(QuarantineFile.selectKeys(key, path: try path(of: object)))
+    return .file(path: try path(of: object))
   }
 
   private func path(of key: String) throws -> String {

@@ -84,6 +84,6 @@ package enum QuarantinedKeys: Sendable, Equatable {
   case none
   /// At least one row's key cannot be read: nothing may be deleted.
   case unreadable
-  /// A SELECT for DuckDB that returns one column a key column, in the key's order and of its type.
-  case select(String)
+  /// The Parquet file of the quarantined rows, which has the table's key of each.
+  case file(path: String)
 }

@@ -1,3 +1,5 @@
+import JobModel
+
 /// What another session said with NOTIFY.
 package struct PostgresNotification: Sendable, Equatable {
   package let channel: String

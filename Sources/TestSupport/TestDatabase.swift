@@ -1,4 +1,5 @@
 import EmbeddedPostgres
+import JobModel
 import Postgres
 import Synchronization
 

@@ -30,6 +30,31 @@ struct CurationLintTests {
     #expect(try await problems(sql).isEmpty)
   }
 
+  @Test("a recursive expression may read itself, and a name is hidden only where the expression is visible")
+  func scopes() async throws {
+    let sql = """
+      with recursive r as (select 1 as i union all select i + 1 from r where i < 3),
+        orders as (select * from orders where id in (select i from r))
+      select * from orders
+      """
+    #expect(try await problems(sql).isEmpty)
+  }
+
+  @Test("the SQL of a check reads its own dataset and may ask the clock")
+  func checks() async throws {
+    try await Workbench.with { bench in
+      let lint = CurationLint(duckdb: bench.duckdb, scratch: bench.directory)
+      let texts = [
+        "select count(*) from orders where ordered_at > now() + interval 1 day", "select count(*) from (show tables)",
+        "select count(*) from read_text('/etc/hostname')", "select getenv('HOME')", "select random() from orders",
+        "select 1; select 2",
+      ]
+      let found = try await lint.check(checks: texts, of: "orders")
+      #expect(found[0].isEmpty)
+      #expect(found.dropFirst().allSatisfy { !$0.isEmpty })
+    }
+  }
+
   @Test(
     "refuses clocks, randomness, files and other tables, and says where",
     arguments: [
@@ -43,6 +68,23 @@ struct CurationLintTests {
       ("select * from raw.objects", "1:15: there is no stream"),
       ("select * from orders using sample 10%", "a sample gives other rows"),
       ("select 1; select 2", "1:1: there are 2 statements"), ("delete from orders", "1:1: only one SELECT"),
+      (
+        "with same as (select 1) select * from (select * from same) x, (with y as (select 2) select * from y) z, y",
+        "there is no stream \"y\""
+      ),
+      (
+        "select * from orders where exists (with objects as (select 1) select * from objects) and 1 in (select id from objects)",
+        "there is no stream \"objects\""
+      ),
+      ("with objects as (select * from objects) select * from objects", "1:32: there is no stream \"objects\""),
+      ("with a as (select * from b), b as (select 1) select * from a", "1:26: there is no stream \"b\""),
+      ("with \u{212A}1 as (select 1) select * from k1", "there is no stream \"k1\""),
+      ("select * from (show tables)", "SHOW_REF is not possible"), ("describe orders", "SHOW_REF is not possible"),
+      ("select * from memory.main.orders", "there is no stream \"memory.main.orders\""),
+      ("select * from query('select 1')", "query() reads something else"),
+      ("select * from orders at (version => 1)", "BASE_TABLE is not possible"),
+      ("select * from shop.orders", "write orders"), ("select * from a.same", "write \"a.same\""),
+      ("select 1\n.shell touch PWNED", "2:1: syntax error"), ("select 'a\0b' from orders", "1:10: the SQL holds a NUL"),
       ("select id,\n from where", "2:7: syntax error"), ("", "1:1: there are 0 statements"),
     ])
   func refused(sql: String, start: String) async throws {

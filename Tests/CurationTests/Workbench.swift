@@ -1,6 +1,7 @@
 import Curation
 import DuckDB
 import FoundationEssentials
+import JobModel
 import PipelineDefinition
 
 /// A directory with raw files, and the real DuckDB to curate them with.
@@ -51,10 +52,11 @@ struct Workbench {
   func ask(_ result: CurationResult, _ sql: String) async throws -> [DuckDBRow] {
     var views: [String] = []
     if !result.files.isEmpty {
-      views.append("create view data as from read_parquet(\(sqlList(result.files.map(\.path))), union_by_name = true)")
+      views.append(
+        "create view data as from read_parquet(\(quoteList(result.files.map(\.path))), union_by_name = true)")
     }
     if let quarantine = result.quarantine {
-      views.append("create view bad as from read_parquet(\(sqlLiteral(quarantine.path)))")
+      views.append("create view bad as from read_parquet(\(quoteLiteral(quarantine.path)))")
     }
     return try await duckdb.withSession(in: DuckDBPlace(directory: directory), limits: limits) { [views] session in
       for view in views { try await session.run(view) }

@@ -53,12 +53,12 @@ struct DeleteTests {
         in: .init(directory: fixture.directory), limits: .init())
       let all = try await fixture.snapshot(1, full: true, "select unnest([1, 2, 3]) as id")
       let fewer = try await fixture.snapshot(
-        2, full: true, quarantined: .select(QuarantineFile.selectKeys(["id"], path: path)), "select 1 as id")
+        2, full: true, quarantined: .file(path: path), "select 1 as id")
       let loaded = try await fixture.load(table, [all, fewer])
       #expect(loaded.map(\.status) == [.superseded, .loaded])
       #expect(try await fixture.rows("select * from mart.orders order by 1") == ["(1)"])
       let last = try await fixture.snapshot(
-        4, full: true, quarantined: .select(QuarantineFile.selectKeys(["id"], path: path)), "select 1 as id")
+        4, full: true, quarantined: .file(path: path), "select 1 as id")
       let more = try await fixture.snapshot(3, full: true, "select unnest([1, 2, 3]) as id")
       try await fixture.load(table, [all, fewer, more], ticket: 2)
       #expect(try await fixture.load(table, [all, fewer, more, last], ticket: 3).last?.deleted == 1)
@@ -78,7 +78,7 @@ struct DeleteTests {
         try await fixture.duckDB.run(
           "copy (select '\(key)' as key) to '\(path)' (format parquet)", in: .init(directory: fixture.directory),
           limits: .init())
-        keys = .select(QuarantineFile.selectKeys(["id"], path: path))
+        keys = .file(path: path)
       }
       let all = try await fixture.snapshot(1, full: true, "select unnest([1, 2]) as id, 'a' as name")
       let fewer = try await fixture.snapshot(2, full: true, quarantined: keys, "select 1 as id, 'b' as name")

@@ -1,3 +1,4 @@
+import JobModel
 import Postgres
 import TestSupport
 import Testing
@@ -96,7 +97,10 @@ struct StatementTests {
 
   @Test(
     "What is quoted comes back, whatever is in it",
-    arguments: ["plain", "it's", "\"d\"", "a\\b", "\\'", "ü\u{301}'", ""])
+    arguments: [
+      "plain", "it's", "\"d\"", "a\\b", "\\'", "ü\u{301}'", "", "'\u{301};\"\u{301}",
+      "a\n.shell id\r\t\u{1}\u{1b}\u{7f}b",
+    ])
   func quoting(text: String) async throws {
     try await TestDatabase.withEmptyDatabase { database in
       let name = text.isEmpty ? "empty" : text

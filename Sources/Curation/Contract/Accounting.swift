@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// The SQL that follows every row: which version of a key wins, and where the others went.
@@ -16,7 +17,7 @@ struct Accounting: Sendable {
   /// Rows without a whole key are nobody's older version.
   var findLosers: String {
     guard !key.isEmpty else { return "create table \(Self.losers) as select 0::BIGINT as _row where false" }
-    let names = key.map(sqlIdentifier)
+    let names = key.map(quoteIdentifier)
     let list = names.joined(separator: ", ")
     let match = names.map { "c.\($0) = d.\($0)" }.joined(separator: " and ")
     let isWhole = names.map { "\($0) is not null" }.joined(separator: " and ")

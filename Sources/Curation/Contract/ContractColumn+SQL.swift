@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// The rules of one column as SQL over the SELECT's result.
@@ -8,7 +9,7 @@ struct ContractRule {
   let sourceType: String?
   let salt: String?
 
-  private var source: String { sqlIdentifier(column.name) }
+  private var source: String { quoteIdentifier(column.name) }
   private var cast: TypeCast {
     TypeCast(
       column: source, from: sourceType ?? "VARCHAR", to: column.type, sourceTimezone: column.sourceTimezone)
@@ -22,14 +23,14 @@ struct ContractRule {
   /// The column as it leaves this stage: masked where the contract says so.
   func masked(_ expression: String) -> String {
     guard column.mask != nil else { return expression }
-    return "sha256(\(sqlLiteral(salt ?? "")) || (\(expression))::VARCHAR)"
+    return "sha256(\(textExpression(salt ?? "")) || (\(expression))::VARCHAR)"
   }
 
   /// One expression a rule: its reason where the row breaks it, else null. `typed` names the cast column.
   func reasons(typed: String) -> [String] {
     var reasons: [String] = []
     func reason(_ name: String, when condition: String) {
-      reasons.append("case when \(condition) then \(sqlLiteral("\(column.name):\(name)")) end")
+      reasons.append("case when \(condition) then \(quoteLiteral("\(column.name):\(name)")) end")
     }
     if column.required {
       reason("required", when: sourceType == nil ? "true" : "\(source) is null")
@@ -37,14 +38,14 @@ struct ContractRule {
     guard sourceType != nil else { return reasons }
     if let violation = cast.violation(value: typed) { reason("type", when: violation) }
     let type = column.type.duckDBName
-    if let minimum = column.min { reason("min", when: "\(typed) < \(sqlLiteral(minimum))::\(type)") }
-    if let maximum = column.max { reason("max", when: "\(typed) > \(sqlLiteral(maximum))::\(type)") }
+    if let minimum = column.min { reason("min", when: "\(typed) < \(textExpression(minimum))::\(type)") }
+    if let maximum = column.max { reason("max", when: "\(typed) > \(textExpression(maximum))::\(type)") }
     if !column.oneOf.isEmpty {
-      let values = column.oneOf.map { "\(sqlLiteral($0))::\(type)" }.joined(separator: ", ")
+      let values = column.oneOf.map { "\(textExpression($0))::\(type)" }.joined(separator: ", ")
       reason("one_of", when: "\(typed) not in (\(values))")
     }
     if let pattern = column.pattern {
-      reason("pattern", when: "not regexp_matches(\(typed)::VARCHAR, \(sqlLiteral(pattern)))")
+      reason("pattern", when: "not regexp_matches(\(typed)::VARCHAR, \(textExpression(pattern)))")
     }
     return reasons
   }

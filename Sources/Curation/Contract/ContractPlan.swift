@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// The contract held against the SELECT's result: one table with typed columns, and the reasons of each bad row.
@@ -41,9 +42,9 @@ struct ContractPlan: Sendable {
     let reasons = rules.enumerated().flatMap { $0.element.reasons(typed: "_sluice_\($0.offset)") }
     let values =
       rules.isEmpty
-      ? selected.map { sqlIdentifier($0.name) }
+      ? selected.map { quoteIdentifier($0.name) }
       : rules.enumerated().map {
-        "\($0.element.masked("_sluice_\($0.offset)")) as \(sqlIdentifier($0.element.column.name))"
+        "\($0.element.masked("_sluice_\($0.offset)")) as \(quoteIdentifier($0.element.column.name))"
       }
     let system =
       (carriesPositions ? [SystemColumn.object, SystemColumn.position] : [])
@@ -71,9 +72,9 @@ struct ContractPlan: Sendable {
   private var original: String {
     let pairs = selected.map { column in
       let contract = columns.first { $0.name.lowercased() == column.name.lowercased() }
-      let text = "\(sqlIdentifier(column.name))::VARCHAR"
+      let text = "\(quoteIdentifier(column.name))::VARCHAR"
       let rule = contract.map { ContractRule(column: $0, sourceType: column.type, salt: salts[$0.name]) }
-      return "\(sqlLiteral(column.name)), \(rule?.masked(text) ?? text)"
+      return "\(quoteLiteral(column.name)), \(rule?.masked(text) ?? text)"
     }
     return "json_object(\(pairs.joined(separator: ", ")))::VARCHAR"
   }

@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// One value made a type of the contract, without loss or not at all.
@@ -86,7 +87,7 @@ struct TypeCast {
 
   private var instant: String {
     guard let sourceTimezone else { return "try_cast(\(text) as TIMESTAMPTZ)" }
-    let zone = sqlLiteral(sourceTimezone)
+    let zone = quoteLiteral(sourceTimezone)
     guard isText else {
       return from.hasPrefix("TIMESTAMP WITH") ? column : "timezone(\(zone), \(column)::TIMESTAMP)"
     }
@@ -95,7 +96,7 @@ struct TypeCast {
 
   /// True for a local time that the clocks of the zone skipped.
   private var notOnTheClock: String {
-    let zone = sqlLiteral(sourceTimezone ?? "UTC")
+    let zone = quoteLiteral(sourceTimezone ?? "UTC")
     return "(not \(hasOffset) and timezone(\(zone), timezone(\(zone), \(local))) is distinct from \(local))"
   }
 }

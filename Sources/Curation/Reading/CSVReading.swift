@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// Files of one CSV stream that have the same fields, and the SQL that reads them.
@@ -25,13 +26,13 @@ struct CSVReading {
   ///
   /// A quoted text may hold line breaks, and then short rows can only be padded by one thread.
   var scan: String {
-    let list = columns.map { "\(sqlLiteral($0)): 'VARCHAR'" }.joined(separator: ", ")
+    let list = columns.indices.map { "'k\($0)': 'VARCHAR'" }.joined(separator: ", ")
     var options = [
-      sqlList(paths), "columns = {\(list)}", "auto_detect = false", "header = \(format.header)",
-      "delim = \(sqlLiteral(format.delimiter))", "quote = \(sqlLiteral(format.quote))",
-      "escape = \(sqlLiteral(format.escape ?? format.quote))",
-      "nullstr = \(sqlLiteral(nullIsReplaced ? Self.noText : format.null))",
-      "encoding = \(sqlLiteral(format.encoding))", "skip = \(format.skip)", "filename = '_path'",
+      quoteList(paths), "columns = {\(list)}", "auto_detect = false", "header = \(format.header)",
+      "delim = \(quoteLiteral(format.delimiter))", "quote = \(quoteLiteral(format.quote))",
+      "escape = \(quoteLiteral(format.escape ?? format.quote))",
+      "nullstr = \(quoteLiteral(nullIsReplaced ? Self.noText : format.null))",
+      "encoding = \(quoteLiteral(format.encoding))", "skip = \(format.skip)", "filename = '_path'",
       "max_line_size = \(Self.maximumLineBytes)", "buffer_size = \(Self.bufferBytes)", "strict_mode = true",
       "store_rejects = true",
       "rejects_table = '\(Self.rejects)'", "rejects_scan = '\(Self.rejectScans)'", "ignore_errors = true",
@@ -49,11 +50,15 @@ struct CSVReading {
   private static let noText = "\u{1}"
 
   /// Puts the rows into the stream's table, numbered across the statement's files.
-  func insert(into table: String, fields: [String]) -> String {
-    let wanted = Set(fields.map { $0.lowercased() })
-    let names = columns.filter { wanted.contains($0.lowercased()) }.map(sqlIdentifier)
-    let list = names.map { ", \($0)" }.joined()
-    let values = names.map { nullIsReplaced ? ", nullif(s.\($0), \(sqlLiteral(format.null)))" : ", s.\($0)" }.joined()
+  ///
+  /// The file's columns go by their number here: their names are data.
+  func insert(into table: String, fields: [RecordTable.Field]) -> String {
+    let read = columns.enumerated().compactMap { index, name in
+      fields.first { $0.name.lowercased() == name.lowercased() }.map { (from: "s.k\(index)", to: $0.column) }
+    }
+    let list = read.map { ", \($0.to)" }.joined()
+    let values = read.map { nullIsReplaced ? ", nullif(\($0.from), \(quoteLiteral(format.null)))" : ", \($0.from)" }
+      .joined()
     return """
       insert into \(table) (_object, _n, _state\(list))
       select o.id, s._n, 0\(values)
@@ -91,8 +96,8 @@ struct CSVReading {
     _ paths: [String], skip: Int = 0, encoding: String = "utf-8", maximumBytes: Int = maximumLineBytes
   ) -> String {
     """
-    read_csv(\(sqlList(paths)), columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x01',
-      quote = '', escape = '', skip = \(skip), encoding = \(sqlLiteral(encoding)), filename = '_path',
+    read_csv(\(quoteList(paths)), columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x01',
+      quote = '', escape = '', skip = \(skip), encoding = \(quoteLiteral(encoding)), filename = '_path',
       max_line_size = \(maximumBytes), buffer_size = \(maximumBytes * 2), strict_mode = false, store_rejects = true, rejects_table = '\(rejects)',
       rejects_scan = '\(rejectScans)', ignore_errors = true, compression = 'none')
     """
@@ -135,7 +140,7 @@ extension CSVFormat {
     var taken: Set<String> = []
     return header.enumerated().map { index, raw in
       var name = raw.trimmingWhitespace()
-      if name.isEmpty || SystemColumn.all.contains(name.lowercased()) { name = "c\(index + 1)" }
+      if !FieldName.isUsable(name) || SystemColumn.all.contains(name.lowercased()) { name = "c\(index + 1)" }
       var candidate = name
       var count = 2
       while !taken.insert(candidate.lowercased()).inserted {

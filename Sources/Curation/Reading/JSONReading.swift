@@ -53,8 +53,4 @@ enum JSONReading {
     """
   }
 
-  /// The JSON path of a top-level field.
-  static func path(of field: String) -> String {
-    "$.\"" + field.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
-  }
 }

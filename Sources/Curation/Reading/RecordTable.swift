@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// Columns that Sluice adds to every stream's view; a field of the same name is read under another one.
@@ -34,9 +35,13 @@ struct RecordTable: Sendable {
   let stream: CurationStream
   var fields: [Field] = []
 
+  /// A field of the stream. Its name may come from data, so the tables that hold records know it by a generated name; only the
+  /// views that SQL sees have its own.
   struct Field: Sendable, Equatable {
     var name: String
     var type: ColumnType?
+    /// `_field0`, `_field1`, …
+    var column: String
   }
 
   var isJSON: Bool {
@@ -48,14 +53,14 @@ struct RecordTable: Sendable {
 
   /// The field as it is in raw: a scalar as text, an object or a list as JSON.
   private func text(of field: Field) -> String {
-    isJSON ? "struct_extract(_fields, \(sqlLiteral(field.name)))" : sqlIdentifier(field.name)
+    isJSON ? "struct_extract(_fields, \(quoteLiteral(field.name)))" : field.column
   }
 
   /// A JSON record taken apart in one go: to parse it again for each of its fields takes three times as long.
   private var takenApart: String {
     guard !fields.isEmpty else { return "null" }
     let shape = DuckDBValue.object(Dictionary(uniqueKeysWithValues: fields.map { ($0.name, .text("VARCHAR")) }))
-    return "from_json(\(Self.exactNumbers("r._record")), \(sqlLiteral(shape.json)))"
+    return "from_json(\(Self.exactNumbers("r._record")), \(quoteLiteral(shape.json)))"
   }
 
   /// The expression of one field, typed by the stream's `columns`.
@@ -76,7 +81,7 @@ struct RecordTable: Sendable {
   ///
   /// A number with more than 17 significant digits is made text first: DuckDB's JSON reader would round it.
   var goodRecords: String {
-    var columns = fields.map { "\(expression($0)) as \(sqlIdentifier($0.name))" }
+    var columns = fields.map { "\(expression($0)) as \(quoteIdentifier($0.name))" }
     columns += ["_object", "_position", "_run", "_run_at"]
     if isJSON { columns.append("_record") }
     if let cursor = stream.definition.cursor {
@@ -108,15 +113,14 @@ struct RecordTable: Sendable {
   /// - Parameter hidesValues: A masked dataset keeps no record's text.
   func takeTypeViolations(stream index: Int, hidesValues: Bool) -> String? {
     let reasons = fields.compactMap { field in
-      typeViolation(field).map { "case when \($0) then \(sqlLiteral("\(field.name):type")) end" }
+      typeViolation(field).map { "case when \($0) then \(quoteLiteral("\(field.name):type")) end" }
     }
     guard !reasons.isEmpty else { return nil }
-    let names = fields.map(\.name)
-    let pairs = names.map { "\(sqlLiteral($0)), \(sqlIdentifier($0))" }.joined(separator: ", ")
+    let pairs = fields.map { "\(quoteLiteral($0.name)), \($0.column)" }.joined(separator: ", ")
     let record = isJSON ? "_record" : "json_object(\(pairs))"
     let key = stream.definition.key.compactMap { name in
       fields.first { $0.name.lowercased() == name.lowercased() }.map { field in
-        (sqlLiteral(name), text(of: field))
+        (quoteLiteral(name), text(of: field))
       }
     }
     let keyText =
@@ -145,8 +149,8 @@ struct RecordTable: Sendable {
     let token = #""(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[^"0-9-]+|-"#
     return """
       case when regexp_matches(\(record), '[0-9.]{18}') then
-        array_to_string(list_transform(regexp_extract_all(\(record), \(sqlLiteral(token))),
-          lambda t: case when length(t) > 17 and regexp_matches(t, \(sqlLiteral(number)))
+        array_to_string(list_transform(regexp_extract_all(\(record), \(quoteLiteral(token))),
+          lambda t: case when length(t) > 17 and regexp_matches(t, \(quoteLiteral(number)))
             then '"' || t || '"' else t end), '')
       else \(record) end
       """

@@ -77,7 +77,7 @@ extension StreamReader {
   }
 
   private func createTable(_ table: RecordTable) async throws {
-    let fields = table.fields.map { ", \(sqlIdentifier($0.name)) VARCHAR" }.joined()
+    let fields = table.fields.map { ", \($0.column) VARCHAR" }.joined()
     try await session.run("create table \(table.name) (_object BIGINT, _n BIGINT, _state TINYINT\(fields))")
   }
 
@@ -86,7 +86,7 @@ extension StreamReader {
     index: Int
   ) async throws {
     let name = table.name
-    let fields = table.fields.map(\.name)
+    let fields = table.fields
     let statement: ([CurationObject]) -> String = { group in
       CSVReading(format: format, paths: group.map(\.path), columns: columns, padsShortRows: pads)
         .insert(into: name, fields: fields)
@@ -108,7 +108,7 @@ extension StreamReader {
         code: "disk_full", message: "\(dataset): \(object.name) could not be copied to \(target)",
         hint: "free space there; the work goes on by itself", isTransient: true)
     }
-    try await session.run("update raw.objects set path = \(sqlLiteral(target)) where id = \(object.id)")
+    try await session.run("update raw.objects set path = \(quoteLiteral(target)) where id = \(object.id)")
     return copy
   }
 

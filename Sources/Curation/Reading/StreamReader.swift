@@ -18,6 +18,8 @@ struct FoundFields: Sendable, Equatable {
   var names: [String]
   /// Columns beyond the stream's `columns`, which stay in raw.
   var extra: [String] = []
+  /// Names that cannot be a column's; their values stay in the record.
+  var unusable: [String] = []
 }
 
 /// Reads the raw objects of streams into tables of the scratch database.
@@ -28,6 +30,7 @@ struct StreamReader: Sendable {
   let session: DuckDBSession
   let scratch: String
   let dataset: String
+  let expansion: ExpansionLimit
   /// Told after each group of objects.
   let advance: @Sendable (_ objects: Int) -> Void
 
@@ -47,13 +50,15 @@ struct StreamReader: Sendable {
   /// Makes every object readable for DuckDB: expanded, and documents split into lines. Returns what to read instead.
   func prepare(_ objects: [CurationObject], of stream: Stream) async throws -> [CurationObject] {
     var readable: [CurationObject] = []
+    var limit = expansion
     for object in objects {
       try Task.checkCancellation()
       var plain = object
       let label = "\(stream.name): \(object.name)"
       if let compression = try Decompression.of(object.path) {
         plain.path = "\(scratch)/expanded-\(object.id)"
-        try await compression.expand(object.path, to: plain.path, name: label)
+        let size = try await compression.expand(object.path, to: plain.path, name: label, limit: limit)
+        limit = limit.taking(size)
       }
       if case .json(let path) = stream.records {
         let lines = "\(scratch)/records-\(object.id)"
@@ -103,8 +108,8 @@ struct StreamReader: Sendable {
     for start in stride(from: 0, to: objects.count, by: Self.objectsPerStatement) {
       let rows = objects[start..<min(start + Self.objectsPerStatement, objects.count)].map { object in
         """
-        (\(object.id), \(sqlLiteral(object.path)), \(sqlLiteral(object.name)), \(object.run),
-        \(sqlLiteral(object.runAt))::TIMESTAMPTZ, \(object.sequence), 0, 0)
+        (\(object.id), \(quoteLiteral(object.path)), \(textExpression(object.name)), \(object.run),
+        \(quoteLiteral(object.runAt))::TIMESTAMPTZ, \(object.sequence), 0, 0)
         """
       }
       try await session.run("insert into raw.objects values \(rows.joined(separator: ", "))")
@@ -134,7 +139,8 @@ struct StreamReader: Sendable {
     try await session.run(JSONReading.takeBadLines(of: name, stream: index))
     let found = try await session.rows(JSONReading.fieldNames(of: name)).compactMap { $0["name"]?.text }
     table.fields = Self.fields(found: found, of: table.stream)
-    return FoundFields(names: found)
+    return FoundFields(
+      names: found.filter(FieldName.isUsable), unusable: found.filter { !FieldName.isUsable($0) })
   }
 
   /// Known fields first, in their order, then new ones; of names that differ in case only, the first.
@@ -143,10 +149,11 @@ struct StreamReader: Sendable {
     var fields: [RecordTable.Field] = []
     let declared = stream.definition.columns
     for name in declared.map(\.name) + stream.knownFields + found {
-      guard !name.isEmpty, !SystemColumn.all.contains(name.lowercased()), taken.insert(name.lowercased()).inserted
+      guard FieldName.isUsable(name), !SystemColumn.all.contains(name.lowercased()),
+        taken.insert(name.lowercased()).inserted
       else { continue }
       let type = declared.first { $0.name.lowercased() == name.lowercased() }?.type
-      fields.append(RecordTable.Field(name: name, type: type))
+      fields.append(RecordTable.Field(name: name, type: type, column: "_field\(fields.count)"))
     }
     return fields
   }

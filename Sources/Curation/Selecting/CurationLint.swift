@@ -1,7 +1,8 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
-/// Refuses what would make a dataset depend on anything but its raw: clocks, randomness, files, settings.
+/// Refuses what would make a dataset depend on anything but its raw: clocks, randomness, files, settings, other tables.
 ///
 /// What a function does is asked of DuckDB itself, so the list is right for the version that runs.
 package struct CurationLint: Sendable {
@@ -13,65 +14,91 @@ package struct CurationLint: Sendable {
     self.scratch = scratch
   }
 
-  /// The problems of one SQL file, in the order of its text; empty where it may be used.
-  ///
-  /// - Parameters:
-  ///   - streams: The streams of the step's `from`: the tables that it may read.
-  ///   - datasets: What may be read as `previous.NAME`.
-  /// - Throws: ``DuckDBError`` where DuckDB itself cannot be run.
-  package func check(_ sql: String, streams: [StreamReference], datasets: [String]) async throws -> [SelectProblem] {
-    let place = DuckDBPlace(directory: scratch, directories: [])
-    return try await duckdb.withSession(in: place, limits: DuckDBLimits(threads: 1)) { session in
-      let statement: SelectStatement
-      do { statement = try await Self.parse(sql, session) } catch let problem as SelectProblem { return [problem] }
-      return try await Self.problems(of: statement, sql, streams: streams, datasets: datasets, session)
+  /// The tables that a statement may read, and whether it may ask the clock.
+  struct Rules: Sendable {
+    /// By schema; `""` is for names without one.
+    var tables: [String: Set<SQLName>]
+    var mayAskTheClock = false
+    /// Where the names come from, for messages.
+    var sources: [StreamReference]
+
+    /// The SELECT of a dataset: its streams, `current.STREAM`, `previous.DATASET`.
+    ///
+    /// - Parameters:
+    ///   - streams: The streams of the step's `from`.
+    ///   - datasets: What may be read as `previous.NAME`.
+    static func dataset(_ streams: [StreamReference], previous datasets: [String]) -> Rules {
+      let names = StreamViews.names(of: streams).flatMap(\.value)
+      return Rules(
+        tables: [
+          "": Set(names.map(SQLName.init)),
+          "current": Set((streams.map(\.stream) + streams.map(\.description)).map(SQLName.init)),
+          "previous": Set(datasets.map(SQLName.init)),
+        ], sources: streams)
+    }
+
+    /// A check of a dataset: the dataset alone. A check may compare with the present time.
+    static func check(of dataset: String) -> Rules {
+      Rules(tables: ["": [SQLName(dataset)]], mayAskTheClock: true, sources: [])
     }
   }
 
-  static func parse(_ sql: String, _ session: DuckDBSession) async throws -> SelectStatement {
-    let tree = try await session.rows(SelectStatement.serializing(sql)).first?["tree"] ?? .null
-    return try SelectStatement(serialized: tree.json, source: sql)
+  /// The problems of a step's SQL file, in the order of its text; empty where it may be used.
+  ///
+  /// - Throws: ``DuckDBError`` where DuckDB itself cannot be run.
+  package func check(_ sql: String, streams: [StreamReference], datasets: [String]) async throws -> [SelectProblem] {
+    try await problems(in: [sql], .dataset(streams, previous: datasets)).first ?? []
+  }
+
+  /// The problems of a dataset's `checks: sql`, a list for each text.
+  ///
+  /// - Throws: ``DuckDBError`` where DuckDB itself cannot be run.
+  package func check(checks: [String], of dataset: String) async throws -> [[SelectProblem]] {
+    try await problems(in: checks, .check(of: dataset))
+  }
+
+  private func problems(in texts: [String], _ rules: Rules) async throws -> [[SelectProblem]] {
+    let place = DuckDBPlace(directory: scratch)
+    return try await duckdb.withSession(in: place, limits: DuckDBLimits(threads: 1)) { session in
+      var found: [[SelectProblem]] = []
+      for text in texts {
+        do {
+          let statement = try await SelectStatement.parse(text, session)
+          found.append(try await Self.problems(of: statement, text, rules, session))
+        } catch let problem as SelectProblem {
+          found.append([problem])
+        }
+      }
+      return found
+    }
   }
 
   static func problems(
-    of statement: SelectStatement, _ sql: String, streams: [StreamReference], datasets: [String],
-    _ session: DuckDBSession
+    of statement: SelectStatement, _ sql: String, _ rules: Rules, _ session: DuckDBSession
   ) async throws -> [SelectProblem] {
     let unstable = try await session.rows(unstableFunctions).compactMap { $0["name"]?.text?.lowercased() }
-    let refused = Set(unstable).union(alsoRefused)
-    let allowed = Set(StreamViews.names(of: streams).flatMap(\.value).map { $0.lowercased() })
-    let current = Set(streams.map { $0.stream.lowercased() } + streams.map { $0.description.lowercased() })
-    let previous = Set(datasets.map { $0.lowercased() })
-    var problems: [(Int, String)] = []
-    for table in statement.tables {
-      let name = table.table.lowercased()
-      let known =
-        switch table.schema.lowercased() {
-        case "": allowed.contains(name)
-        case "current": current.contains(name)
-        case "previous": previous.contains(name)
-        default: false
-        }
-      if !known {
-        let full = table.schema.isEmpty ? table.table : "\(table.schema).\(table.table)"
-        problems.append((table.location, "there is no stream \"\(full)\" here; `from` has \(list(streams))"))
-      }
+    var refused = Set(unstable).union(alsoRefused)
+    if rules.mayAskTheClock { refused.subtract(clockFunctions) }
+    var problems: [(Int, String)] = statement.tables.compactMap { table in
+      rules.problem(of: table).map { (table.location, $0) }
+    }
+    problems += statement.refusedSources.map { ($0.location, "\($0.kind) is not possible here; name a table") }
+    problems += statement.tableFunctions(notAmong: SelectStatement.pureTableFunctions).map {
+      ($0.location, "\($0.name)() reads something else than the streams; name a stream in `from` instead")
     }
     statement.visit { node in
       let location = node["query_location"]?.int ?? 0
-      if let problem = problem(of: node, refused: refused) { problems.append((location, problem)) }
+      if let problem = problem(of: node, refused: refused, mayAskTheClock: rules.mayAskTheClock) {
+        problems.append((location, problem))
+      }
     }
     return problems.sorted { $0 < $1 }.map { SelectProblem($0.1, at: $0.0, in: sql) }
   }
 
-  private static func problem(of node: [String: DuckDBValue], refused: Set<String>) -> String? {
-    if node["type"]?.text == "TABLE_FUNCTION" {
-      let name = node["function"]?.object?["function_name"]?.text?.lowercased() ?? ""
-      if !tableFunctions.contains(name) {
-        return "\(name)() reads something else than the streams; name a stream in `from` instead"
-      }
-    }
-    if node["class"]?.text == "COLUMN_REF", let names = node["column_names"]?.list, names.count == 1,
+  private static func problem(
+    of node: [String: DuckDBValue], refused: Set<String>, mayAskTheClock: Bool
+  ) -> String? {
+    if !mayAskTheClock, node["class"]?.text == "COLUMN_REF", let names = node["column_names"]?.list, names.count == 1,
       let name = names[0].text?.lowercased(), clockWords.contains(name)
     {
       return "\(name) gives another result at another time; the run's time is _run_at"
@@ -85,10 +112,6 @@ package struct CurationLint: Sendable {
     return nil
   }
 
-  private static func list(_ streams: [StreamReference]) -> String {
-    streams.map(\.description).joined(separator: ", ")
-  }
-
   private static let unstableFunctions = """
     select distinct function_name as name from duckdb_functions()
     where function_type = 'scalar' and stability <> 'CONSISTENT'
@@ -98,10 +121,27 @@ package struct CurationLint: Sendable {
   private static let alsoRefused: Set<String> = [
     "current_localtime", "current_localtimestamp", "getenv", "current_setting", "getvariable", "version",
   ]
+  private static let clockFunctions: Set<String> = [
+    "now", "today", "current_date", "current_timestamp", "transaction_timestamp", "get_current_timestamp",
+    "current_localtimestamp",
+  ]
   private static let clockWords: Set<String> = [
     "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "now", "today",
   ]
-  private static let tableFunctions: Set<String> = [
-    "unnest", "range", "generate_series", "json_each", "json_tree", "regexp_split_to_table",
-  ]
+}
+
+extension CurationLint.Rules {
+  /// Nil for a table that may be read.
+  func problem(of table: TableName) -> String? {
+    let isKnown =
+      table.catalog.isEmpty && tables[table.schema.lowercased()]?.contains(SQLName(table.table)) == true
+    guard !isKnown else { return nil }
+    let full = [table.catalog, table.schema, table.table].filter { !$0.isEmpty }.joined(separator: ".")
+    guard !sources.isEmpty else { return "there is no table \"\(full)\" here; a check reads its own dataset" }
+    if let meant = sources.first(where: { $0.source == table.schema && $0.stream == table.table }) {
+      let name = StreamViews.names(of: sources)[meant]?.first ?? meant.stream
+      return "a stream is named without its source here: write \(name == meant.stream ? name : "\"\(name)\"")"
+    }
+    return "there is no stream \"\(full)\" here; `from` has \(sources.map(\.description).joined(separator: ", "))"
+  }
 }

@@ -18,17 +18,17 @@ struct DatasetChecks: Sendable {
   static func view(
     of step: CurateStep, columns: [String], key: [String], cursor: String?, isFull: Bool, previous: PreviousData
   ) -> String {
-    let list = columns.map(sqlIdentifier).joined(separator: ", ")
+    let list = columns.map(quoteIdentifier).joined(separator: ", ")
     let new = "select \(list), 1 as _new from \(Accounting.kept)"
-    let view = "create view main.\(sqlIdentifier(step.name)) as "
+    let view = "create view main.\(quoteIdentifier(step.name)) as "
     guard !isFull, !previous.files.isEmpty else { return view + "select * exclude (_new) from (\(new))" }
-    let old = "select *, 0 as _new from read_parquet(\(sqlList(previous.files)), union_by_name = true)"
+    let old = "select *, 0 as _new from read_parquet(\(quoteList(previous.files)), union_by_name = true)"
     let all = "select * from (\(new) union all by name \(old))"
     guard !key.isEmpty else { return view + "select * exclude (_new) from (\(all))" }
-    let order = cursor.map { "\(sqlIdentifier($0)) desc nulls last, " } ?? ""
+    let order = cursor.map { "\(quoteIdentifier($0)) desc nulls last, " } ?? ""
     return view + """
       select * exclude (_new) from (\(all))
-      qualify row_number() over (partition by \(key.map(sqlIdentifier).joined(separator: ", "))
+      qualify row_number() over (partition by \(key.map(quoteIdentifier).joined(separator: ", "))
         order by \(order)_new desc) = 1
       """
   }
@@ -63,12 +63,16 @@ struct DatasetChecks: Sendable {
       return range.contains(change) ? nil : "\(rowsOut) rows after \(before) in the last run is too large a change"
     case .sql(let text, let expected):
       let statement: SelectStatement
-      do { statement = try await CurationLint.parse(text, session) } catch let problem as SelectProblem {
+      do {
+        statement = try await SelectStatement.parse(text, session)
+        let problems = try await CurationLint.problems(of: statement, text, .check(of: step.name), session)
+        if let problem = problems.first { throw problem }
+      } catch let problem as SelectProblem {
         throw StageFailure(
           code: "check_sql", message: "dataset \(step.name): a check's SQL cannot run: \(problem.message)",
-          at: "\(check.place)")
+          hint: "\"sluice check\" lists all problems", at: "\(check.place)")
       }
-      let select = try await session.value(statement.deserializing).text ?? ""
+      let select = try await statement.text(session)
       let value = try await session.rows("select * from (\(select)) limit 1").first?.values.first?.text
       return value == expected ? nil : "a check's SQL returned something else than \(expected)"
     }
@@ -78,7 +82,7 @@ struct DatasetChecks: Sendable {
   static func doubled(_ columns: [String]) -> String {
     """
     select count(*) as n from (
-      select \(columns.map(sqlIdentifier).joined(separator: ", ")) from \(ContractPlan.table)
+      select \(columns.map(quoteIdentifier).joined(separator: ", ")) from \(ContractPlan.table)
       where _reasons is null group by all having count(*) > 1)
     """
   }

@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// How the dataset's rows become Parquet files: one bounded COPY for each partition.
@@ -14,10 +15,13 @@ struct ParquetLayout: Sendable {
   /// More partitions than this in one run are thousands of tiny files: the wrong column or the wrong unit.
   static let maximumPartitions = 4_000
 
+  /// Three bytes each, and the column's name: a folder's name may have 255.
+  private static let maximumNameBytes = 40
+
   private static let hiveNull = "__HIVE_DEFAULT_PARTITION__"
 
   private func expression(_ partition: Partition) -> String {
-    let column = sqlIdentifier(partition.column)
+    let column = quoteIdentifier(partition.column)
     return switch partition.transform {
     case .value: "\(column)::VARCHAR"
     case .day: "strftime(\(column), '%Y-%m-%d')"
@@ -54,13 +58,21 @@ struct ParquetLayout: Sendable {
   /// The folder of a partition, as Hive writes it: `ordered_at_month=2024-01/country=CH`.
   func folder(of row: DuckDBRow) -> String {
     partitions.enumerated().map { index, partition in
-      "\(name(partition))=\(Self.escaped(row["p\(index)"]?.text ?? Self.hiveNull))"
+      "\(Self.escaped(name(partition)))=\(Self.escaped(row["p\(index)"]?.text ?? Self.hiveNull))"
     }.joined(separator: "/")
   }
 
-  /// Bytes that a folder's name cannot hold as `%XX`.
+  /// Bytes that a folder's name cannot hold as `%XX`; a long text by its beginning and a hash.
+  ///
+  /// The name is for people: no reader takes the value from it.
   static func escaped(_ text: String) -> String {
     guard !text.isEmpty else { return hiveNull }
+    guard text.utf8.count <= maximumNameBytes else {
+      // FNV-1a, which is the same in every process.
+      let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+      return escaped(String(decoding: text.utf8.prefix(maximumNameBytes / 2), as: UTF8.self)) + "~"
+        + String(hash, radix: 16)
+    }
     var result = ""
     for byte in text.utf8 {
       switch byte {
@@ -77,7 +89,7 @@ struct ParquetLayout: Sendable {
 
   private func condition(_ row: DuckDBRow) -> String {
     let tests = partitions.indices.map { index in
-      row["p\(index)"]?.text.map { "_p\(index) = \(sqlLiteral($0))" } ?? "_p\(index) is null"
+      row["p\(index)"]?.text.map { "_p\(index) = \(textExpression($0))" } ?? "_p\(index) is null"
     }
     return tests.isEmpty ? "" : " where " + tests.joined(separator: " and ")
   }
@@ -85,7 +97,7 @@ struct ParquetLayout: Sendable {
   /// What a file's rows are sorted by; empty where they may stay as they are.
   private var sortNames: [String] {
     let place = carriesPositions ? [SystemColumn.object, SystemColumn.position] : []
-    if !files.sort.isEmpty { return (files.sort + place).map(sqlIdentifier) }
+    if !files.sort.isEmpty { return (files.sort + place).map(quoteIdentifier) }
     return isInRawOrder && partitions.isEmpty ? [] : place
   }
 
@@ -96,8 +108,8 @@ struct ParquetLayout: Sendable {
   /// Writes one partition into a directory, a new file whenever one has reached the target's size.
   func copy(_ row: DuckDBRow, to directory: String) -> String {
     """
-    copy (select \(columns.map(sqlIdentifier).joined(separator: ", ")) from \(source)\(condition(row))\(order))
-    to \(sqlLiteral(directory)) (format parquet, compression zstd, file_size_bytes \(files.targetBytes),
+    copy (select \(columns.map(quoteIdentifier).joined(separator: ", ")) from \(source)\(condition(row))\(order))
+    to \(quoteLiteral(directory)) (format parquet, compression zstd, file_size_bytes \(files.targetBytes),
       file_extension 'parquet')
     """
   }
@@ -105,7 +117,7 @@ struct ParquetLayout: Sendable {
   /// SQL for the rows of each file under a directory.
   static func fileRows(in directory: String) -> String {
     """
-    select file_name as path, num_rows as n from parquet_file_metadata(\(sqlLiteral(directory + "/*.parquet")))
+    select file_name as path, num_rows as n from parquet_file_metadata(\(quoteLiteral(directory + "/*.parquet")))
     order by path
     """
   }

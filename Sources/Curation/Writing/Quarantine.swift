@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// The rows that broke the contract or were no records, as one Parquet file.
@@ -13,8 +14,8 @@ struct Quarantine: Sendable {
 
   /// Rejected records of this run's raw, then rows that broke the contract.
   var rows: String {
-    let names = streams.enumerated().map { "(\($0.offset), \(sqlLiteral($0.element.description)))" }
-    let parts = key.map { (sqlLiteral($0), "json_extract_string(_original, \(sqlLiteral(JSONReading.path(of: $0))))") }
+    let names = streams.enumerated().map { "(\($0.offset), \(quoteLiteral($0.element.description)))" }
+    let parts = key.map { (quoteLiteral($0), "json_extract_string(_original, \(quoteLiteral(jsonPointer(to: $0))))") }
     let keyText = Self.keyObject(parts)
     let place = carriesPositions ? "c._object, c._position" : "null::BIGINT, null::BIGINT"
     let run = carriesPositions ? "left join raw.objects o on o.id = c._object" : "left join raw.objects o on false"
@@ -39,9 +40,9 @@ struct Quarantine: Sendable {
 
   func copy(to path: String) -> String {
     """
-    copy (select \(sqlLiteral(dataset)) as dataset, * from (\(rows))
+    copy (select \(quoteLiteral(dataset)) as dataset, * from (\(rows))
       order by object nulls last, position nulls last, byte nulls last, line nulls last)
-    to \(sqlLiteral(path)) (format parquet, compression zstd)
+    to \(quoteLiteral(path)) (format parquet, compression zstd)
     """
   }
 

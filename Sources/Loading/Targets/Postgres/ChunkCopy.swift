@@ -43,9 +43,8 @@ struct ChunkCopy: Sendable {
   private func copy(_ file: DataFileToLoad, into transaction: PostgresTransaction) async throws -> Int64 {
     let columns = staging.columns.map(\.sql).joined(separator: ", ")
     let statement = "copy \(staging.sql) (\(columns)) from stdin (format binary)"
-    let folder = file.localPath.lastIndex(of: "/").map { String(file.localPath[..<$0]) } ?? "."
     let place = DuckDBPlace(
-      directory: directory, directories: [folder], files: [Self.output], extensions: ["postgres_scanner"],
+      directory: directory, files: [file.localPath, Self.output], extensions: ["postgres_scanner"],
       keepsInsertionOrder: false)
     do {
       return try await duckDB.withStream(of: script(file), in: place, limits: limits) { bytes in
@@ -74,26 +73,26 @@ struct ChunkCopy: Sendable {
 
   private func script(_ file: DataFileToLoad) -> String {
     let values = staging.columns.map { column in
-      let name = sqlIdentifier(column.name)
+      let name = quoteIdentifier(column.name)
       let value = column.dataset.duckType.map { "\(name)::\($0)" } ?? "to_json(\(name))"
       guard column.dataset.isDoubleInParquet else { return "\(value) as \(name)" }
       return "case when typeof(\(name)) = 'DOUBLE' and abs(\(name)) > 9007199254740992 then error('\(Self.rounded)') "
         + "else \(value) end as \(name)"
     }.joined(separator: ", ")
     return """
-      copy (select \(values) from read_parquet(\(sqlLiteral(file.localPath)), hive_partitioning = false))
+      copy (select \(values) from read_parquet(\(quoteLiteral(file.localPath)), hive_partitioning = false))
       to '\(Self.output)' (format postgres_binary, use_tmp_file false)
       """
   }
 
   /// Finds the column for the message, which DuckDB does not tell.
   private func nullByteFailure(_ file: DataFileToLoad, in place: DuckDBPlace) async throws -> StageFailure {
-    let texts = staging.columns.filter { $0.dataset.duckType == "VARCHAR" }.map { sqlIdentifier($0.name) }
+    let texts = staging.columns.filter { $0.dataset.duckType == "VARCHAR" }.map { quoteIdentifier($0.name) }
     let tests = texts.map { "coalesce(bool_or(contains(\($0)::varchar, chr(0))), false) as \($0)" }
     var found = "a text column"
     if !tests.isEmpty {
       let table = try await duckDB.query(
-        "select \(tests.joined(separator: ", ")) from read_parquet(\(sqlLiteral(file.localPath)), hive_partitioning = false)",
+        "select \(tests.joined(separator: ", ")) from read_parquet(\(quoteLiteral(file.localPath)), hive_partitioning = false)",
         in: place, limits: limits)
       let columns = table.rows.first.map { row in row.filter { $0.value.bool == true }.map(\.key).sorted() } ?? []
       if !columns.isEmpty { found = "column " + columns.joined(separator: ", ") }

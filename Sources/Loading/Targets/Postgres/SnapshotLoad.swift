@@ -160,8 +160,8 @@ struct SnapshotLoad: Sendable {
       switch snapshot.quarantinedKeys {
       case .none: break
       case .unreadable: mayDelete = false
-      case .select(let select):
-        kept = try await copyKept(select, sql, columns, in: session)
+      case .file(let path):
+        kept = try await copyKept(path, sql, columns, in: session)
         mayDelete = kept != nil
       }
       if !mayDelete {
@@ -203,13 +203,14 @@ struct SnapshotLoad: Sendable {
   ///
   /// - Returns: The table; nil when a key is null or no value of its column's type: it cannot be read then.
   private func copyKept(
-    _ select: String, _ sql: ApplySQL, _ columns: [ColumnMapping], in session: PostgresConnection
+    _ path: String, _ sql: ApplySQL, _ columns: [ColumnMapping], in session: PostgresConnection
   ) async throws -> String? {
+    let select = QuarantineFile.selectKeys(key, path: path)
     let place = DuckDBPlace(
-      directory: target.directory, files: [ChunkCopy.output], extensions: ["postgres_scanner"],
+      directory: target.directory, files: [path, ChunkCopy.output], extensions: ["postgres_scanner"],
       keepsInsertionOrder: false)
     let values = key.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { column in
-      "try_cast(\(sqlIdentifier(column.name)) as \(column.dataset.duckType ?? "VARCHAR"))"
+      "try_cast(\(quoteIdentifier(column.name)) as \(column.dataset.duckType ?? "VARCHAR"))"
     }
     let isUnreadable = values.map { "\($0) is null" }.joined(separator: " or ")
     let unreadable = try await target.duckDB.query(
