@@ -46,6 +46,11 @@ EXPECTED = {
 BY_HAND = {"by_hand": "promote", "withdrawn": "rollback"}
 VERDICTS = {0, 2, 3, 5, 6}
 DRAINING = "select release_id from sluice.release where state = 'DRAINING' order by 1"
+EARLIER = """
+    select release_id::text from sluice.release
+    where promoted_at is not null and removed_at is null and state in ('DRAINING', 'DRAINED', 'RETIRED')
+    order by promoted_at desc limit 1
+"""
 COMING = ("STAGED", "CANARY")
 # A good release that is refused because too much is under way is tried again.
 ATTEMPTS = 3
@@ -250,7 +255,10 @@ class Releases:
     # --- beside deploys --------------------------------------------------------------------------------------
 
     def roll_back(self):
-        self.beside("rollback", ["rollback", "--reason", "storm"])
+        """To the release before; where that is refused because the last change was no deploy, to the one that was current last."""
+        if self.beside("rollback", ["rollback", "--reason", "storm"]) == "rolled_back_already":
+            if earlier := self.postgres.sql_patient(EARLIER):
+                self.beside("rollback", ["rollback", "--to", earlier[0][0], "--reason", "storm"])
 
     def drain(self):
         draining = self.postgres.sql_patient(DRAINING)
@@ -264,6 +272,7 @@ class Releases:
         self.counts[f"{what}s" if code == 0 else f"{what}s refused"] += 1
         if code not in (0, 3, 6) and not self.shadows.touch(started, time.time(), ALL_KINDS):
             self.violations.append(f"{what} ended with exit {code}: {answer}")
+        return error_code(answer)
 
 
 def runs(pid, engine):
