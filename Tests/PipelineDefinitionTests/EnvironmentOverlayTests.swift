@@ -21,6 +21,15 @@ struct EnvironmentOverlayTests {
     #expect(pipeline.notify == [])
   }
 
+  @Test("There are at most a hundred: each is a definition of its own")
+  func tooMany() {
+    let overlays = (0..<5000).map { "  e\($0): {notify: none}\n" }.joined()
+    let (pipeline, diagnostics) = Definitions.parse(
+      Definitions.shortest + "environments:\n" + overlays, file: "pipelines/airports.yaml")
+    #expect(pipeline == nil)
+    #expect(diagnostics.map(\.message) == ["there are more than 100 environments"])
+  }
+
   @Test("`pipeline` is merged by key, and lists are replaced")
   func production() throws {
     let pipeline = try #require(Definitions.parse(Definitions.orders, environment: "prod").pipeline)

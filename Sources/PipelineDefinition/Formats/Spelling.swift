@@ -2,7 +2,7 @@
 enum Spelling {
   /// The work grows with the product of two lengths, and no name that someone misspelt is longer.
   private static let longestWord = 128
-  private static let mostCandidates = 1000
+  private static let mostCandidates = 200
 
   /// The candidate that takes the fewest edits, unless that would be another word altogether.
   static func nearest(to word: String, in candidates: [String]) -> String? {

@@ -1,3 +1,5 @@
+import JobModel
+
 extension PipelineBuilder {
   /// - Parameter source: The entry of the source that the stream is read from.
   mutating func stream(_ entry: YAMLEntry, of source: YAMLEntry) -> Stream? {
@@ -85,14 +87,15 @@ extension PipelineBuilder {
   /// A list of columns fixes all names, so a key or cursor outside of it can never be found.
   private mutating func checkFields(of node: YAMLNode, columns: [StreamColumn]) {
     guard let list = node["columns"], case .sequence(let names) = list.content else { return }
-    for (index, name) in names.enumerated() {
-      guard let text = name.text, names[..<index].contains(where: { $0.text == text }) else { continue }
+    var listed: Set<ExactText> = []
+    for name in names {
+      guard let text = name.text, !listed.insert(ExactText(text)).inserted else { continue }
       add("duplicate_name", at: name.place, "the column \"\(text)\" is listed twice", "remove one of the two")
     }
     let known = columns.map(\.name)
     let fields = node.oneOrMore("key") + [node[path: "cursor", "field"]].compactMap { $0 }
     for field in fields {
-      guard let text = field.text, !known.contains(text) else { continue }
+      guard let text = field.text, !listed.contains(ExactText(text)) else { continue }
       let suggestion = Self.didYouMean(text, among: known, else: "add it to columns")
       add("unknown_column", at: field.place, "\"\(text)\" is not among the columns", suggestion)
     }

@@ -71,8 +71,13 @@ private struct DefinitionParsing {
     return final
   }
 
+  /// Each makes a definition of its own, which is built and checked, so the work grows with their number.
+  private static let maximumEnvironments = 100
+
   private var overlays: [EnvironmentOverlay] {
-    (document["environments"]?.entries ?? []).compactMap { EnvironmentOverlay(of: $0.key, in: document) }
+    (document["environments"]?.entries ?? []).prefix(Self.maximumEnvironments).compactMap {
+      EnvironmentOverlay(of: $0.key, in: document)
+    }
   }
 
   private static func build(_ definition: YAMLNode) -> (Pipeline?, [Diagnostic]) {
@@ -91,7 +96,13 @@ private struct DefinitionParsing {
       diagnostics += ShapeValidator.validate(node, as: shape, named: "environments", at: place)
       return
     }
-    for entry in entries {
+    if let extra = entries.dropFirst(Self.maximumEnvironments).first {
+      diagnostics.append(
+        Diagnostic(
+          code: "wrong_value", place: extra.place,
+          message: "there are more than \(Self.maximumEnvironments) environments", suggestion: "remove some"))
+    }
+    for entry in entries.prefix(Self.maximumEnvironments) {
       let one = YAMLNode(.mapping([entry]), at: node.place)
       let found = ShapeValidator.validate(one, as: shape, named: "environments", at: place)
       diagnostics += found.filter { $0.severity == .error || entry.key == environment }
