@@ -7,6 +7,8 @@ SHELL := /bin/bash
 TEST_WIDTH ?= 3
 # Of the storm of faults.
 SOAK_SECONDS ?= 600
+# Of each fuzz test; the seed is printed.
+FUZZ_SECONDS ?= 120
 # Of the storm; and the last commit whose engine leaves checkpoints in another format, to hand over from and to.
 MINUTES ?= 10
 STORM_OLDER ?= 98e3aea
@@ -17,7 +19,7 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test test-postgres soak-faults storm lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test test-postgres soak-faults fuzz storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,10 @@ soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SEC
 	@SLUICE_SOAK_SECONDS=$(SOAK_SECONDS) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
 	  swift test --skip-build --filter 'FaultTests'
 
+fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
+	@swift build --build-tests
+	@SLUICE_FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --skip-build --filter 'HostileTextTests|DefinitionFuzzTests'
+
 storm: build ## deploys, rollbacks, kills, stops and restarts beside running batches (SEED=7 MINUTES=10); builds an older engine too
 	@older=$$(scripts/older-engine.sh $(STORM_OLDER)); \
 	  python3 storm/run.py --engine .build/release/sluice --engine-older $$older $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
@@ -70,12 +76,13 @@ simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..5
 	@swift build --quiet --product simulate
 	@.build/debug/simulate $(or $(SEED),1..50)
 
-ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test, test-postgres
+ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test, fuzz, test-postgres
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model MODEL=quick
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
 	@$(MAKE) --no-print-directory bench BENCH=--quick
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory test-postgres
 
 clean: ## remove what build and demo made; .tools/ stays
