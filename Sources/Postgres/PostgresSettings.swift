@@ -2,6 +2,9 @@ import CLibPQ
 
 /// Where a database is and how to reach it; parsed once, and never printed with its user or password.
 public struct PostgresSettings: Sendable, CustomStringConvertible {
+  /// A URL may ask for any number; a wait of years cannot be counted in milliseconds.
+  private static let longestConnectSeconds: Int64 = 86_400
+
   /// libpq's own keywords, such as `host` and `sslmode`.
   let parameters: [String: String]
   /// Of one address; a database with several may take that long for each.
@@ -39,7 +42,7 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
     }
     given["options"] = isPooled ? nil : ([given["options"]].compactMap { $0 } + flags).joined(separator: " ")
     let seconds = given["connect_timeout"].flatMap { Int64($0) } ?? 0
-    self.connectTimeout = seconds > 0 ? .seconds(seconds) : connectTimeout
+    self.connectTimeout = seconds > 0 ? .seconds(min(seconds, Self.longestConnectSeconds)) : connectTimeout
     self.statementTimeout = statementTimeout
     parameters = given
   }

@@ -115,6 +115,8 @@ struct ConnectTests {
     #expect(try #require(settings["tcp_user_timeout"].flatMap { Int($0) }) < 10_000)
     #expect(try PostgresSettings("postgresql://h/d?tcp_user_timeout=60000")["tcp_user_timeout"] == "60000")
     #expect(try PostgresSettings("postgresql://h/d?connect_timeout=3").connectTimeout == .seconds(3))
+    let endless = try PostgresSettings("postgresql://h/d?connect_timeout=9223372036854775807")
+    #expect(endless.connectTimeout == .seconds(86_400))
   }
 
   @Test("The URL without the password leads to the same database")
