@@ -111,6 +111,8 @@ package struct EmbeddedPostgres: Sendable {
     do {
       let run = try server.ensureRunning(patience)
       return EmbeddedPostgresLease(server, run: run, database: database, membership)
+    } catch let error as EmbeddedPostgresError where error.kind == .elsewhere {
+      throw error
     } catch {
       // A server that was left half started would run on without a user.
       if membership.lock.tryTake(.exclusive) {

@@ -8,6 +8,8 @@ package struct EmbeddedPostgresError: Failure, Equatable {
     case initFailed = "postgres_init_failed"
     case startFailed = "postgres_start_failed"
     case stopFailed = "postgres_stop_failed"
+    /// Out of reach: it can neither be used nor stopped from here.
+    case elsewhere = "postgres_elsewhere"
     /// PostgreSQL refuses root, and no way was found to be someone else.
     case privileges = "postgres_privileges"
     /// A folder or file that is not ours, or not as we need it.

@@ -49,11 +49,7 @@ struct ServerProcess: Sendable {
       }
       guard deadline > .now else { throw neverReady() }
       if server == nil, ContinuousClock.now > began + Self.foreignLimit, !RunningServer.isAnyProcess(in: folders) {
-        throw EmbeddedPostgresError(
-          .startFailed, "the PostgreSQL in \(folders.data) runs in another container or on another host",
-          hint:
-            "stop it there (sluice down); processes in several containers need a server that all can reach: set `database`"
-        )
+        throw foreign()
       }
       try patience.pause()
     }
@@ -104,6 +100,12 @@ struct ServerProcess: Sendable {
     return reason.map(String.init) ?? "it said nothing"
   }
 
+  private func foreign() -> EmbeddedPostgresError {
+    EmbeddedPostgresError(
+      .elsewhere, "the PostgreSQL in \(folders.data) runs in another container or on another host",
+      hint: "stop it there (sluice down); several containers need a server that all can reach: set `database`")
+  }
+
   private func neverReady() -> EmbeddedPostgresError {
     EmbeddedPostgresError(
       .startFailed, "PostgreSQL in \(folders.data) was not ready within \(Self.startLimit)", hint: "see \(folders.log)")
@@ -112,6 +114,7 @@ struct ServerProcess: Sendable {
   /// Stops the server and returns when none of its processes lives.
   func stop() throws {
     // SIGINT is PostgreSQL's fast shutdown, SIGQUIT ends it without a checkpoint: the next start recovers then.
+    let began = ContinuousClock.now
     for (signal, limit) in [(SIGINT, Self.stopLimit), (SIGQUIT, Self.quitLimit)] {
       let deadline = ContinuousClock.now + limit
       var isTold = false
@@ -123,9 +126,11 @@ struct ServerProcess: Sendable {
           logger.info("stopped PostgreSQL", metadata: ["folder": "\(folders.data)"])
           return
         }
-        if !isTold, let server = RunningServer(in: folders) {
+        if let server = RunningServer(in: folders) {
           run = server.run
-          isTold = kill(server.pid, signal) == 0
+          if !isTold { isTold = kill(server.pid, signal) == 0 }
+        } else if ContinuousClock.now > began + Self.foreignLimit, !RunningServer.isAnyProcess(in: folders) {
+          throw foreign()
         }
         try Patience().pause()
       }
