@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Glibc
 import Launchers
 import TestSupport
@@ -78,6 +78,48 @@ struct ProcessLockTests {
           try await Installed.ended(pid)
         }
       }
+    }
+  }
+
+  @Test("control and workers that become another engine are known without a gap")
+  func succession() async throws {
+    try await TestProject.withProject { project in
+      let engine = project.path("other-engine")
+      try FileManager.default.copyItem(atPath: Installed.program, toPath: engine)
+      let file = try #require(FileHandle(forWritingAtPath: engine))
+      try file.seekToEnd()
+      try file.write(contentsOf: Data("another".utf8))
+      try file.close()
+      let sluice = Installed(project)
+      #expect(try await sluice("init").status == 0)
+      let up = try await sluice("up", "--detach", "--workers", "1", "--json")
+      let control = Int32(try #require(try up.json("pid").int, "\(up.errors)"))
+      let host = try #require(
+        try FileManager.default.contentsOfDirectory(atPath: project.path(".sluice/local/processes")).first)
+      let processes = ProcessTable(folder: project.path(".sluice/local/processes/\(host)"))
+      let before = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(control)/exe")
+      async let deploying = sluice("deploy", "--engine", engine, "--label", "two")
+      var gaps = 0
+      try await eventually(within: .seconds(60), "control is the other engine") {
+        if processes.entry(ProcessTable.control)?.pid != control { gaps += 1 }
+        // There is none for a moment: exec ends the process's other threads first.
+        let now = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(control)/exe")
+        guard let now, now != before else { return false }
+        return try await sluice("status", "--json").json("control_url") != .null
+      }
+      #expect(gaps == 0)
+      let deployed = try await deploying
+      #expect(deployed.status == 0, "\(deployed.errors)")
+      #expect(try await sluice("control").status == 3)
+      // The binary that is called becomes the release's engine.
+      let worker = try sluice.start("worker", name: "worker")
+      try await eventually("it registers") {
+        try await sluice("status", "--json").json("workers").list.contains { $0["pid"].int == Int(worker) }
+      }
+      #expect(processes.entries().contains { $0.pid == worker })
+      #expect(try await sluice("down").status == 0)
+      try await Installed.ended(worker)
+      #expect(Self.processes(of: project) == [])
     }
   }
 
