@@ -124,13 +124,14 @@ let package = Package(
 
     tests("PostgresTests", ["JobModel", "Postgres", "TestSupport"]),
     tests("EmbeddedPostgresTests", ["JobModel", "Postgres", "EmbeddedPostgres", "TestSupport", logging]),
-    tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Postgres", "TestSupport", logging]),
+    tests("JobStoreTests", ["JobModel", "JobStore", "Catalog", "Migrations", "Postgres", "TestSupport", logging]),
     tests("JobWorkerTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "TestSupport", logging, lifecycle]),
     tests("JobModelTests", ["JobModel"]),
     tests(
       "ReleasesTests",
       ["JobModel", "JobStore", "Migrations", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
+    tests("MonitoringTests", ["Monitoring", "TestSupport"]),
     tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),
@@ -162,9 +163,9 @@ let package = Package(
     tests("FaultTests", ["FaultWorker", "JobModel", "JobStore", "Launchers", "Migrations", "Postgres", "TestSupport"]),
     tests(
       "SystemTests",
-      ["sluice", "mailroom", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
+      ["sluice", "mailroom", "DuckDB", "JobModel", "Launchers", "Postgres", "TestSupport", subprocess, systemPackage]),
     tests("HouseRulesTests", []),
 
-    module("TestSupport", ["Postgres", "EmbeddedPostgres", "Migrations", "JobModel", logging]),
+    module("TestSupport", ["Postgres", "EmbeddedPostgres", "Launchers", "Migrations", "JobModel", logging]),
   ]
 )

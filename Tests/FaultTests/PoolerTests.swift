@@ -8,7 +8,7 @@ struct PoolerTests {
   @Test("polling alone is enough: no session locks, and a killed worker's jobs run elsewhere within a lease and 2 s")
   func pollOnly() async throws {
     try await FaultBench.with { bench in
-      try await Pooler.with(bench) { pooler in
+      try await Pooler.with(bench.settings, in: bench.project) { pooler in
         let pooled = ["SLUICE_POLL_ONLY": "1", "FAULT_DATABASE": pooler.url]
         let workers = try await bench.start(["one", "two"], pooled)
         let jobs = try await bench.enqueue(20, chunks: 10, pause: 100, more: "\"isAcknowledged\":true")
@@ -40,7 +40,7 @@ struct PoolerTests {
   @Test("sessions of the server that end under the pooler lose nothing and charge nothing")
   func backends() async throws {
     try await FaultBench.with { bench in
-      try await Pooler.with(bench) { pooler in
+      try await Pooler.with(bench.settings, in: bench.project) { pooler in
         let workers = try await bench.start(["one", "two"], ["SLUICE_POLL_ONLY": "1", "FAULT_DATABASE": pooler.url])
         let jobs = try await bench.enqueue(12, chunks: 10, pause: 100)
         for round in 1...3 {

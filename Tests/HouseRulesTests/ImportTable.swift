@@ -48,7 +48,7 @@ struct ImportTable {
       Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
       Migrations Monitoring ObjectStore PipelineDefinition Postgres Records Releases
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
-    "TestSupport": row("EmbeddedPostgres JobModel Migrations Postgres", "Logging"),
+    "TestSupport": row("EmbeddedPostgres JobModel Launchers Migrations Postgres", "Logging"),
   ])
 
   /// What comes with the toolchain and the system.

@@ -4,6 +4,9 @@ struct ConnectComplaint {
   let sqlState: String?
   let text: String
 
+  /// Whether a pooler refuses what PostgreSQL would take: PgBouncer words it so.
+  var isFromPooler: Bool { text.contains("unsupported startup parameter") }
+
   /// Verbose messages read `FATAL:  28P01: …` and end with a line `LOCATION:  …`.
   init(_ message: String) {
     var lines = message.split(separator: "\n").map { $0.drop { $0 == "\t" || $0 == " " } }

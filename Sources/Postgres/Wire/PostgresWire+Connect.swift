@@ -72,7 +72,10 @@ extension PostgresWire {
     let complaint = ConnectComplaint(String(cString: PQerrorMessage(pointer)))
     return PostgresError(
       .unreachable, operation: watch.name, message: "\(settings): \(complaint.text)", sqlState: complaint.sqlState,
-      hint: complaint.sqlState.map { SQLState($0).connectionHint }
-        ?? "check that the server runs and that the address is right")
+      hint: complaint.isFromPooler
+        ? "a pooler in transaction mode, such as PgBouncer, takes no session settings: set SLUICE_POLL_ONLY=1 (in Swift: "
+          + "pollOnly: true), or name PostgreSQL itself"
+        : complaint.sqlState.map { SQLState($0).connectionHint }
+          ?? "check that the server runs and that the address is right")
   }
 }

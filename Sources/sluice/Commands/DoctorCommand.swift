@@ -4,6 +4,7 @@ import DuckDB
 import FoundationEssentials
 import JobModel
 import Loading
+import ObjectStore
 import PipelineDefinition
 import Postgres
 
@@ -65,20 +66,29 @@ struct DoctorCommand: AsyncParsableCommand {
       let duckDB = try DuckDB.locate(projectDirectory: project.directory)
       checks.append(Check(name: "duckdb", ok: true, detail: duckDB.executable))
     } catch { checks.append(failed("duckdb", error)) }
+    checks.append(privacy(project))
     var url: String?
     do {
       url = try await Installation.with(project, logger: Logs.quiet, migrating: false) { installation in
-        let version = try await installation.database.query("show server_version", [])
-        checks.append(
-          Check(
-            name: "database", ok: true,
-            detail: "PostgreSQL \(version.first?.optionalString(at: 0) ?? "?"), \(installation.settings)"))
-        checks.append(
-          Check(name: "storage", ok: true, detail: installation.storageLocation))
+        checks += try await DatabaseDoctor(installation: installation).examine()
+        checks += DiskDoctor(
+          project: project, storage: (installation.objects as? LocalObjectStore)?.root
+        ).examine()
         return installation.settings.withoutPassword
       }
     } catch { checks.append(failed("database", error)) }
     return (checks, url)
+  }
+
+  /// Before the environment is opened, which tightens what it can.
+  private func privacy(_ project: Project) -> Check {
+    do {
+      let open = try Installation.privateState(project).complaint
+      return Check(
+        name: "private files", ok: open == nil,
+        detail: open.map { "others have rights on \($0.path)" } ?? "0700 and 0600",
+        fix: open?.fix)
+    } catch { return failed("private files", error) }
   }
 
   private func failed(_ name: String, _ error: any Error) -> Check {

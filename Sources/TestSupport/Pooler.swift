@@ -2,15 +2,21 @@ import FoundationEssentials
 import Glibc
 import Launchers
 import Postgres
-import TestSupport
 
 /// PgBouncer in transaction mode before a test's database: on loopback, as the user that the server runs as.
-struct Pooler: Sendable {
-  let url: String
+package struct Pooler: Sendable {
+  package let url: String
 
   /// Runs a pooler as long as `body` runs.
-  static func with(_ bench: FaultBench, _ body: @Sendable (Pooler) async throws -> Void) async throws {
-    let (pid, pooler) = try await started(bench)
+  ///
+  /// - Parameters:
+  ///   - settings: Of a database that is reached by a socket.
+  ///   - ignored: Start parameters that it drops, where it would refuse them.
+  package static func with(
+    _ settings: PostgresSettings, in project: TestProject, ignoring ignored: [String] = ["extra_float_digits"],
+    _ body: @Sendable (Pooler) async throws -> Void
+  ) async throws {
+    let (pid, pooler) = try await started(settings, project, ignored)
     do { try await body(pooler) } catch {
       try await end(pid)
       throw error
@@ -29,9 +35,11 @@ struct Pooler: Sendable {
     try await eventually("the pooler ends") { DetachedProcess.reap(pid) }
   }
 
-  private static func started(_ bench: FaultBench) async throws -> (Int32, Pooler) {
+  private static func started(
+    _ database: PostgresSettings, _ project: TestProject, _ ignored: [String]
+  ) async throws -> (Int32, Pooler) {
     guard let program else { throw TestSupportError("no pgbouncer; make setup installs it") }
-    guard let run = bench.settings["host"], let role = bench.settings["user"], let name = bench.settings["dbname"]
+    guard let run = database["host"], let role = database["user"], let name = database["dbname"]
     else { throw TestSupportError("no socket to pool") }
     var owner = stat()
     guard stat(run, &owner) == 0 else { throw TestSupportError("no folder \(run)") }
@@ -40,14 +48,14 @@ struct Pooler: Sendable {
       if geteuid() != 0 { [] } else if owner.st_uid != 0 {
         ["/usr/bin/setpriv", "--reuid=\(owner.st_uid)", "--regid=\(owner.st_gid)", "--clear-groups", "--"]
       } else { ["/usr/bin/unshare", "--user", "--map-user=65534", "--map-group=65534", "--"] }
-    let folder = bench.project.path("pooler")
+    let folder = project.path("pooler")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     // That user may not enter the project.
     let settings = "/tmp/sluice-pooler-\(getpid())-\(name).ini"
     defer { unlink(settings) }
     for _ in 0..<5 {
       let port = try freePort()
-      try Data(text(run, role, name, port).utf8).write(to: URL(filePath: settings))
+      try Data(text(run, role, name, port, ignored).utf8).write(to: URL(filePath: settings))
       chmod(settings, 0o644)
       let command = prefix + [program, settings]
       let pid = try DetachedProcess(
@@ -63,11 +71,13 @@ struct Pooler: Sendable {
         return (pid, Pooler(url: "postgresql://\(role)@127.0.0.1:\(port)/\(name)?sslmode=disable&gssencmode=disable"))
       }
     }
-    throw TestSupportError("pgbouncer does not start: \(try bench.project.text("pooler/pgbouncer.log"))")
+    throw TestSupportError("pgbouncer does not start: \(try project.text("pooler/pgbouncer.log"))")
   }
 
   /// Few connections to the server, so that transactions of one client run in sessions of others.
-  private static func text(_ run: String, _ role: String, _ name: String, _ port: Int) -> String {
+  private static func text(
+    _ run: String, _ role: String, _ name: String, _ port: Int, _ ignored: [String]
+  ) -> String {
     """
     [databases]
     \(name) = host=\(run) port=5432 dbname=\(name) user=\(role)
@@ -80,7 +90,7 @@ struct Pooler: Sendable {
     pool_mode = transaction
     default_pool_size = 6
     max_client_conn = 200
-    ignore_startup_parameters = extra_float_digits
+    ignore_startup_parameters = \(ignored.joined(separator: ", "))
 
     """
   }
