@@ -25,11 +25,6 @@ struct UpCommand: AsyncParsableCommand {
   private static let hopelessStarts = 3
 
   func validate() throws {
-    if workers < 0 { throw ValidationError("--workers must not be negative") }
-    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
-    try Bounds.check("--slots", slots, Bounds.slots)
-    try Bounds.check("--workers", workers, Bounds.workers)
-    try Bounds.check("--port", port, Bounds.port)
     try Bounds.check("--slots", slots, Bounds.slots)
     try Bounds.check("--workers", workers, Bounds.workers)
     try Bounds.check("--port", port, Bounds.port)
