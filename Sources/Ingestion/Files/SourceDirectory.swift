@@ -7,9 +7,9 @@ import ObjectStore
 
 /// The directory of a source. Every function blocks.
 ///
-/// Follows no link below the root: whoever may write into an inbox must not choose which other files of this machine are
-/// read. Each part of a path is opened relative to the part before it, so that a link that appears between two looks is
-/// not followed either.
+/// Follows no link below the root: a writer of the inbox must not choose which other files of this machine are read. Each
+/// part of a path is opened relative to the part before it, so that a link that appears between two looks is not followed
+/// either.
 struct SourceDirectory: Sendable {
   /// More is a mistake of the author, such as `at: "file:/"`.
   static let maximumEntries = 2_000_000
