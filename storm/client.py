@@ -30,8 +30,10 @@ CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 class Client:
     """Posts runs, and keeps count of the answers; `violations` has what no fault excuses."""
 
-    def __init__(self, port, shadows):
+    def __init__(self, port, read_token, shadows):
+        """`read_token` gives the token of the control that runs now; each start of control makes a new one."""
         self.port = port
+        self.read_token = read_token
         self.shadows = shadows
         self.lock = threading.Lock()
         self.counts = collections.Counter()
@@ -96,7 +98,9 @@ class Client:
             return None
         try:
             body = json.dumps({"pipeline": pipeline})
-            connection.request("POST", "/v1/runs", body, {"Content-Type": "application/json"})
+            token = self.read_token()
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+            connection.request("POST", "/v1/runs", body, headers)
             response = connection.getresponse()
         except CLOSED as error:
             if not is_fresh:
@@ -108,6 +112,10 @@ class Client:
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
             return self.lose(connection, pipeline, started, error)
+        if response.status == 401 and self.read_token() != token:
+            # Control was started again between the two: nothing was done for the old token.
+            self.count("tokens renewed")
+            return self.post(pipeline)
         return self.take(response.status, text, pipeline, started)
 
     def lose(self, connection, pipeline, started, error):

@@ -76,7 +76,7 @@ class Storm:
         self.releases = Releases(
             self.plan, self.system, self.postgres, engines, self.shadows, self.work / "releases", self.say
         )
-        self.client = Client(self.system.port, self.shadows)
+        self.client = Client(self.system.port, self.system.token, self.shadows)
         self.feeder = Feeder(self.postgres, self.start_run)
         self.watch = Watch(self.postgres, self.system, self.shadows)
         self.history = History(self.postgres, self.releases.definitions)

@@ -107,6 +107,13 @@ class System:
                     return pid
         return None
 
+    def token(self):
+        """What the API wants of its clients; empty while no control has written one."""
+        for path in self.project.glob(".sluice/*/control.token"):
+            with contextlib.suppress(OSError):
+                return path.read_text().strip()
+        return ""
+
     def worker_pids(self):
         """Every worker process of this project, oldest first, whichever release it belongs to."""
         return [pid for pid, command in self.processes() if "worker" in command[1:2]]

@@ -5,39 +5,48 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// Answers HTTP on a socket that it does not own. Each connection has one request, so that whoever stops accepting knows what is
-/// open; told to stop, it answers what it has accepted and leaves the socket as it is.
-struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context == BasicRequestContext {
-  /// A connection that says nothing is not waited for.
-  private static var farewell: Duration { .seconds(5) }
-  /// A connection that sends nothing for so long is closed.
-  private static var idle: TimeAmount { .seconds(30) }
+/// Answers HTTP on a socket that it does not own. Each connection has one request, so that the server knows what is open when it
+/// stops accepting; told to stop, it answers what it has accepted and leaves the socket as it is.
+///
+/// The work for a client that goes away is cancelled. Everything that a client can fill or hold has a maximum.
+struct ControlServer: Service {
+  typealias Respond = @Sendable (Request, BasicRequestContext) async throws -> Response
+
+  /// When the server stops, it does not wait longer for its connections.
+  private static let farewell = Duration.seconds(5)
   /// From the end of accepting to the end of the server.
-  private static var delivery: TimeAmount { .milliseconds(100) }
+  private static let delivery = TimeAmount.milliseconds(100)
 
   let socket: ListeningSocket
-  let responder: Responder
+  let limits: ControlLimits
+  let connections: OpenConnections
   let logger: Logger
+  /// Refuses a request before it counts as one that is being answered; nil: it is let in.
+  let refuse: @Sendable (Request) -> APIFault?
+  let respond: Respond
 
   func run() async throws {
     let http = HTTP1Channel(
-      responder: { [responder, logger] request, writer, channel in
-        let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-        var response: Response
-        do { response = try await responder.respond(to: request, context: context) } catch {
-          logger.warning("a request could not be answered", metadata: ["error": "\(error)"])
-          response = Response(status: .internalServerError)
-        }
+      responder: { request, writer, channel in
+        var response = await self.response(to: request, on: channel)
         response.headers[.connection] = "close"
+        // From here on, so that a client that does not read its answer keeps nothing either.
+        connections.farewell(channel)
         let body = try await writer.writeHead(response.head)
         try await response.body.write(body)
-        // Whoever reads to the end is to see it; the loop above ends when the other side closes too.
+        // A client that reads to the end sees it; the loop above ends when the other side closes too.
         channel.close(mode: .output, promise: nil)
-      }, configuration: HTTP1Channel.Configuration(idleTimeout: Self.idle))
+      },
+      configuration: HTTP1Channel.Configuration(
+        idleTimeout: TimeAmount(limits.idleLimit),
+        httpDecoderConfiguration: .init(
+          maxHeaderFieldSize: limits.maxHeadBytes / 2, maxHeaderListSize: limits.maxHeadBytes,
+          maxHeaderFieldCount: limits.maxHeaders)))
     let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
-      .bind(NIOBSDSocket.Handle(try socket.duplicate())) { [logger] channel in
-        http.setup(channel: channel, logger: logger)
+      .bind(NIOBSDSocket.Handle(try socket.duplicate())) { [logger, connections] channel in
+        connections.add(channel)
+        return http.setup(channel: channel, logger: logger)
       }
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { race in
@@ -50,10 +59,58 @@ struct ControlServer<Responder: HTTPResponder>: Service where Responder.Context 
         race.cancelAll()
       }
     } onGracefulShutdown: {
-      // What was accepted a moment ago is still on its way to the one who answers: closing now would drop it.
+      // A connection accepted a moment ago is still on its way to its handler: closing now would drop it.
       server.channel.setOption(.autoRead, value: false).whenComplete { _ in
         server.channel.eventLoop.scheduleTask(in: Self.delivery) { server.channel.close(promise: nil) }
       }
+    }
+  }
+
+  private func response(to request: Request, on channel: any Channel) async -> Response {
+    if let fault = refuse(request) { return fault.response }
+    guard connections.beginAnswer(on: channel) else {
+      return APIFault(.serviceUnavailable, "busy", "too many requests are being answered", hint: "ask again later")
+        .response
+    }
+    defer { connections.endAnswer(on: channel) }
+    let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+    do {
+      return try await whileConnected(channel) { try await respond(request, context) }
+    } catch let fault as APIFault {
+      return fault.response
+    } catch let error as HTTPError {
+      return APIFault(error.status, "usage", error.body ?? error.status.reasonPhrase).response
+    } catch {
+      // A client that is gone reads nothing of this.
+      if !(error is CancellationError) {
+        logger.warning("a request could not be answered", metadata: ["error": "\(error)"])
+      }
+      return APIFault(
+        .internalServerError, "internal", "the request could not be answered; the log of control says why"
+      )
+      .response
+    }
+  }
+
+  /// Cancels the work when the client closes its connection, and when it takes too long.
+  private func whileConnected(
+    _ channel: any Channel, _ work: @escaping @Sendable () async throws -> Response
+  ) async throws -> Response {
+    let (presence, end) = AsyncStream<Void>.makeStream()
+    channel.closeFuture.whenComplete { _ in end.finish() }
+    return try await withThrowingTaskGroup(of: Response.self) { group in
+      group.addTask { try await work() }
+      group.addTask {
+        for await _ in presence {}
+        throw CancellationError()
+      }
+      group.addTask { [limits] in
+        try await ContinuousClock().sleep(for: limits.answerLimit)
+        throw APIFault(.serviceUnavailable, "too_slow", "the answer took too long", hint: "ask again later")
+      }
+      defer { group.cancelAll() }
+      guard let first = try await group.next() else { preconditionFailure("the group has three tasks") }
+      return first
     }
   }
 

@@ -21,36 +21,58 @@ package final class ListeningSocket: Sendable {
 
   deinit { close(descriptor) }
 
+  package var url: String { "http://127.0.0.1:\(port)" }
+
   /// The one that was handed on, else a new one.
   ///
-  /// - Parameter port: 0 for one that is free.
-  /// - Throws: `StageFailure` `port_taken`.
-  package static func open(port: Int, environment: [String: String]) throws -> ListeningSocket {
-    if let text = environment[variable], let descriptor = Int32(text), let bound = Self.port(of: descriptor) {
+  /// The API speaks HTTP without TLS: its token must not cross a network, so it listens on loopback and nowhere else.
+  ///
+  /// - Parameters:
+  ///   - address: An IPv4 address in its usual form.
+  ///   - port: 0 for one that is free.
+  /// - Throws: `StageFailure` `not_loopback`, `port_taken`.
+  package static func open(
+    address: String = "127.0.0.1", port: Int, environment: [String: String]
+  ) throws -> ListeningSocket {
+    if let text = environment[variable], let descriptor = Int32(text), let bound = Self.address(of: descriptor) {
+      try requireLoopback(bound.sin_addr.s_addr)
       // Programs that this one starts do not get it.
       _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-      return ListeningSocket(descriptor: descriptor, port: bound)
+      return ListeningSocket(descriptor: descriptor, port: Self.port(bound))
     }
+    var wanted = sockaddr_in()
+    wanted.sin_family = sa_family_t(AF_INET)
+    wanted.sin_port = in_port_t(truncatingIfNeeded: port).bigEndian
+    guard inet_pton(AF_INET, address, &wanted.sin_addr) == 1 else {
+      throw StageFailure(code: "usage", message: "\(address) is no IPv4 address")
+    }
+    try requireLoopback(wanted.sin_addr.s_addr)
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var on: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(truncatingIfNeeded: port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let status = withUnsafePointer(to: &address) {
+    let status = withUnsafePointer(to: &wanted) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard descriptor >= 0, status == 0, listen(descriptor, backlog) == 0, let bound = Self.port(of: descriptor) else {
+    guard descriptor >= 0, status == 0, listen(descriptor, backlog) == 0, let bound = Self.address(of: descriptor)
+    else {
       let reason = String(cString: strerror(errno))
       if descriptor >= 0 { close(descriptor) }
       throw StageFailure(
-        code: "port_taken", message: "the API cannot listen on 127.0.0.1:\(port): \(reason)",
+        code: "port_taken", message: "the API cannot listen on \(address):\(port): \(reason)",
         hint: "choose another: --port, or leave it out for a free one", isTransient: true)
     }
-    return ListeningSocket(descriptor: descriptor, port: bound)
+    return ListeningSocket(descriptor: descriptor, port: Self.port(bound))
+  }
+
+  /// - Parameter address: In network order.
+  private static func requireLoopback(_ address: in_addr_t) throws {
+    guard UInt32(bigEndian: address) == INADDR_LOOPBACK else {
+      throw StageFailure(
+        code: "not_loopback", message: "the API listens on loopback only: it has no TLS",
+        hint: "listen on 127.0.0.1, and reach it from elsewhere through a tunnel: ssh -L")
+    }
   }
 
   /// Another descriptor of the same socket, for a server that closes its own.
@@ -70,7 +92,7 @@ package final class ListeningSocket: Sendable {
   }
 
   /// Of a socket that listens; nil for anything else.
-  private static func port(of descriptor: Int32) -> Int? {
+  private static func address(of descriptor: Int32) -> sockaddr_in? {
     var listens: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)
     guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens == 1 else { return nil }
@@ -79,6 +101,8 @@ package final class ListeningSocket: Sendable {
     let status = withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
     }
-    return status == 0 ? Int(in_port_t(bigEndian: address.sin_port)) : nil
+    return status == 0 && address.sin_family == sa_family_t(AF_INET) ? address : nil
   }
+
+  private static func port(_ address: sockaddr_in) -> Int { Int(in_port_t(bigEndian: address.sin_port)) }
 }

@@ -1,0 +1,44 @@
+import FoundationEssentials
+import Hummingbird
+import JobModel
+import NIOCore
+
+/// An answer of the API that is not what was asked for: `{"error":{"code":…,"message":…,"hint":…}}`.
+package struct APIFault: Error, Equatable {
+  package var status: HTTPResponse.Status
+  package var code: String
+  package var message: String
+  package var hint: String?
+  /// When a client may ask again.
+  package var retryAfterSeconds: Int?
+
+  package init(_ status: HTTPResponse.Status, _ code: String, _ message: String, hint: String? = nil) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.hint = hint
+    retryAfterSeconds = status == .serviceUnavailable ? 1 : nil
+  }
+
+  package init(_ failure: any Failure) {
+    let status: HTTPResponse.Status =
+      switch failure.code {
+      case "unknown_pipeline": .notFound
+      case "paused": .conflict
+      default: failure.isTransient ? .serviceUnavailable : .unprocessableContent
+      }
+    self.init(status, failure.code, failure.message, hint: failure.hint)
+  }
+
+  var response: Response {
+    struct Body: Encodable {
+      struct Fault: Encodable { var code, message: String, hint: String? }
+      var error: Fault
+    }
+    let body = try? JSONEncoder().encode(Body(error: .init(code: code, message: message, hint: hint)))
+    var headers: HTTPFields = [.contentType: "application/json"]
+    if let retryAfterSeconds { headers[.retryAfter] = "\(retryAfterSeconds)" }
+    if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+    return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body ?? Data())))
+  }
+}
