@@ -2,24 +2,52 @@ import Subprocess
 import SystemPackage
 
 /// Runs a command with the message's body on its standard input. Exit status 0 is a delivery.
+///
+/// The program gets the secrets that its rule names and nothing else of this process's environment but what every program
+/// needs: not the database's URL, not the other secrets.
 package struct CommandChannel: Channel {
+  /// What a program needs to find other programs, the user's files and its language.
+  private static let commonVariables: Set<String> = [
+    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
+  ]
+
   private let command: [String]
+  /// The first word as the definition has it: the resolved one may hold a secret.
+  private let name: String
+  private let variables: [String: String]
   private let directory: String
 
-  /// - Parameter directory: Where the command runs; a path in it is relative to this.
-  package init(command: [String], directory: String) {
+  /// - Parameters:
+  ///   - name: What errors call the command.
+  ///   - secrets: By the name of the variable.
+  ///   - environment: Of this process; only what every program needs is taken from it.
+  ///   - directory: Where the command runs; a path in it is relative to this.
+  package init(
+    command: [String], name: String, secrets: [String: String], environment: [String: String], directory: String
+  ) {
     precondition(!command.isEmpty, "a command has at least its name")
     self.command = command
+    self.name = name
+    variables = environment.filter { Self.commonVariables.contains($0.key) || $0.key.hasPrefix("LC_") }
+      .merging(secrets) { _, secret in secret }
     self.directory = directory
   }
 
   package func deliver(_ message: OutboxMessage) async throws {
-    let name = command[0]
-    let executable: Executable = name.contains("/") ? .path(.init(absolute(name))) : .name(name)
+    let program = command[0]
+    let executable: Executable = program.contains("/") ? .path(.init(absolute(program))) : .name(program)
+    let environment = Environment.custom(
+      Dictionary(uniqueKeysWithValues: variables.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     do {
       let result = try await run(
-        executable, arguments: Arguments(Array(command.dropFirst())), workingDirectory: .init(directory),
-        input: .string(message.body), output: .discarded, error: .discarded)
+        executable, arguments: Arguments(Array(command.dropFirst())), environment: environment,
+        workingDirectory: .init(directory), input: .inputWriter, output: .discarded, error: .discarded
+      ) { execution in
+        let input = execution.standardInputWriter
+        // A program need not read its input: that it ended early is no failure. Its status says whether it delivered.
+        _ = try? await input.write(message.body)
+        try await input.finish()
+      }
       guard result.terminationStatus.isSuccess else {
         throw NotificationError(
           code: "command_failed", message: "the notify command \(name) ended with \(result.terminationStatus)",

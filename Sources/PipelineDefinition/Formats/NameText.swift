@@ -26,6 +26,13 @@ extension NameText {
     try check(text, also: [UInt8(ascii: "-")])
   }
 
+  /// The name of a secret, without `secret:` before it.
+  static func secretName(_ text: String) throws(ValueProblem) {
+    guard SecretStore.isValid(name: text) else {
+      throw ValueProblem("\"\(text)\" is not a secret's name", write: "it without secret:, such as ops/pager")
+    }
+  }
+
   /// `orders` or `public.orders`.
   static func table(_ text: String) throws(ValueProblem) -> (schema: String?, table: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)

@@ -60,8 +60,8 @@ package struct LoadTable: Sendable, Equatable {
 package struct NotifyRule: Sendable, Equatable {
   package enum Channel: Sendable, Equatable {
     case webhook(ValueTemplate)
-    /// The event arrives as JSON on standard input.
-    case command([ValueTemplate])
+    /// The event arrives as JSON on standard input, and each of the secrets as an environment variable.
+    case command([ValueTemplate], secrets: [String])
   }
   package var when: [String]
   package var channel: Channel

@@ -84,6 +84,18 @@ package struct ValueResolver: Sendable {
     self.placeholders = placeholders
   }
 
+  /// Secrets as a program finds them in its environment, by the variable's name.
+  ///
+  /// - Throws: ``TemplateError`` naming the secret that is missing.
+  package func variables(ofSecrets names: [String], at place: Place) throws -> [String: String] {
+    var variables: [String: String] = [:]
+    for name in names {
+      guard let value = try secret(name) else { throw TemplateError(missing: .secret, name: name, place: place) }
+      variables[SecretStore.variable(for: name)] = value
+    }
+    return variables
+  }
+
   package func adding(_ more: [String: String]) -> ValueResolver {
     var copy = self
     copy.placeholders.merge(more) { _, new in new }

@@ -46,13 +46,15 @@ struct PipelineBuilder {
       catchUp: node.choice("catch_up") ?? .latest)
   }
 
-  private func notifyRules() -> [NotifyRule] {
+  private mutating func notifyRules() -> [NotifyRule] {
     (definition["notify"]?.elements ?? []).compactMap { node in
       let channel: NotifyRule.Channel
       if let url = node.template("webhook", in: .environment) {
         channel = .webhook(url)
       } else if let command = node["command"] {
-        channel = .command(command.elements.compactMap { $0.template(in: .environment) })
+        let words = command.elements.compactMap { $0.template(in: .environment) }
+        for word in words where word.isSecret { warnOfArgument(word) }
+        channel = .command(words, secrets: node.texts("secrets"))
       } else {
         return nil
       }
@@ -62,6 +64,12 @@ struct PipelineBuilder {
 }
 
 extension PipelineBuilder {
+  private mutating func warnOfArgument(_ word: ValueTemplate) {
+    warn(
+      "secret_in_argument", at: word.place, "every user of the machine can read the arguments of a program",
+      "name the secret under \"secrets\", and read it from the program's environment")
+  }
+
   mutating func add(_ code: String, at place: Place, _ message: String, _ suggestion: String?) {
     diagnostics.append(Diagnostic(code: code, place: place, message: message, suggestion: suggestion))
   }

@@ -91,25 +91,29 @@ package enum PipelineSchema {
         notificationKind("webhook", .key("webhook", .text(.template(.environment)), "URL that gets the event as JSON")),
         notificationKind(
           "command",
-          .key("command", .list(.text(.template(.environment))), "Program that gets the event as JSON on its input")),
+          .key("command", .list(.text(.template(.environment))), "Program that gets the event as JSON on its input"),
+          .key(
+            "secrets", .list(.text(.secretName)), "Secrets that it gets in its environment, as SLUICE_SECRET_NAME",
+            example: "[ops/pager]")),
         notificationKind(
           "sns", .later("sns", .text(.template(.environment)), "Topic", instead: "use webhook or command")),
         notificationKind(
           "email", .later("email", .text(.template(.environment)), "Address", instead: "use webhook or command")),
       ]))
 
-  private static func notificationKind(_ name: String, _ channel: KeyShape) -> VariantShape.Variant {
+  private static func notificationKind(_ name: String, _ channel: KeyShape...) -> VariantShape.Variant {
     let events: [Choice] = [
       Choice("failed"), Choice("recovered"), Choice("quarantined"), Choice("schema_drift"),
       .later("late", "remove it until deadlines are supported"),
     ]
     return .init(
       name,
-      ObjectShape([
-        .required("when", .list(.choice(events)), "The events that are told", example: "[failed]"),
-        channel,
-        .later("group", .text(.duration), "One message for what happens in this time", instead: "remove it for now"),
-      ]))
+      ObjectShape(
+        [
+          .required("when", .list(.choice(events)), "The events that are told", example: "[failed]")
+        ] + channel + [
+          .later("group", .text(.duration), "One message for what happens in this time", instead: "remove it for now")
+        ]))
   }
 
   static let overlay = ObjectShape([

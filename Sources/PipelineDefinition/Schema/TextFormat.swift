@@ -21,6 +21,7 @@ enum TextFormat: Sendable, Equatable {
   case stream
   case projectPath, glob, jsonPath, jsonField
   case retryStatus
+  case secretName
 
   func check(_ text: String) throws(ValueProblem) {
     switch self {
@@ -50,6 +51,7 @@ enum TextFormat: Sendable, Equatable {
     case .jsonPath: try PathText.jsonPath(text)
     case .jsonField: try PathText.jsonField(text)
     case .retryStatus: _ = try HTTPRetry.Status(definition: text)
+    case .secretName: try NameText.secretName(text)
     }
   }
 
@@ -79,6 +81,7 @@ enum TextFormat: Sendable, Equatable {
     case .jsonPath: "a path such as $.data[*]"
     case .jsonField: "a path such as $.next"
     case .retryStatus: "a status such as 429, 5xx or timeout"
+    case .secretName: "a secret's name such as ops/pager"
     }
   }
 
