@@ -24,6 +24,9 @@ struct Sluice: AsyncParsableCommand {
   static func main() async {
     // A reader that goes away ends a write with an error, not the process with a signal.
     signal(SIGPIPE, SIG_IGN)
+    Engine.nameProcess()
+    // Nothing that this process or its children create can be read by others.
+    _ = PrivateState.userMask
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -40,7 +43,7 @@ struct Sluice: AsyncParsableCommand {
   private static func leave(after error: any Error) -> Never {
     if let status = error as? ExitStatus { Glibc.exit(status.rawValue) }
     if exitCode(for: error) == .success {
-      print(fullMessage(for: error))
+      Console.data(fullMessage(for: error))
       Glibc.exit(0)
     }
     let wantsJSON = CommandLine.arguments.contains("--json")

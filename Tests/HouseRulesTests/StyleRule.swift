@@ -11,7 +11,7 @@ struct StyleRule: CustomStringConvertible, Sendable {
 
   static let all: [StyleRule] = [
     bannedFileNames, bannedTypeNames, leftovers, longFiles, machinePaths, queueSQL, sqlHeaders, unexplained,
-    silentWrites,
+    silentWrites, otherPrints,
   ]
 
   // Split, so that this file does not break its own rules.
@@ -139,4 +139,15 @@ struct StyleRule: CustomStringConvertible, Sendable {
         .filter { !file.hasReason(atLine: $0.line) }
     },
     mistake: SourceFile(path: "Sources/Loading/Head.swift", text: "_ = try? await session.query(sql, [])"))
+
+  static let otherPrints = StyleRule(
+    description: "the command line prints through Console, which lets no text command a terminal",
+    applies: { isSource($0) && $0.module == "sluice" && !$0.path.hasSuffix("/Console.swift") },
+    violations: { file in
+      let other = /(?:^|[^.\w])(?:print|debugPrint|puts)\(|\bstd(?:out|err)\b|FileHandle\.standard|STD(?:OUT|ERR)_FILENO/
+      return file.codeLines.compactMap { number, code in
+        code.contains(other) ? Violation(path: file.path, line: number, message: "print through Console") : nil
+      }
+    },
+    mistake: SourceFile(path: "Sources/sluice/Commands/JobsCommand.swift", text: "    print(job.label)"))
 }

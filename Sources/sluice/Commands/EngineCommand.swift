@@ -20,6 +20,6 @@ struct EngineCommand: ParsableCommand {
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    Console.data(String(decoding: try encoder.encode(description), as: UTF8.self))
+    Console.data(json: try encoder.encode(description))
   }
 }

@@ -8,13 +8,11 @@ struct StatusCommand: AsyncParsableCommand {
   @OptionGroup var options: ProjectOptions
 
   func run() async throws {
-    try await Installation.with(options) { installation in
+    try await Installation.with(options, access: .reading) { installation in
       let control = ControlFile.read(installation.stateDirectory)
-      let report = try await StatusReport.gather(
-        environment: installation.environment, controlURL: control?.url, store: installation.store,
-        catalog: installation.catalog)
+      let report = try await installation.statusReport(controlURL: control?.url)
       if options.json {
-        Console.data(String(decoding: try StatusReport.encoder.encode(report), as: UTF8.self))
+        Console.data(json: try StatusReport.encoder.encode(report))
         return
       }
       Console.data("environment \(report.environment)" + (report.controlUrl.map { ", control at \($0)" } ?? ", not up"))
@@ -56,6 +54,10 @@ struct StatusCommand: AsyncParsableCommand {
               return [each.pipeline, schedule, next, each.lastAt ?? "", outcome]
             }
           ).text)
+      }
+      for release in report.releases {
+        guard let trouble = release.trouble else { continue }
+        Console.data(trouble + (release.remedy.map { "\n  \($0)" } ?? ""))
       }
       for queue in report.waiting {
         Console.data(

@@ -10,7 +10,7 @@ enum Logs {
   static var service: Logger { logger(level: configuredLevel ?? .info) }
 
   private static func logger(level: Logger.Level) -> Logger {
-    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
+    var logger = Logger(label: "sluice") { StreamLogHandler(label: $0, stream: LogStream()) }
     logger.logLevel = level
     return logger
   }

@@ -40,8 +40,7 @@ final class ProgressDisplay: Sendable {
       defer { state.drawnLines = lines.count }
       return state.drawnLines
     }
-    let start = up > 0 ? "\u{1B}[\(up)A" : ""
-    Console.draw(start + lines.map { "\u{1B}[2K" + $0 + "\n" }.joined())
+    Console.draw(lines, over: up)
   }
 
   private func tell(_ jobs: [JobRecord], seconds: Double) {
@@ -69,7 +68,7 @@ final class ProgressDisplay: Sendable {
     if progress.bytes > 0 { parts.append(megabytes(progress.bytes)) }
     if job.attempt > 1 { parts.append("attempt \(job.attempt)") }
     if let note = progress.note, job.state == .leased { parts.append(note) }
-    return parts.joined(separator: "  ")
+    return TerminalText.line(parts.joined(separator: "  "))
   }
 
   private static func bar(_ job: JobRecord, _ progress: ProgressNumbers) -> String {
