@@ -34,9 +34,10 @@ package enum PrivateFiles {
     }
   }
 
-  /// Writes a small file at once: a reader sees the old content or the new one.
+  /// Writes a small file at once: a reader sees the old content or the new one. Its folder is created where it is missing.
   package static func write(_ bytes: [UInt8], to path: String) throws {
     let folder = parent(of: path)
+    try createFolder(folder)
     let temporary = "\(path).\(getpid()).new"
     _ = unlink(temporary)
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, fileMode)

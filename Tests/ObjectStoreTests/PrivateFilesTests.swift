@@ -18,7 +18,7 @@ struct PrivateFilesTests {
         try await store.adopt(file: file, as: ObjectKey("curated/p/\(number)"), condition: condition)
       }
       let modes = Self.modes(under: directory + "/store")
-      #expect(modes.count == 8, "\(modes)")
+      #expect(modes.count == 9, "\(modes)")
       #expect(modes.allSatisfy { $0.value == ($0.key.last == "/" ? 0o700 : 0o600) }, "\(modes)")
     }
   }
@@ -42,17 +42,17 @@ struct PrivateFilesTests {
     try await withScratchDirectory { directory in
       let outside = directory + "/outside"
       try Self.make(outside, 0o644)
-      for folder in ["root", "root/logs", "root/postgres"] { try Self.make(directory + "/" + folder + "/", 0o755) }
-      for file in ["root/logs/a.log", "root/postgres/f"] { try Self.make(directory + "/" + file, 0o664) }
-      try Self.make(directory + "/root/engine", 0o755)
-      #expect(symlink(outside, directory + "/root/link") == 0)
-      #expect(PrivateFiles.isOpen(directory + "/root"))
-      #expect(PrivateFiles.tighten(directory + "/root", except: [directory + "/root/postgres"]) == [])
-      #expect(!PrivateFiles.isOpen(directory + "/root"))
+      for folder in ["state", "state/logs", "state/postgres"] { try Self.make(directory + "/" + folder + "/", 0o755) }
+      for file in ["state/logs/a.log", "state/postgres/f"] { try Self.make(directory + "/" + file, 0o664) }
+      try Self.make(directory + "/state/engine", 0o755)
+      #expect(symlink(outside, directory + "/state/link") == 0)
+      #expect(PrivateFiles.isOpen(directory + "/state"))
+      #expect(PrivateFiles.tighten(directory + "/state", except: [directory + "/state/postgres"]) == [])
+      #expect(!PrivateFiles.isOpen(directory + "/state"))
       #expect(
-        Self.modes(under: directory + "/root") == [
-          "root/": 0o700, "root/logs/": 0o700, "root/logs/a.log": 0o600, "root/engine": 0o700,
-          "root/postgres/": 0o755, "root/postgres/f": 0o664,
+        Self.modes(under: directory + "/state") == [
+          "state/": 0o700, "state/logs/": 0o700, "state/logs/a.log": 0o600, "state/engine": 0o700,
+          "state/postgres/": 0o755, "state/postgres/f": 0o664,
         ])
       #expect(Self.modes(under: outside) == ["outside": 0o644])
     }

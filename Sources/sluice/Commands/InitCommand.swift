@@ -16,9 +16,11 @@ struct InitCommand: AsyncParsableCommand {
       let full = directory + "/" + path
       guard !FileManager.default.fileExists(atPath: full) else { continue }
       do {
-        try FileManager.default.createDirectory(
-          at: URL(filePath: full).deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: URL(filePath: full), options: .withoutOverwriting)
+        try PrivateState.withUserMask {
+          try FileManager.default.createDirectory(
+            at: URL(filePath: full).deletingLastPathComponent(), withIntermediateDirectories: true)
+          try Data(text.utf8).write(to: URL(filePath: full), options: .withoutOverwriting)
+        }
       } catch {
         throw StageFailure(
           code: "not_written", message: "\(full) could not be written", hint: "check the directory's permissions")
