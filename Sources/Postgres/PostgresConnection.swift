@@ -14,6 +14,7 @@ package actor PostgresConnection: PostgresSession {
   private nonisolated let turnstile = Turnstile(
     places: 1, closedError: PostgresError(.usage, operation: "wait for the connection", message: "it is closed"))
   private let statementTimeout: Duration?
+  private let commitTimeout: Duration
   /// The transaction that has the session, by a number that is never used again.
   private var transaction: UInt64?
   private var lastTransaction: UInt64 = 0
@@ -30,6 +31,7 @@ package actor PostgresConnection: PostgresSession {
     self.signal = signal
     backendPID = wire.backendPID
     statementTimeout = settings.statementTimeout
+    commitTimeout = settings.commitTimeout
     self.wire = wire
   }
 
@@ -207,7 +209,7 @@ package actor PostgresConnection: PostgresSession {
   }
 
   private func begin() async throws -> UInt64 {
-    let watch = OperationWatch("begin")
+    let watch = OperationWatch("begin", limit: commitTimeout)
     try await takeTurn(watch)
     do {
       try await watched(watch) { try openWire(watch).execute("begin", watch) }
@@ -221,10 +223,11 @@ package actor PostgresConnection: PostgresSession {
     return lastTransaction
   }
 
-  /// Not cancelled with the task: the body has done its work.
+  /// Not cancelled with the task: the body has done its work. It has a deadline all the same: a server that hangs must not hold the
+  /// caller for ever.
   private func commit(_ number: UInt64) throws {
     defer { end(number) }
-    let watch = OperationWatch("commit")
+    let watch = OperationWatch("commit", limit: commitTimeout)
     do {
       // PostgreSQL answers the COMMIT of a transaction in which a statement failed with ROLLBACK, and no error.
       let tag = try openWire(watch).query(SQLStatement(name: "commit", text: "commit"), [], watch).commandTag
@@ -233,7 +236,11 @@ package actor PostgresConnection: PostgresSession {
           .statement, operation: "commit", message: "rolled back, because a statement in the transaction had failed",
           sqlState: "25P02", hint: "let the statement's error end the transaction's body")
       }
-    } catch let error as PostgresError where error.kind == .connectionLost {
+    } catch let error as PostgresError
+      // A deadline that the server has not answered with an error says nothing of the transaction.
+      where error.kind == .connectionLost || error.kind == .timeout && error.sqlState == nil
+    {
+      wire?.markBroken()
       throw PostgresError(
         .commitUnknown, operation: "commit", message: "the connection was lost before the answer to COMMIT came",
         sqlState: error.sqlState, hint: "look whether the work is there before doing it again", detail: error.message)

@@ -64,6 +64,9 @@ public struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
     }
   }
 
+  /// Whether the session ended under the statement without a word of the server: it crashed, or the network did.
+  package var isSilentLoss: Bool { (kind == .connectionLost || kind == .commitUnknown) && sqlState == nil }
+
   public var debugDescription: String {
     var text = description
     if let sqlState { text += " [\(sqlState)]" }

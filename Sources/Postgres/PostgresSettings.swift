@@ -11,6 +11,8 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
   package let connectTimeout: Duration
   /// The longest that a statement may take; nil for no limit but the statement's own.
   package let statementTimeout: Duration?
+  /// The longest that a BEGIN or a COMMIT may take. Long, because constraints may be checked in it.
+  package let commitTimeout: Duration
   /// Whether a pooler such as PgBouncer lends a server's session for each transaction: then nothing may be left in it.
   package let isPooled: Bool
 
@@ -24,7 +26,8 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
   /// - Throws: ``PostgresError`` `.usage` when libpq cannot read the conninfo.
   public init(
     _ conninfo: String, applicationName: String = "sluice", connectTimeout: Duration = .seconds(10),
-    options: [String: String] = [:], statementTimeout: Duration? = nil, isPooled: Bool = false
+    options: [String: String] = [:], statementTimeout: Duration? = nil, commitTimeout: Duration = .seconds(300),
+    isPooled: Bool = false
   ) throws {
     var given = try Self.parse(conninfo)
     // A dead server is noticed within ten seconds: 3 s idle, then three probes 2 s apart; unanswered data after 9 s.
@@ -44,6 +47,7 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
     let seconds = given["connect_timeout"].flatMap { Int64($0) } ?? 0
     self.connectTimeout = seconds > 0 ? .seconds(min(seconds, Self.longestConnectSeconds)) : connectTimeout
     self.statementTimeout = statementTimeout
+    self.commitTimeout = commitTimeout
     parameters = given
   }
 

@@ -2,6 +2,10 @@ import Postgres
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 @Suite("Transactions")
 struct TransactionTests {
   struct OnPurpose: Error {}
@@ -22,6 +26,29 @@ struct TransactionTests {
         }
       }
       #expect(try await database.pool.query("select a from t").map { try $0.int("a") } == [1])
+    }
+  }
+
+  @Test("A COMMIT that a hung server does not answer ends at its deadline, and says that its fate is not known")
+  func hungCommit() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      try await database.pool.execute("create table t (a int)")
+      let settings = try PostgresSettings(database.url, commitTimeout: .milliseconds(200))
+      let connection = try await PostgresConnection.connect(settings)
+      let backend = connection.backendPID
+      defer { kill(backend, SIGCONT) }
+      let began = ContinuousClock.now
+      let error = try await failure {
+        try await connection.transaction { transaction in
+          try await transaction.query("insert into t values (1)")
+          kill(backend, SIGSTOP)
+        }
+      }
+      #expect(error.kind == .commitUnknown)
+      #expect(began.duration(to: .now) < .seconds(10))
+      #expect(await !connection.isIdle)
+      await connection.close()
+      kill(backend, SIGCONT)
     }
   }
 
