@@ -31,3 +31,17 @@ package struct MigrationRefused: Failure, Equatable {
   }
   package var isTransient: Bool { false }
 }
+
+/// The database's encoding cannot hold every text that a job, its data or its failure may have.
+package struct EncodingRefused: Failure, Equatable {
+  package var database: String
+  /// As PostgreSQL calls it, such as `LATIN1`.
+  package var encoding: String
+
+  package var code: String { "database_encoding" }
+  package var message: String { "the database \(database) has the encoding \(encoding); UTF8 is needed" }
+  package var hint: String? {
+    "make one: create database NAME encoding 'UTF8' template template0; then name it in the database's URL"
+  }
+  package var isTransient: Bool { false }
+}

@@ -169,6 +169,13 @@ struct EnqueueFunctionTests {
     ("'mail', class => null", "class is a number"),
     ("'mail', max_attempts => -1", "max_attempts is at least 1"),
     ("'mail', max_attempts => null", "max_attempts is at least 1"),
+    ("'mail', max_attempts => 10001", "max_attempts is at most 10000"),
+    ("'mail', time_limit => '178000000 years'", "time_limit is at most 10 years"),
+    ("'mail', label => repeat('ä', 201)", "a label has at most 200 characters"),
+    ("'mail', run_at => 'infinity'", "run_at is at most 100 years from now"),
+    ("'mail', run_at => '-infinity'", "run_at is at most 100 years from now"),
+    ("'mail', run_at => '294276-01-01'", "run_at is at most 100 years from now"),
+    ("'mail', to_jsonb(repeat('x', 1048576))", "a payload has at most 1 MiB"),
     ("'mail', time_limit => '-1 s'", "time_limit is longer than nothing"),
     ("'mail', prority => 1", "does not exist"),
   ]
