@@ -19,6 +19,7 @@ public final class JobAttempt: Sendable {
   private struct State {
     var progress = JobProgress()
     var movements = 0
+    var hasCheckpointed = false
     /// The most that its worker's own process had in memory while it ran, and the largest child of its own.
     var ownMemory: Int64 = 0
     var childMemory: Int64 = 0
@@ -137,7 +138,14 @@ public final class JobAttempt: Sendable {
 
   /// Grows whenever bytes, rows or a checkpoint moved: an attempt where it stands still has hung.
   package var movements: Int { state.withLock { $0.movements } }
-  private func moved() { state.withLock { $0.movements += 1 } }
+  /// Whether it has committed a checkpoint.
+  package var hasCheckpointed: Bool { state.withLock { $0.hasCheckpointed } }
+  private func moved() {
+    state.withLock {
+      $0.movements += 1
+      $0.hasCheckpointed = true
+    }
+  }
 
   private var progressJSON: String {
     let (progress, memory) = state.withLock { ($0.progress, $0.ownMemory + $0.childMemory) }

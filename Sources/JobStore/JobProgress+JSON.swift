@@ -9,7 +9,7 @@ extension JobProgress {
     var fields = ["\"bytes\":\(bytes)", "\"rows\":\(rows)", "\"units\":\(units)"]
     if let totalUnits { fields.append("\"total_units\":\(totalUnits)") }
     if let totalBytes { fields.append("\"total_bytes\":\(totalBytes)") }
-    if let note { fields.append("\"note\":\(jsonString(note))") }
+    if let note { fields.append("\"note\":\(jsonString(storable(note, maximum: 1000)))") }
     if let peakMemory { fields.append("\"peak_memory\":\(peakMemory)") }
     return "{" + fields.joined(separator: ",") + "}"
   }
@@ -36,12 +36,28 @@ package func jsonString(_ text: String) -> String {
   return result + "\""
 }
 
+/// A text that every UTF-8 database stores, and no longer than a person reads: without NUL, and cut at `maximum` bytes.
+package func storable(_ text: String, maximum: Int = 8000) -> String {
+  var result = ""
+  var bytes = 0
+  for scalar in text.unicodeScalars {
+    let kept = scalar == "\0" ? "\u{FFFD}" : scalar
+    bytes += UTF8.width(kept)
+    guard bytes <= maximum else { return result + "…" }
+    result.unicodeScalars.append(kept)
+  }
+  return result
+}
+
 extension Failure {
   /// `{"code", "message", "at", "hint"}`, as the command line and the history show it.
   package var json: String {
-    var fields = ["\"code\":\(jsonString(code))", "\"message\":\(jsonString(message))"]
-    if let at { fields.append("\"at\":\(jsonString(at))") }
-    if let hint { fields.append("\"hint\":\(jsonString(hint))") }
+    func field(_ name: String, _ text: String, _ maximum: Int) -> String {
+      "\"\(name)\":\(jsonString(storable(text, maximum: maximum)))"
+    }
+    var fields = [field("code", code, 200), field("message", message, 8000)]
+    if let at { fields.append(field("at", at, 1000)) }
+    if let hint { fields.append(field("hint", hint, 2000)) }
     return "{" + fields.joined(separator: ",") + "}"
   }
 }

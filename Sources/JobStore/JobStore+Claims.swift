@@ -52,7 +52,7 @@ extension JobStore {
     worker: Int64, release: Int64 = 0, stages: [String]? = nil, limit: Int, now: String? = nil
   ) async throws -> [Claim] {
     precondition(limit > 0, "a claim asks for at least one job")
-    var lanes = try await survey(release: release, stages: stages)
+    var lanes = try await survey(release: release, stages: stages).filter(\.hasWork)
       .sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
     var claims: [Claim] = []
     while claims.count < limit, let lane = lanes.first {
@@ -62,7 +62,13 @@ extension JobStore {
       claims += found.sorted { $0.jobID < $1.jobID }
       if found.count < batch.rawValue { lanes.removeFirst() }
     }
-    return claims
+    guard claims.isEmpty else { return claims }
+    // A job that must run alone, in a worker that has nothing in hand.
+    guard try await leases(ofWorker: worker, on: database).isEmpty else { return [] }
+    let alone = try await survey(release: release, stages: stages).filter { $0.suspect != nil }
+      .min { ($0.urgencyClass, $0.suspect?.rawValue ?? 0) < ($1.urgencyClass, $1.suspect?.rawValue ?? 0) }
+    guard let request = alone.flatMap(ClaimRequest.init(alone:)) else { return [] }
+    return try await claim(request, worker: worker, release: release, now: now)
   }
 
   /// One exchange of a worker with the queue: what is done is acknowledged, and new jobs are claimed, in one transaction
@@ -84,10 +90,7 @@ extension JobStore {
       steps.append(
         (
           Statement.jobClaim(request.each),
-          [
-            .int(worker), .int(release), .ints(request.lanes.map(\.lane.id)), .ints(request.lanes.map(\.from)),
-            .optional(now),
-          ]
+          Self.parameters(request, worker: worker, release: release, now: now)
         ))
     }
     // Jobs of lanes with a limit that find no slot free are put off before anybody has seen them.
@@ -96,7 +99,8 @@ extension JobStore {
       steps.append((Statement.permitLock, [.texts(limited.map { PermitNeed.key(ofPipeline: $0) })]))
       steps.append((Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now)]))
     }
-    steps.append(("commit", []))
+    // A server that hangs must not hold up the worker's loop, and with it its end, for ever.
+    steps.append((SQLStatement("commit").within(Self.turnLimit), []))
     let results = try await (session ?? database).pipeline(steps)
     var outcome = QueueTurn.Outcome()
     if !turn.finished.isEmpty {
@@ -105,7 +109,7 @@ extension JobStore {
     if let request = turn.request {
       let lanes = Dictionary(request.lanes.map { ($0.lane.id, $0.lane) }) { first, _ in first }
       let rows = results[results.count - (limited.isEmpty ? 2 : 4)]
-      outcome.claims = try rows.map { try Claim(row: $0, lanes: lanes) }
+      outcome.claims = try rows.map { try Claim(row: $0, lanes: lanes, isAlone: request.alone != nil) }
       if !limited.isEmpty {
         outcome.claims = Self.permitted(outcome.claims, try Self.answers(results[results.count - 2]))
       }
@@ -113,8 +117,20 @@ extension JobStore {
     return outcome
   }
 
+  /// The longest that one exchange may take.
+  private static let turnLimit = Duration.seconds(60)
+
+  static func parameters(
+    _ request: ClaimRequest, worker: Int64, release: Int64, now: String?
+  ) -> [PostgresValue] {
+    [
+      .int(worker), .int(release), .ints(request.lanes.map(\.lane.id)), .ints(request.lanes.map(\.from)),
+      .optional(now), .optional(request.alone?.rawValue),
+    ]
+  }
+
   /// The claims that were not put off.
-  private static func permitted(_ claims: [Claim], _ answers: [JobID: PermitAnswer]) -> [Claim] {
+  static func permitted(_ claims: [Claim], _ answers: [JobID: PermitAnswer]) -> [Claim] {
     claims.compactMap { claim in
       var claim = claim
       switch answers[claim.jobID] {
@@ -158,7 +174,7 @@ extension JobStore {
 
 extension Claim {
   /// By position, in the order of `job_claim.sql`: this is read for every job.
-  fileprivate init(row: PostgresRow, lanes: [Int64: ReadyLane]) throws {
+  init(row: PostgresRow, lanes: [Int64: ReadyLane], isAlone: Bool) throws {
     guard let lane = lanes[try row.int(at: 0)] else { preconditionFailure("a claim returns jobs of its own lanes") }
     let format = row.optionalString(at: 13).flatMap { CheckpointFormat($0) }
     let state = row.optionalString(at: 14)
@@ -167,8 +183,9 @@ extension Claim {
       releaseID: try row.optionalInt(at: 11), epoch: try row.int(at: 2), ticket: try row.int(at: 3),
       attempt: Int(try row.int(at: 4)), maximumAttempts: Int(try row.int(at: 5)), kind: row.string(at: 6),
       label: row.string(at: 7), laneID: lane.id, pipeline: lane.pipeline, stage: lane.stage, payload: row.string(at: 8),
-      timeLimit: row.optionalString(at: 10).flatMap { Double($0) }.map { .seconds($0) },
+      timeLimit: row.optionalString(at: 10).flatMap { Double($0) }.map { .seconds(min($0, 1e9)) },
       runAt: row.optionalString(at: 12), mark: zip(format, state).map { JobMark(format: $0, state: $1) })
+    self.isAlone = isAlone
   }
 }
 

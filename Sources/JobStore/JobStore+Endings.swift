@@ -43,6 +43,9 @@ extension JobStore {
     case dead(failure: String)
     /// Someone cancelled it.
     case cancelled
+    /// The attempt's database session ended without a word, and it had written no checkpoint. Back after a while: not charged for
+    /// the first time in a row, because an outage does the same.
+    case lostSession(after: Duration, failure: String)
   }
 
   /// Ends one attempt; of a job that is to be cancelled, whatever the end was, as cancelled. Returns false when the lease was
@@ -54,24 +57,44 @@ extension JobStore {
   package func endAttempt(
     _ holder: LeaseHolder, as end: AttemptEnd, on session: (any PostgresSession)? = nil, now: String? = nil
   ) async throws -> Bool {
-    let (status, delay, failure): (AttemptStatus, Duration, String?) =
+    let (status, delay, failure): (String, Duration, String?) =
       switch end {
-      case .yielded: (.yielded, .zero, nil)
-      case .snoozed(let delay): (.snoozed, delay, nil)
-      case .retried(let delay, let failure): (.retried, delay, failure)
-      case .dead(let failure): (.dead, .zero, failure)
-      case .cancelled: (.cancelled, .zero, nil)
+      case .yielded: (AttemptStatus.yielded.rawValue, .zero, nil)
+      case .snoozed(let delay): (AttemptStatus.snoozed.rawValue, delay, nil)
+      case .retried(let delay, let failure): (AttemptStatus.retried.rawValue, delay, failure)
+      case .dead(let failure): (AttemptStatus.dead.rawValue, .zero, failure)
+      case .cancelled: (AttemptStatus.cancelled.rawValue, .zero, nil)
+      case .lostSession(let delay, let failure): ("lost", delay, failure)
       }
-    let rows = try await (session ?? database).query(
-      Statement.jobEndAttempt,
-      [
-        .int(holder.jobID.rawValue), .int(holder.epoch), .text(status.rawValue), .double(delay.inSeconds),
-        .optionalJSON(failure), .optional(now),
-      ])
+    let session = session ?? database
+    let bounded = min(max(delay, .zero), Self.longestDelay)
+    func write(_ failure: String?) async throws -> PostgresResult {
+      try await session.query(
+        Statement.jobEndAttempt.within(Self.endLimit),
+        [
+          .int(holder.jobID.rawValue), .int(holder.epoch), .text(status), .double(bounded.inSeconds),
+          .optionalJSON(failure), .optional(now),
+        ])
+    }
+    let rows: PostgresResult
+    do { rows = try await write(failure) } catch let error as PostgresError
+      where failure != nil && (error.mayBeOfOneRow || error.kind == .usage)
+    {
+      // Whatever the text holds, the attempt ends: a job whose end cannot be written would come back for ever.
+      rows = try await write(Self.unstorable)
+    }
     guard let row = rows.first else { return false }
     if try row.string("status") == AttemptStatus.yielded.rawValue { bell?.ring([try row.int("lane_id")]) }
     return true
   }
+
+  /// No source, handler or clock puts a job off for longer.
+  package static let longestDelay = Duration.seconds(366 * 86_400)
+  /// How long the end of an attempt may take; where it is not written, a later beat gives the job back.
+  private static let endLimit = Duration.seconds(60)
+  /// In place of a failure whose text the database refuses.
+  private static let unstorable =
+    #"{"code":"unstorable","message":"the database refused the text of the failure","hint":"the worker's log has it"}"#
 
   /// Leases that a worker is asked to give up.
   package struct AskedLeases: Sendable, Equatable {

@@ -21,6 +21,9 @@ public struct NewJob: Sendable, Equatable {
   /// What a person calls it; the kind where it is nil.
   public var label: String?
 
+  /// The pipeline of jobs that name none.
+  package static let standardPipeline = "default"
+
   public init(
     kind: String, payload: String = "{}", pipeline: String = "default", uniqueKey: String? = nil,
     runAt: String? = nil, urgencyClass: Int = 0, maximumAttempts: Int = 8, timeLimit: Duration? = nil,

@@ -90,6 +90,63 @@ extension JobStore {
     return try await expire(jobs, on: session)
   }
 
+  /// How much of each kind was dated by a clock that has been set back since.
+  package struct ClockRecovery: Sendable, Equatable {
+    package var beats: Int64
+    package var leases: Int64
+    package var delays: Int64
+    package var looks: Int64
+    package var isEmpty: Bool { beats + leases + delays + looks == 0 }
+  }
+
+  /// Brings back what a clock that was ahead has put off.
+  ///
+  /// - Source: `clock_recover.sql`.
+  package func recoverFromClock(on session: some PostgresSession, now: String? = nil) async throws -> ClockRecovery {
+    let row = try await session.query(Statement.clockRecover, [.optional(now)]).only
+    return ClockRecovery(
+      beats: try row.int("beats"), leases: try row.int("leases"), delays: try row.int("delays"),
+      looks: try row.int("looks"))
+  }
+
+  /// Forgets which jobs must run alone, of those that have ended.
+  package func forgetSuspects(on session: some PostgresSession) async throws {
+    try await session.query(Statement.suspectForget)
+  }
+
+  /// Deletes lanes that have long had no job. Returns how many.
+  ///
+  /// - Source: `lane_expire.sql`.
+  package func expireLanes(
+    after retention: Duration, on session: some PostgresSession, now: String? = nil
+  ) async throws -> Int64 {
+    try await session.query(Statement.laneExpire, [.double(retention.inSeconds), .optional(now)]).only.int("lanes")
+  }
+
+  /// Deletes messages that were settled long ago, at most `limit`. Returns how many.
+  ///
+  /// - Source: `outbox_expire.sql`.
+  package func expireOutbox(
+    after retention: Duration, limit: Int, on session: some PostgresSession, now: String? = nil
+  ) async throws -> Int {
+    Int(
+      try await session.query(
+        Statement.outboxExpire, [.double(retention.inSeconds), .int(Int64(limit)), .optional(now)]
+      ).only.int("messages"))
+  }
+
+  /// Deletes workers that ended long ago, at most `limit`. Returns how many.
+  ///
+  /// - Source: `worker_expire.sql`.
+  package func expireWorkers(
+    after retention: Duration, limit: Int, on session: some PostgresSession, now: String? = nil
+  ) async throws -> Int {
+    Int(
+      try await session.query(
+        Statement.workerExpire, [.double(retention.inSeconds), .int(Int64(limit)), .optional(now)]
+      ).only.int("workers"))
+  }
+
   /// Something that keeps vacuum from removing dead rows.
   package struct OldSnapshot: Sendable, Equatable {
     /// `session`, or `prepared transaction`.

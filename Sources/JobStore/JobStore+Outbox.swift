@@ -54,7 +54,8 @@ extension JobStore {
       case .givenUp(let error): ("given_up", .zero, error)
       }
     try await database.query(
-      Statement.outboxSettle, [.int(id), .text(status), .double(delay.inSeconds), .optional(error)])
+      Statement.outboxSettle,
+      [.int(id), .text(status), .double(delay.inSeconds), .optional(error.map { storable($0) })])
   }
 
   /// What became of a run's messages.
@@ -84,7 +85,7 @@ extension JobStore {
     try await session.query(
       Statement.eventInsert,
       [
-        .text(kind), .optional(pipeline), .optional(run?.rawValue), .optional(job?.rawValue), .text(message),
+        .text(kind), .optional(pipeline), .optional(run?.rawValue), .optional(job?.rawValue), .text(storable(message)),
         .optionalJSON(detail),
       ])
   }

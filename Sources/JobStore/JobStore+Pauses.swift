@@ -33,6 +33,13 @@ extension JobStore {
     try await database.query(Statement.pauseState, [.text(pipeline)]).first?.string("since")
   }
 
+  /// Whether jobs were ever enqueued for a pipeline.
+  ///
+  /// - Source: `lane_known.sql`.
+  package func hasLanes(_ pipeline: String) async throws -> Bool {
+    try await database.query(Statement.laneKnown, [.text(pipeline)]).only.bool("is_known")
+  }
+
   /// A schedule, or a pause of a pipeline that has none, as people see it.
   package struct ScheduleRecord: Sendable, Equatable {
     package var pipeline: String

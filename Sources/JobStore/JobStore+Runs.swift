@@ -83,12 +83,18 @@ extension JobStore {
       Statement.jobInsert,
       [
         .ints(ids), .ints(runs.map(\.rawValue)), .texts(pipelines), .texts(stages), .texts(jobs.map(\.kind)),
-        .texts(jobs.map(\.label)), .texts(jobs.map(\.payload)), .ints(jobs.map { Int64($0.maximumAttempts) }),
+        .texts(jobs.map { Self.boundedLabel($0.label) }), .texts(jobs.map(\.payload)),
+        .ints(jobs.map { Int64($0.maximumAttempts) }),
         .ints(jobs.map { Int64($0.after.count) }), .optional(now), urgencyClass,
         .int(lanes),
       ])
     precondition(written.count == jobs.count, "every job of the plan must find its lane")
     return Set(try written.filter { try $0.int("waits") == 0 }.map { try $0.int("lane_id") })
+  }
+
+  /// A label is of a stream or a dataset, whose names nothing bounds; the schema does.
+  private static func boundedLabel(_ label: String) -> String {
+    String(String.UnicodeScalarView(label.unicodeScalars.prefix(200)))
   }
 
   /// Takes up the dead and cancelled jobs of a run again, and lets those go on that were asked to stop and have not yet.
@@ -119,7 +125,7 @@ extension JobStore {
       throw StageFailure(
         code: format == nil ? "release_rejected" : "checkpoint_format",
         message: format.map { "the engine of release \(release) does not read the checkpoint \($0) of what is dead" }
-          ?? "what is dead began with release \(release), which was rejected",
+          ?? "what is dead began with release \(release), which was rejected or removed",
         hint: format.map { "deploy an engine that reads \($0), or start a new run: sluice run PIPELINE" }
           ?? "start a new run, which takes what was ingested: sluice run PIPELINE")
     }

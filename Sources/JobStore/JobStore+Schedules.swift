@@ -70,6 +70,8 @@ extension JobStore {
     package var decision: ScheduleDecision
     /// Whether a time has come, or the next one is to be found.
     package var isDue: Bool
+    /// It was considered at a time that is still to come: the clock was ahead, and was set back.
+    package var isAhead: Bool
     fileprivate var consideredLocal: String
     fileprivate var localNow: String
   }
@@ -91,8 +93,19 @@ extension JobStore {
         overlap: ScheduleRule.Overlap(rawValue: try row.string("overlap")) ?? .skip,
         catchUp: ScheduleRule.CatchUp(rawValue: try row.string("catch_up")) ?? .latest,
         isPaused: try row.bool("is_paused"), busy: try row.optionalInt("busy").map { RunID($0) }, waiting: waiting),
-      isDue: try row.bool("is_due"), consideredLocal: try row.string("considered_local"),
+      isDue: try row.bool("is_due"), isAhead: try row.bool("is_ahead"),
+      consideredLocal: try row.string("considered_local"),
       localNow: try row.string("local_now"))
+  }
+
+  /// Lets a schedule begin now that was considered while the clock was ahead.
+  ///
+  /// - Returns: The time up to which it was considered; nil where that is not ahead.
+  /// - Source: `schedule_recover.sql`.
+  package func recoverSchedule(
+    _ pipeline: String, now: String? = nil, in session: some PostgresSession
+  ) async throws -> String? {
+    try await session.query(Statement.scheduleRecover, [.text(pipeline), .optional(now)]).first?.string("considered_at")
   }
 
   /// The times of a schedule that have come since it was last considered, ascending: the latest
@@ -175,7 +188,10 @@ extension JobStore {
       }
     let rows = try await session.query(
       Statement.scheduleTickWrite,
-      [.text(pipeline), .text(time), .text(name), .optional(run), .optional(reason), .optional(now)])
+      [
+        .text(pipeline), .text(time), .text(name), .optional(run), .optional(reason.map { storable($0) }),
+        .optional(now),
+      ])
     return rows.count == 1
   }
 

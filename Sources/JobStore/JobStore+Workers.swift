@@ -99,7 +99,7 @@ extension JobStore {
 
   package func log(_ holder: LeaseHolder, level: String, message: String) async throws {
     try await database.query(
-      Statement.jobLogWrite, [.int(holder.jobID.rawValue), .int(holder.epoch), .text(level), .text(message)])
+      Statement.jobLogWrite, [.int(holder.jobID.rawValue), .int(holder.epoch), .text(level), .text(storable(message))])
   }
 }
 

@@ -47,6 +47,8 @@ package struct Claim: Sendable {
   package var mark: JobMark?
   /// What it was given before it began, because its lane has a limit.
   package var permits: Set<String> = []
+  /// It must have its worker to itself, because an earlier worker ended under it and others.
+  package var isAlone = false
 
   package init(
     jobID: JobID, runID: RunID?, releaseID: Int64?, epoch: Int64, ticket: Int64, attempt: Int, maximumAttempts: Int,

@@ -10,14 +10,16 @@ package struct ReadyLane: Sendable, Equatable {
   package var urgencyClass: Int
   /// Of its pipeline, when slots are shared.
   package var weight: Double
-  /// The lowest number of its ready jobs.
+  /// The lowest number of its ready jobs, without those that must run alone; the highest number there is where there is none.
   package var lowest: Int64
+  /// The lowest of those that must run alone.
+  package var suspect: JobID?
   /// Whether its jobs need a permit of their pipeline before they begin.
   package var isLimited: Bool
 
   package init(
     id: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, weight: Double = 1, lowest: Int64 = 0,
-    isLimited: Bool = false
+    suspect: JobID? = nil, isLimited: Bool = false
   ) {
     self.id = id
     self.pipeline = pipeline
@@ -25,14 +27,19 @@ package struct ReadyLane: Sendable, Equatable {
     self.urgencyClass = urgencyClass
     self.weight = weight
     self.lowest = lowest
+    self.suspect = suspect
     self.isLimited = isLimited
   }
+
+  /// Whether there is more than jobs that must run alone.
+  package var hasWork: Bool { lowest != .max }
 
   init(row: PostgresRow) throws {
     self.init(
       id: try row.int("lane_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
-      urgencyClass: Int(try row.int("class")), weight: try row.double("weight"), lowest: try row.int("lowest"),
-      isLimited: try row.bool("limited"))
+      urgencyClass: Int(try row.int("class")), weight: try row.double("weight"),
+      lowest: try row.optionalInt("lowest") ?? .max,
+      suspect: try row.optionalInt("suspect").map { JobID($0) }, isLimited: try row.bool("limited"))
   }
 }
 
@@ -54,10 +61,23 @@ package enum ClaimBatch: Int, Sendable, CaseIterable {
 package struct ClaimRequest: Sendable {
   package var lanes: [(lane: ReadyLane, from: Int64)]
   package var each: ClaimBatch
+  /// The one job that is asked for, because it must run alone. The worker has nothing else in hand.
+  package private(set) var alone: JobID?
 
   package init(lanes: [(lane: ReadyLane, from: Int64)], each: ClaimBatch) {
     self.lanes = lanes
     self.each = each
+  }
+
+  init(lanes: [(lane: ReadyLane, from: Int64)], each: ClaimBatch, alone: JobID?) {
+    self.init(lanes: lanes, each: each)
+    self.alone = alone
+  }
+
+  /// Of a lane the job that must run alone; nil where there is none.
+  package init?(alone lane: ReadyLane) {
+    guard let job = lane.suspect else { return nil }
+    self.init(lanes: [(lane, job.rawValue)], each: .one, alone: job)
   }
 }
 
@@ -86,5 +106,10 @@ package struct QueueTurn: Sendable {
     /// Acknowledged jobs whose lease was not there any more.
     package var unmatched: Set<JobID> = []
     package var claims: [Claim] = []
+
+    package init(unmatched: Set<JobID> = [], claims: [Claim] = []) {
+      self.unmatched = unmatched
+      self.claims = claims
+    }
   }
 }

@@ -7,6 +7,7 @@ extension Statement {
   static let scheduleDue = SQLStatement("schedule_due", PackageResources.schedule_due_sql)
   static let scheduleLead = SQLStatement("schedule_lead", PackageResources.schedule_lead_sql)
   static let scheduleTake = SQLStatement("schedule_take", PackageResources.schedule_take_sql)
+  static let scheduleRecover = SQLStatement("schedule_recover", PackageResources.schedule_recover_sql)
   static let scheduleTimes = SQLStatement("schedule_times", PackageResources.schedule_times_sql)
   static let scheduleTickWrite = SQLStatement("schedule_tick_write", PackageResources.schedule_tick_write_sql)
   static let scheduleAdvance = SQLStatement("schedule_advance", PackageResources.schedule_advance_sql)
@@ -24,7 +25,8 @@ extension Statement {
   static let backfillOfRun = SQLStatement("backfill_of_run", PackageResources.backfill_of_run_sql)
 
   static let schedules = [
-    scheduleRegister, scheduleRetain, scheduleDue, scheduleLead, scheduleTake, scheduleTimes, scheduleTickWrite,
+    scheduleRecover, scheduleRegister, scheduleRetain, scheduleDue, scheduleLead, scheduleTake, scheduleTimes,
+    scheduleTickWrite,
     scheduleAdvance, scheduleRunTime, scheduleList, scheduleTickList, scheduleZone, scheduleLocal, pauseSet, pauseClear,
     pauseLock, pauseState, backfillInsert, backfillIds, backfillOfRun,
   ]

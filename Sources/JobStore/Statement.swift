@@ -29,6 +29,7 @@ enum Statement {
   static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql).prepared
   static let jobReserve = SQLStatement("job_reserve", PackageResources.job_reserve_sql)
   static let jobRetry = SQLStatement("job_retry", PackageResources.job_retry_sql)
+  static let jobSetAside = SQLStatement("job_set_aside", PackageResources.job_set_aside_sql)
   static let jobUnblock = SQLStatement("job_unblock", PackageResources.job_unblock_sql)
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
   static let laneFind = SQLStatement("lane_find", PackageResources.lane_find_sql).prepared
@@ -59,6 +60,7 @@ enum Statement {
   static let pipelineLimit = SQLStatement("pipeline_limit", PackageResources.pipeline_limit_sql)
   static let progressWrite = SQLStatement("progress_write", PackageResources.progress_write_sql)
   static let rateReserve = SQLStatement("rate_reserve", PackageResources.rate_reserve_sql).prepared
+  static let readyLock = SQLStatement("ready_lock", PackageResources.ready_lock_sql)
   static let releaseFileInsert = SQLStatement("release_file_insert", PackageResources.release_file_insert_sql)
   static let releaseFiles = SQLStatement("release_files", PackageResources.release_files_sql)
   static let releaseRegister = SQLStatement("release_register", PackageResources.release_register_sql)
@@ -75,6 +77,13 @@ enum Statement {
   static let workerList = SQLStatement("worker_list", PackageResources.worker_list_sql)
   static let workerRegister = SQLStatement("worker_register", PackageResources.worker_register_sql)
   static let workerSessionLock = SQLStatement("worker_session_lock", PackageResources.worker_session_lock_sql)
+
+  static let clockRecover = SQLStatement("clock_recover", PackageResources.clock_recover_sql)
+  static let laneExpire = SQLStatement("lane_expire", PackageResources.lane_expire_sql)
+  static let laneKnown = SQLStatement("lane_known", PackageResources.lane_known_sql)
+  static let outboxExpire = SQLStatement("outbox_expire", PackageResources.outbox_expire_sql)
+  static let suspectForget = SQLStatement("suspect_forget", PackageResources.suspect_forget_sql)
+  static let workerExpire = SQLStatement("worker_expire", PackageResources.worker_expire_sql)
 
   /// The claim of so many jobs of each lane; the limit is a literal, and each a statement of its own.
   static func jobClaim(_ batch: ClaimBatch) -> SQLStatement { jobClaims[batch] ?? jobClaimOfOne }
@@ -96,16 +105,19 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
-      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobUnblock, laneEnsure, laneFind,
+      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock, laneEnsure,
+      laneFind,
       laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markTime,
       outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
+      readyLock,
       releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
       runRowLock,
       stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
+      clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, workerExpire,
     ] + schedules + releases + ClaimBatch.allCases.map(jobClaim)
 }
 

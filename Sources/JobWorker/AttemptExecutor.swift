@@ -32,7 +32,9 @@ package struct AttemptExecutor: Sendable {
       noteEnd(of: attempt)
     } else {
       let end = Self.end(
-        of: result, claim: claim, stop: running.stop(of: attempt), retry: retry, jitter: .random(in: 0...1))
+        of: result, claim: claim, hasCheckpointed: attempt.hasCheckpointed, stop: running.stop(of: attempt),
+        retry: retry,
+        jitter: .random(in: 0...1))
       await settle(attempt, end)
     }
     running.end(attempt)
@@ -43,8 +45,11 @@ package struct AttemptExecutor: Sendable {
   }
 
   /// How an attempt ended that is not done; nil where nothing is left to write: the lease is lost.
+  ///
+  /// - Parameter hasCheckpointed: Whether the attempt has moved the job on before it ended.
   package static func end(
-    of result: Result<Void, any Error>, claim: Claim, stop: RunningAttempts.Stop?, retry: RetryPolicy, jitter: Double
+    of result: Result<Void, any Error>, claim: Claim, hasCheckpointed: Bool, stop: RunningAttempts.Stop?,
+    retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
     let failure: any Failure
     switch result {
@@ -60,6 +65,9 @@ package struct AttemptExecutor: Sendable {
       case is CancellationError: return .yielded
       // Another worker may know the kind; and this one, after the next deploy.
       case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
+      // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest.
+      case let error as PostgresError where error.isSilentLoss && !hasCheckpointed:
+        return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: error.json)
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
       case let error as PostgresError where error.isOutage: return .snoozed(.seconds(1))
       case let known as any Failure: failure = known
@@ -75,6 +83,9 @@ package struct AttemptExecutor: Sendable {
     attempt.logger.log(level: attempt.claim.level, "attempt ended")
   }
 
+  /// How long the end of an attempt that failed is tried while the database is away: as long as a crash recovery takes.
+  private static let settlePatience = Duration.seconds(20)
+
   /// Writes the end. Where the database does not answer, the worker's next beats find the lease and give it back.
   private func settle(_ attempt: JobAttempt, _ end: JobStore.AttemptEnd?) async {
     guard let end else { return attempt.logger.info("attempt abandoned: its lease is lost") }
@@ -88,14 +99,39 @@ package struct AttemptExecutor: Sendable {
       await attempt.log(.warning, failure)
     case .yielded: attempt.logger.info("attempt gave its job back at a checkpoint")
     case .cancelled: attempt.logger.info("attempt stopped: its job was cancelled")
+    case .lostSession(let delay, let failure):
+      attempt.logger.warning(
+        "attempt lost its database session; a second time in a row is charged",
+        metadata: ["failure": "\(failure)", "after": "\(delay)"])
     case .snoozed(let delay): attempt.logger.info("attempt put its job off", metadata: ["after": "\(delay)"])
     }
     // Written also when this task was cancelled, as it is when the worker ends in disorder.
     let store = self.store
-    let writing = Task { try await store.endAttempt(attempt.claim.holder, as: end) }
-    do { _ = try await writing.value } catch {
-      attempt.logger.warning(
-        "the end of an attempt was not written; a later beat gives the job back", metadata: ["error": "\(error)"])
+    let clock = ContinuousClock()
+    let giveUpAt = clock.now + (end.isFailure ? Self.settlePatience : .zero)
+    while true {
+      let writing = Task { try await store.endAttempt(attempt.claim.holder, as: end) }
+      do {
+        _ = try await writing.value
+        return
+      } catch let error as PostgresError where error.isTransient && clock.now < giveUpAt && !Task.isCancelled {
+        attempt.logger.info("the end of an attempt is not written yet", metadata: ["error": "\(error)"])
+      } catch {
+        return attempt.logger.warning(
+          "the end of an attempt was not written; a later beat gives the job back", metadata: ["error": "\(error)"])
+      }
+      // Ends early where the worker's leases are lost.
+      guard (try? await clock.sleep(for: .milliseconds(500))) != nil else { continue }
+    }
+  }
+}
+
+extension JobStore.AttemptEnd {
+  /// Whether the job is charged for it, or may be.
+  fileprivate var isFailure: Bool {
+    switch self {
+    case .retried, .dead, .lostSession: true
+    case .yielded, .snoozed, .cancelled: false
     }
   }
 }

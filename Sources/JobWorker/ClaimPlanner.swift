@@ -7,6 +7,7 @@ import JobStore
 ///   here for their weight, so that a million jobs of one pipeline do not delay another's.
 /// - Each lane is claimed from its watermark on: the lowest job of its last claim. What lies below was claimed, and its
 ///   dead rows are not walked over again. A survey finds what came to stand below, and sets the watermark back.
+/// - A job that must run alone is claimed when nothing is in hand, and nothing else until it has ended (``SuspectTurns``).
 /// - Surveys are frequent enough to find work without a wake-up, and never take more than a small part of the time.
 ///
 /// Pure: the caller tells what happened and when.
@@ -40,6 +41,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   private var rungSince: Set<Int64> = []
   /// Lanes whose watermark was set back since then.
   private var loweredSince: Set<Int64> = []
+  private var suspects = SuspectTurns<Instant>()
 
   package init(now: Instant) {
     nextSurvey = now
@@ -48,10 +50,19 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
 
   /// - Parameter free: Slots.
   package mutating func next(free: Int, now: Instant) -> Action {
-    guard free > 0 else { return .wait(until: nil) }
+    guard free > 0, !suspects.isBusy else { return .wait(until: nil) }
     guard now < nextSurvey else {
       (rungSince, loweredSince) = ([], [])
       return .survey
+    }
+    let urgency = suspects.isWanted ? openUrgency : nil
+    switch suspects.next(isIdle: inHand.isEmpty, urgency: urgency, now: now) {
+    case .take(let lane):
+      guard let request = ClaimRequest(alone: lane) else { break }
+      (rungSince, loweredSince) = ([], [])
+      return .claim(request)
+    case .hold(let end): return .wait(until: end.map { min($0, nextSurvey) })
+    case .others: break
     }
     guard let request = request(free: free) else { return .wait(until: nextSurvey) }
     (rungSince, loweredSince) = ([], [])
@@ -64,13 +75,14 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   ///   - poll: How long to wait where there is nothing to do.
   package mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
-    for lane in found {
+    suspects.surveyed(found)
+    for lane in found where lane.hasWork {
       let lowered = loweredSince.contains(lane.id) ? lanes[lane.id]?.watermark : nil
       lanes[lane.id] = Lane(ready: lane, watermark: min(lane.lowest, lowered ?? .max), mayHaveWork: true)
     }
     let gap = max(Self.shortestSurveyGap, min(took * Self.surveyShare, Self.longestSurveyGap))
     // A lane that rang meanwhile and is still not known: this survey's answer may be older than its first job.
-    let isIdle = found.isEmpty && rungSince.allSatisfy { lanes[$0] != nil }
+    let isIdle = !found.contains(where: \.hasWork) && rungSince.allSatisfy { lanes[$0] != nil }
     earliestSurvey = now.advanced(by: gap)
     nextSurvey = isIdle ? now.advanced(by: max(gap, poll)) : earliestSurvey
   }
@@ -83,6 +95,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
       counts[claim.laneID] = (known.count + 1, min(known.lowest, claim.jobID.rawValue))
       inHand[claim.pipeline, default: 0] += 1
     }
+    if let job = request.alone { return suspects.claimed(job, claims.first) }
     for (lane, _) in request.lanes {
       guard let (count, lowest) = counts[lane.id] else {
         lanes[lane.id]?.mayHaveWork = rungSince.contains(lane.id)
@@ -120,13 +133,17 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
 
   /// An attempt ended.
   package mutating func ended(_ claim: Claim) {
+    suspects.ended(claim)
     inHand[claim.pipeline, default: 1] -= 1
     if inHand[claim.pipeline] == 0 { inHand[claim.pipeline] = nil }
   }
 
+  /// The lowest class in which there may be work.
+  private var openUrgency: Int? { lanes.values.filter(\.mayHaveWork).map(\.ready.urgencyClass).min() }
+
   private mutating func request(free: Int) -> ClaimRequest? {
     let open = lanes.values.filter(\.mayHaveWork)
-    guard let urgent = open.map(\.ready.urgencyClass).min() else { return nil }
+    guard let urgent = openUrgency else { return nil }
     // The oldest lane of each pipeline stands for it.
     var pipelines: [String: Lane] = [:]
     for lane in open where lane.ready.urgencyClass == urgent {

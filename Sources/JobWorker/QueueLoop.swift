@@ -132,6 +132,8 @@ final class QueueLoop: Sendable {
       } catch let error as PostgresError where !error.isTransient && !entries.isEmpty {
         await settleSingly(entries, session)
         return
+      } catch let error as PostgresError where error.mayBeOfOneRow {
+        outcome = try await claimSingly(request, after: error, session)
       } catch {
         // Committed or not: the next turn finds out.
         uncertain.formUnion(entries.map(\.finished.holder))
@@ -154,6 +156,20 @@ final class QueueLoop: Sendable {
     let now = clock.now
     let poll = settings.poll * Double.random(in: 0.75...1)
     planner.withLock { $0.surveyed(lanes, took: asked.duration(to: now), poll: poll, now: now) }
+  }
+
+  /// One of the jobs cannot be claimed: it must not keep the others from running.
+  private func claimSingly(
+    _ request: ClaimRequest?, after error: PostgresError, _ session: PostgresConnection
+  ) async throws -> QueueTurn.Outcome {
+    guard let request else { throw error }
+    let found = try await store.claimSingly(
+      request, worker: worker, release: settings.release, on: session)
+    for (job, reason) in found.setAside {
+      logger.error(
+        "job set aside: no worker can claim it", metadata: ["job_id": "\(job)", "reason": "\(reason)"])
+    }
+    return QueueTurn.Outcome(claims: found.claims)
   }
 
   private func answer(

@@ -13,6 +13,11 @@ public struct QueueMaintenance: Service {
   /// How long the history of ended jobs is kept, where nothing else is said.
   public static let standardRetention = Duration.seconds(30 * 86_400)
   private static let retentionEvery = Duration.seconds(60)
+  /// No history is deleted for so long after the database's clock has jumped.
+  private static let pauseAfterJump = Duration.seconds(3600)
+  private static let smallestJump = Duration.seconds(60)
+  private static let pauseAfterRefusal = Duration.seconds(5)
+  private static let lanesEvery = Duration.seconds(3600)
 
   private let store: JobStore
   private let database: PostgresSettings
@@ -60,6 +65,10 @@ public struct QueueMaintenance: Service {
       do { try await serve(thread) } catch let error as PostgresError where error.isTransient {
         logger.warning("queue maintenance lost its connection; trying again", metadata: ["error": "\(error)"])
         try await thread.pause(for: .milliseconds(500))
+      } catch let error as PostgresError where error.mayBeOfOneRow {
+        // The process that maintains the queue does jobs too; they go on.
+        logger.error("queue maintenance failed; trying again", metadata: ["error": "\(error)"])
+        try await thread.pause(for: Self.pauseAfterRefusal)
       }
     }
   }
@@ -70,12 +79,21 @@ public struct QueueMaintenance: Service {
     do {
       var judge = Judge(lease: timing.lease)
       var retainedAt: ContinuousClock.Instant?
+      var lanesAt: ContinuousClock.Instant?
       while true {
         try await thread.pause(for: tick)
         guard try await round(&judge, on: session) else { continue }
+        // A clock that has jumped may come back: what it says is old may be new.
+        let mayDelete = judge.jumpedAt.map { $0.duration(to: clock.now) >= Self.pauseAfterJump } ?? true
         if retainedAt.map({ $0.duration(to: clock.now) >= Self.retentionEvery }) ?? true {
           retainedAt = clock.now
-          try await QueueRetention(store: store, keep: retention, logger: logger).run(on: session)
+          let rules = QueueRetention(store: store, keep: retention, logger: logger)
+          try await rules.recover(on: session)
+          if mayDelete { try await rules.run(on: session) }
+          if mayDelete, lanesAt.map({ $0.duration(to: clock.now) >= Self.lanesEvery }) ?? true {
+            lanesAt = clock.now
+            try await rules.runSeldom(on: session)
+          }
         }
       }
     } catch {
@@ -90,7 +108,19 @@ public struct QueueMaintenance: Service {
     /// As each was seen first, with the database's time of it.
     var suspects: [Int64: JobStore.Suspect] = [:]
 
+    private var lastLook: (at: ContinuousClock.Instant, databaseTime: Duration)?
+    /// When the database's clock was seen to jump last.
+    private(set) var jumpedAt: ContinuousClock.Instant?
+
     init(lease: Duration) { rule = RevocationRule(lease: lease) }
+
+    mutating func watchClock(_ databaseTime: Duration, at now: ContinuousClock.Instant) {
+      if let lastLook {
+        let jump = (databaseTime - lastLook.databaseTime) - lastLook.at.duration(to: now)
+        if max(jump, .zero - jump) > QueueMaintenance.smallestJump { jumpedAt = now }
+      }
+      lastLook = (now, databaseTime)
+    }
   }
 
   /// One round, in one transaction. Returns whether it led.
@@ -100,6 +130,7 @@ public struct QueueMaintenance: Service {
       var judge = before
       var lanes: Set<Int64> = []
       let lead = try await store.leadMaintenance(in: transaction)
+      judge.watchClock(lead.databaseTime, at: clock.now)
       guard lead.leads else {
         // Who does not lead watches the clocks, so as to be ready when the one who leads is gone.
         _ = judge.rule.looked(at: clock.now, databaseTime: lead.databaseTime, missing: [])

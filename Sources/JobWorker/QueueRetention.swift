@@ -3,11 +3,14 @@ import JobStore
 import Logging
 import Postgres
 
-/// Lets history go with its time, makes room for the days to come, and names who keeps vacuum from its work.
+/// Lets history go with its time, makes room for the days to come, brings back what a clock that was ahead has put off, and names
+/// the session that keeps vacuum from its work.
 struct QueueRetention: Sendable {
   /// Pages of history that one statement goes through: a few thousand attempts.
   static let pagesAtOnce: Int64 = 64
   static let deadAtOnce = 1000
+  /// Settled messages, and workers that have ended, of one round.
+  static let rowsAtOnce = 5000
   /// A session that holds its snapshot for so long is named.
   static let oldSnapshot = Duration.seconds(300)
 
@@ -39,7 +42,38 @@ struct QueueRetention: Sendable {
     {
       guard try await store.expireDead(dead, on: session) > 0 else { break }
     }
+    _ = try await store.expireOutbox(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
+    _ = try await store.expireWorkers(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
     try await warn(on: session)
+  }
+
+  /// Lanes that have long had no job. Reads the whole of the jobs, so that it is not for every round.
+  func runSeldom(on session: PostgresConnection, now: String? = nil) async throws {
+    let lanes = try await store.expireLanes(after: keep, on: session, now: now)
+    if lanes > 0 { logger.info("lanes without jobs were deleted", metadata: ["lanes": "\(lanes)"]) }
+  }
+
+  /// Brings back what a clock has dated that was ahead, and forgets the marks of jobs that have ended.
+  func recover(on session: PostgresConnection, now: String? = nil) async throws {
+    try await store.forgetSuspects(on: session)
+    let recovery = try await session.transaction { transaction in
+      let recovery = try await store.recoverFromClock(on: transaction, now: now)
+      guard !recovery.isEmpty else { return recovery }
+      try await store.note(
+        event: "clock_set_back", pipeline: nil, run: nil, job: nil,
+        message: "the database's clock was ahead and was set back: what it had dated begins now",
+        detail: """
+          {"beats":\(recovery.beats),"leases":\(recovery.leases),"delays":\(recovery.delays),"canary_looks":\(recovery.looks)}
+          """, in: transaction)
+      return recovery
+    }
+    guard !recovery.isEmpty else { return }
+    logger.warning(
+      "the database's clock was set back; what it had dated begins now",
+      metadata: [
+        "beats": "\(recovery.beats)", "leases": "\(recovery.leases)", "delays": "\(recovery.delays)",
+        "canary_looks": "\(recovery.looks)",
+      ])
   }
 
   /// Deletes the jobs that ended on that day, in pieces.

@@ -124,8 +124,11 @@ public struct Worker: Service {
             let asked = try await store.askedLeases(ofWorker: worker, release: settings.release)
             running.cancelJobs(asked.cancelled)
             running.handOver(asked.handedOver)
-          } catch let error as PostgresError where error.isTransient {
-            logger.debug("running attempts were not looked after", metadata: ["error": "\(error)"])
+          } catch let error as PostgresError {
+            // Also one that stays: what is shown of an attempt must not end its worker.
+            logger.log(
+              level: error.isTransient ? .debug : .warning, "running attempts were not looked after",
+              metadata: ["error": "\(error)"])
           }
         }
       }

@@ -2,20 +2,28 @@ import JobModel
 import JobStore
 
 extension ModelledStore {
-  /// The lanes with ready work, and the lowest job of each.
+  /// The lanes with ready work, the lowest job of each, and the lowest that must run alone.
   package func survey() -> [ReadyLane] {
     var lowest: [Int64: Int64] = [:]
+    var suspects: [Int64: Int64] = [:]
     for id in ready {
-      guard let lane = jobs[id]?.lane else { continue }
-      lowest[lane] = min(lowest[lane] ?? .max, id.rawValue)
+      guard let job = jobs[id] else { continue }
+      if isKeptAlone(job) {
+        suspects[job.lane] = min(suspects[job.lane] ?? .max, id.rawValue)
+      } else {
+        lowest[job.lane] = min(lowest[job.lane] ?? .max, id.rawValue)
+      }
     }
     return lanes.values.compactMap { lane in
-      guard let low = lowest[lane.id] else { return nil }
+      guard lowest[lane.id] != nil || suspects[lane.id] != nil else { return nil }
       var lane = lane
-      lane.lowest = low
+      lane.lowest = lowest[lane.id] ?? .max
+      lane.suspect = suspects[lane.id].map { JobID($0) }
       return lane
     }.sorted { $0.id < $1.id }
   }
+
+  private func isKeptAlone(_ job: Job) -> Bool { job.isSuspect && mistake != .suspectsInCompany }
 
   /// Claims of each lane that the request names, from its job on, oldest first.
   package mutating func claim(_ request: ClaimRequest, worker: Int64) -> [LeaseHolder] {
@@ -24,13 +32,17 @@ extension ModelledStore {
     guard isAlive || mistake == .claimWithoutBeat else { return [] }
     var holders: [LeaseHolder] = []
     for (lane, from) in request.lanes {
-      let picked = ready.filter { jobs[$0]?.lane == lane.id && $0.rawValue >= from }.sorted()
-        .prefix(request.each.rawValue)
+      let picked = ready.filter { id in
+        guard let job = jobs[id], job.lane == lane.id, id.rawValue >= from else { return false }
+        return request.alone.map { $0 == id } ?? !isKeptAlone(job)
+      }.sorted().prefix(request.each.rawValue)
+      let isAlone = request.alone != nil || slots[worker] == 1
       for id in picked {
         move(id, to: .leased, .claimed) {
           $0.epoch += 1
           $0.attempt += 1
           $0.worker = worker
+          $0.isAlone = isAlone
           $0.deadline = $0.order.timeLimit.map { now.advanced(by: $0) }
         }
         holders.append(LeaseHolder(jobID: id, epoch: jobs[id]?.epoch ?? 0))
@@ -42,16 +54,18 @@ extension ModelledStore {
   /// A lease as its worker gets it.
   package func claimed(_ holder: LeaseHolder) -> Claim? {
     guard let job = jobs[holder.jobID], let lane = lanes.values.first(where: { $0.id == job.lane }) else { return nil }
-    return Claim(
+    var claim = Claim(
       jobID: holder.jobID, runID: job.run.map { RunID(Int64($0)) }, releaseID: nil, epoch: holder.epoch, ticket: 0,
       attempt: job.attempt, maximumAttempts: job.order.maximumAttempts, kind: lane.stage, label: lane.stage,
       laneID: lane.id, pipeline: lane.pipeline, stage: lane.stage, payload: "{}", timeLimit: job.order.timeLimit,
       runAt: nil, mark: job.mark.map { JobMark(format: CheckpointFormat("simulated", 1), state: "\($0.state)") })
+    claim.isAlone = isKeptAlone(job)
+    return claim
   }
 
   /// Surveys, then claims, most urgent lane and oldest first.
   package mutating func claim(worker: Int64, limit: Int) -> [LeaseHolder] {
-    let lanes = survey().sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
+    let lanes = survey().filter(\.hasWork).sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
     var holders: [LeaseHolder] = []
     for lane in lanes {
       while holders.count < limit {
@@ -60,7 +74,10 @@ extension ModelledStore {
         holders += found
       }
     }
-    return holders
+    guard holders.isEmpty, leases(ofWorker: worker).isEmpty else { return holders }
+    let alone = survey().filter { $0.suspect != nil }
+      .min { ($0.urgencyClass, $0.suspect?.rawValue ?? 0) < ($1.urgencyClass, $1.suspect?.rawValue ?? 0) }
+    return alone.flatMap(ClaimRequest.init(alone:)).map { claim($0, worker: worker) } ?? []
   }
 
   /// Whether the pair holds its lease: the one question of every write.
@@ -126,10 +143,32 @@ extension ModelledStore {
         $0.attempt -= charge
         $0.runAt = now.advanced(by: delay)
       }
-    case .retried(let delay, _): move(id, to: .later, .retried) { $0.runAt = now.advanced(by: delay) }
+    case .retried(let delay, _): retry(id, after: delay)
+    case .lostSession(let delay, _):
+      guard let job = jobs[id] else { return false }
+      if !job.lostSession {
+        move(id, to: .later, .snoozed) {
+          $0.attempt -= charge
+          $0.runAt = now.advanced(by: delay)
+          $0.lostSession = true
+        }
+      } else if job.attempt < job.order.maximumAttempts {
+        move(id, to: .later, .retried) { $0.runAt = now.advanced(by: delay) }
+      } else {
+        bury(id, as: .dead, .died)
+      }
     case .dead: bury(id, as: .dead, .died)
     }
     return true
+  }
+
+  /// A charged attempt that the job survived: it is suspected no more.
+  private mutating func retry(_ id: JobID, after delay: Duration) {
+    let now = now
+    move(id, to: .later, .retried) {
+      $0.runAt = now.advanced(by: delay)
+      ($0.isSuspect, $0.lostSession) = (false, false)
+    }
   }
 
   /// Ends a job without success.
@@ -151,18 +190,25 @@ extension ModelledStore {
       guard let job = jobs[id] else { return false }
       return job.deadline.map { $0 < now } ?? false || job.worker.map { beats[$0] == nil } ?? true
     }.sorted().prefix(limit)
+    let held = leased.reduce(into: [Int64: Int]()) { $0[jobs[$1]?.worker ?? 0, default: 0] += 1 }
     return lost.map { id in
       guard let job = jobs[id] else { return ReapedJob(job: id, isDead: false) }
       if job.isCancelRequested, mistake != .reapForgetsCancel {
         bury(id, as: .cancelled, .cancelled)
         return ReapedJob(job: id, isDead: false)
       }
-      let isDead = job.attempt >= job.order.maximumAttempts && mistake != .unchargedCrash
+      let isCrash = job.worker.map { beats[$0] == nil } ?? true
+      let isConvicted = job.isAlone && held[job.worker ?? 0] == 1 || mistake == .chargedForOthers
+      let isShared = isCrash && !isConvicted
+      let isDead = job.attempt >= job.order.maximumAttempts && !isShared && mistake != .unchargedCrash
       if isDead {
         bury(id, as: .dead, .crashed)
       } else {
-        let charge = mistake == .unchargedCrash ? 1 : 0
-        move(id, to: .ready, .crashed) { $0.attempt -= charge }
+        let refund = isShared || mistake == .unchargedCrash ? 1 : 0
+        move(id, to: .ready, isShared ? .suspected : .crashed) {
+          $0.attempt -= refund
+          if isCrash { $0.isSuspect = true } else { ($0.isSuspect, $0.lostSession) = (false, false) }
+        }
       }
       return ReapedJob(job: id, isDead: isDead)
     }

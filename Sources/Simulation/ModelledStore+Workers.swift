@@ -2,15 +2,16 @@ import JobModel
 import JobStore
 
 extension ModelledStore: QueueStore {
-  package mutating func register(lease: Duration, session: Int) -> Int64 {
-    let worker = registerWithoutLock(lease: lease)
+  package mutating func register(lease: Duration, session: Int, slots: Int) -> Int64 {
+    let worker = registerWithoutLock(lease: lease, slots: slots)
     _ = takeSessionLock(worker: worker, session: session)
     return worker
   }
 
   /// The registration alone: the lock is a statement of its own after it.
-  package mutating func registerWithoutLock(lease: Duration) -> Int64 {
+  package mutating func registerWithoutLock(lease: Duration, slots: Int) -> Int64 {
     lastWorker += 1
+    self.slots[lastWorker] = slots
     beats[lastWorker] = BeatPicture(
       beatAt: now, expiresAt: now.advanced(by: lease), hasSessionLock: true, isDraining: false)
     return lastWorker

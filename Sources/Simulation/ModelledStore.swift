@@ -23,6 +23,12 @@ package struct ModelledStore: Sendable {
     var pending = 0
     var mark: (epoch: Int64, state: Int)?
     var isCancelRequested = false
+    /// The lease's: its worker has nothing else.
+    var isAlone = false
+    /// A worker ended under it and others: it must run alone.
+    var isSuspect = false
+    /// Its last attempt lost its database session without a word.
+    var lostSession = false
   }
 
   /// What makes a lane.
@@ -36,6 +42,8 @@ package struct ModelledStore: Sendable {
   package enum Cause: String, Sendable {
     case enqueued, claimed, completed, yielded, snoozed, retried, died, crashed, promoted, unblocked, risen, cancelled
     case cancelRequested, cancelWithdrawn, dropped
+    /// Taken back from a lost worker that had others too, and not charged.
+    case suspected
   }
 
   /// A change of one job, for whoever watches the store.
@@ -51,6 +59,8 @@ package struct ModelledStore: Sendable {
 
   var jobs: [JobID: Job] = [:]
   var beats: [Int64: BeatPicture] = [:]
+  /// How many jobs each worker does at once.
+  var slots: [Int64: Int] = [:]
   /// Whose session holds which worker's lock.
   var locks: [Int64: Int] = [:]
   var keys: [String: JobID] = [:]
@@ -77,6 +87,7 @@ package struct ModelledStore: Sendable {
   package func job(_ job: JobID) -> JobPicture? { jobs[job].map(Self.picture) }
   package var unfinished: [JobID] { jobs.filter { !$0.value.place.isTerminal }.keys.sorted() }
   package func place(of job: JobID) -> JobState? { jobs[job]?.place }
+  package func runsAlone(_ job: JobID) -> Bool { jobs[job]?.isSuspect ?? false }
   package func beat(of worker: Int64) -> BeatPicture? { beats[worker] }
   package func owner(ofKey key: String) -> JobID? { keys[key] }
   package func lane(of job: JobID) -> Int64 { jobs[job]?.lane ?? 0 }
@@ -108,6 +119,7 @@ package struct ModelledStore: Sendable {
       job.worker = nil
       job.deadline = nil
       job.isCancelRequested = false
+      job.isAlone = false
     }
     change(&job)
     switch place {

@@ -27,12 +27,12 @@ package struct OperationSequence: Sendable {
     (2, .lock),
     (4, .endSession), (7, .beat), (1, .leave), (18, .claim), (9, .complete), (6, .finish), (14, .end), (8, .checkpoint),
     (2, .held),
-    (2, .leases), (6, .cancelledLeases), (6, .suspects), (8, .revoke), (3, .expire), (6, .reap),
+    (2, .leases), (9, .cancelledLeases), (6, .suspects), (8, .revoke), (3, .expire), (6, .reap),
   ]
 
   /// The next call, by what the tables say now.
   package mutating func next(seeing picture: QueuePicture) -> QueueOperation {
-    if workers.isEmpty { return .register(lease: .seconds(15), session: 1) }
+    if workers.isEmpty { return .register(lease: .seconds(15), session: 1, slots: 2) }
     switch random.weighted(Self.weights) {
     case .turnClock:
       now = now.advanced(by: random.happens(0.1) ? random.duration(-20_000...20_000) : random.duration(1...7000))
@@ -42,7 +42,9 @@ package struct OperationSequence: Sendable {
     case .retryRun: return .retryRun(of: job(in: picture, [.dead, .cancelled]))
     case .cancel: return .cancel(job(in: picture, [.ready, .leased, .later, .blocked]))
     case .promote: return .promoteDue(limit: random.happens(0.5) ? 1 : 1000)
-    case .register: return .register(lease: random.duration(5000...20_000), session: random.integer(in: 1...4))
+    case .register:
+      return .register(
+        lease: random.duration(5000...20_000), session: random.integer(in: 1...4), slots: random.integer(in: 1...2))
     case .lock: return .takeSessionLock(worker: worker(), session: random.integer(in: 1...4))
     case .endSession: return .endSession(random.integer(in: 1...4))
     case .beat:
@@ -101,7 +103,8 @@ package struct OperationSequence: Sendable {
   private mutating func timeLimit() -> Duration? { random.happens(0.2) ? random.duration(1000...30_000) : nil }
 
   private mutating func end() -> JobStore.AttemptEnd {
-    switch random.integer(in: 0...4) {
+    switch random.integer(in: 0...5) {
+    case 5: .lostSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     case 0: .yielded
     case 4: .cancelled
     case 1: .snoozed(random.duration(1...6000))

@@ -9,7 +9,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
   case retryRun(of: JobID)
   case cancel(JobID)
   case promoteDue(limit: Int)
-  case register(lease: Duration, session: Int)
+  case register(lease: Duration, session: Int, slots: Int)
   case takeSessionLock(worker: Int64, session: Int)
   case endSession(Int)
   case beat(worker: Int64, lease: Duration, draining: Bool, hasSessionLock: Bool)
@@ -38,8 +38,8 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .retryRun(let job): return .count(try await store.retryRun(of: job))
     case .cancel(let job): return .jobs(try await store.cancel(job).sorted())
     case .promoteDue(let limit): return .count(try await store.promoteDue(limit: limit))
-    case .register(let lease, let session):
-      return .workers([try await store.register(lease: lease, session: session)])
+    case .register(let lease, let session, let slots):
+      return .workers([try await store.register(lease: lease, session: session, slots: slots)])
     case .takeSessionLock(let worker, let session):
       return .flag(try await store.takeSessionLock(worker: worker, session: session))
     case .endSession(let session):
@@ -97,7 +97,8 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .retryRun(let job): "retry the run of job \(job)"
     case .cancel(let job): "cancel job \(job)"
     case .promoteDue(let limit): "promote at most \(limit)"
-    case .register(let lease, let session): "register for \(lease) on session \(session)"
+    case .register(let lease, let session, let slots):
+      "register for \(lease) on session \(session) with \(slots) slots"
     case .takeSessionLock(let worker, let session): "worker \(worker) takes its lock on session \(session)"
     case .endSession(let session): "session \(session) ends"
     case .beat(let worker, let lease, let draining, let hasLock):

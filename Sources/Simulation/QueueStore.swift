@@ -22,12 +22,13 @@ package protocol QueueStore {
   mutating func promoteDue(limit: Int) async throws -> Int
 
   /// Registers a process start with its first beat; its session lock is taken on this session.
-  mutating func register(lease: Duration, session: Int) async throws -> Int64
+  mutating func register(lease: Duration, session: Int, slots: Int) async throws -> Int64
   mutating func takeSessionLock(worker: Int64, session: Int) async throws -> Bool
   mutating func endSession(_ session: Int) async throws
   mutating func beat(worker: Int64, lease: Duration, draining: Bool, hasSessionLock: Bool) async throws -> Bool
   mutating func leave(worker: Int64) async throws
 
+  /// Up to `limit` jobs; where there is none, one that must run alone, for a worker that holds nothing.
   mutating func claim(worker: Int64, limit: Int) async throws -> [LeaseHolder]
   mutating func complete(_ holders: [LeaseHolder]) async throws -> Set<JobID>
   /// As ``complete(_:)`` for loose jobs; returns those whose leases are lost.

@@ -21,6 +21,11 @@ package enum SeededMistake: String, Sendable, CaseIterable {
   /// The reaper takes back a cancelled lease as if it had not been.
   case reapForgetsCancel = "reap_forgets_cancel"
 
+  /// A job pays for the end of a worker that had others in hand too.
+  case chargedForOthers = "charged_for_others"
+  /// A job that must run alone is claimed like any other.
+  case suspectsInCompany = "suspects_in_company"
+
   // In the reaper.
   /// It revokes from its first look, however young its session.
   case reaperWithoutAge = "reaper_without_age"

@@ -19,6 +19,7 @@ final class SimulatedAttempt {
   /// A transaction is on its way.
   private var isWriting = false
   private var isFinishing = false
+  private var hasCheckpointed = false
 
   init(claim: Claim, script: JobScript, worker: SimulatedWorker) {
     self.claim = claim
@@ -102,6 +103,7 @@ final class SimulatedAttempt {
     }
     guard isHeld else { return finish(.failure(LeaseLost(holder))) }
     movedAt = world.now
+    hasCheckpointed = true
     chunksDone = chunk
     if isLast { return done() }
     if isCancelled { return finish(.failure(CancellationError())) }
@@ -132,7 +134,8 @@ final class SimulatedAttempt {
   private func finish(_ result: Result<Void, any Error>) {
     isFinishing = true
     var end = AttemptExecutor.end(
-      of: result, claim: claim, stop: stop, retry: Simulation.retry, jitter: world.random.fraction())
+      of: result, claim: claim, hasCheckpointed: hasCheckpointed, stop: stop, retry: Simulation.retry,
+      jitter: world.random.fraction())
     var isOutage = false
     if case .failure(let error) = result, error is PostgresError, stop == nil { isOutage = true }
     if isOutage, world.mistake == .chargedOutage { end = .retried(after: .seconds(1), failure: "{}") }
@@ -152,7 +155,7 @@ final class SimulatedAttempt {
 extension Simulation {
   func outageIsNotCharged(_ end: JobStore.AttemptEnd, _ holder: LeaseHolder) throws {
     switch end {
-    case .yielded, .snoozed, .cancelled: return
+    case .yielded, .snoozed, .cancelled, .lostSession: return
     case .retried, .dead:
       throw InvariantBroken("outage_is_not_charged", "job \(holder.jobID) pays for an outage of the database")
     }

@@ -122,6 +122,11 @@ extension Simulation {
     let holder = LeaseHolder(jobID: change.job, epoch: before.epoch)
     // A claim whose answer was lost, in a worker that could not give it back any more.
     guard invariants.hasBegun(holder) else { return }
+    if process.attempts.contains(where: { $0.holder != holder }) {
+      throw InvariantBroken(
+        "not_charged_for_others", "job \(change.job) pays for the end of worker \(number), which had other jobs in hand"
+      )
+    }
     if process.gaveCause || process.isTroubled(at: now) { return }
     throw InvariantBroken(
       "charged_for_a_reason",

@@ -51,8 +51,8 @@ final class SimulatedWorker: SimulatedProcess {
     let session = world.openSession()
     self.session = session
     let sent = clock
-    world.send("registers", from: self, over: session, provesLife: true) {
-      $0.registerWithoutLock(lease: Simulation.timing.lease)
+    world.send("registers", from: self, over: session, provesLife: true) { [slots] in
+      $0.registerWithoutLock(lease: Simulation.timing.lease, slots: slots)
     } answer: { [unowned self] worker in
       guard let worker else { return exit() }
       self.worker = worker
@@ -185,10 +185,23 @@ final class SimulatedWorker: SimulatedProcess {
   func begin(_ claim: Claim) throws {
     guard let script = world.scripts[claim.jobID] else { return }
     try world.invariants.began(claim.holder, by: name, store: world.store)
+    try beganAlone(claim)
     let attempt = SimulatedAttempt(claim: claim, script: script, worker: self)
     attempts.append(attempt)
     if isDraining { attempt.requestYield() }
     attempt.start()
+  }
+
+  /// A job that must run alone has the worker to itself.
+  private func beganAlone(_ claim: Claim) throws {
+    let runsAlone = world.store.runsAlone(claim.jobID)
+    let inHand = attempts.filter { world.store.holds($0.holder) }
+    guard slots > 1, let other = inHand.first(where: { runsAlone || world.store.runsAlone($0.holder.jobID) }) else {
+      return
+    }
+    throw InvariantBroken(
+      "suspects_run_alone",
+      "\(name) runs job \(claim.jobID) next to job \(other.holder.jobID), and one of them must be alone")
   }
 
   func acknowledge(_ attempt: SimulatedAttempt) {

@@ -186,6 +186,7 @@ extension ModelledStore.Cause {
     case .cancelRequested: "asks to cancel job, epoch"
     case .cancelWithdrawn: "no longer asks to cancel job, epoch"
     case .dropped: "dropped job, epoch"
+    case .suspected: "took back uncharged job, epoch"
     }
   }
 }

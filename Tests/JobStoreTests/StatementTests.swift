@@ -39,7 +39,7 @@ struct PlanTests {
     "beat_suspects": "",
     "bell_notify": "'1'",
     "claim_lock": "",
-    "job_claim": "1, 0, '{1}', '{0}', null",
+    "job_claim": "1, 0, '{1}', '{0}', null, null",
     "job_enqueue": #"'p', 'k', 'l', '{"{}"}', 3, null, null, null, 0"#,
     "job_finish": "'{1,2}', '{1,1}', '{null,null}', null",
     "job_promote_due": "100, null",

@@ -14,10 +14,11 @@ struct AttemptEndTests {
   }
 
   private func name(
-    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, stop: RunningAttempts.Stop? = nil
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasCheckpointed: Bool = false,
+    stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
-      of: .failure(error), claim: claim(attempt: attempt, of: maximum), stop: stop,
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasCheckpointed: hasCheckpointed, stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
     case nil: "nothing"
@@ -26,6 +27,7 @@ struct AttemptEndTests {
     case .retried: "retried"
     case .dead: "dead"
     case .cancelled: "cancelled"
+    case .lostSession: "lost session"
     }
   }
 
@@ -42,7 +44,12 @@ struct AttemptEndTests {
     #expect(name(StageFailure(code: "x", message: "m"), stop: .cancelled) == "cancelled")
     #expect(name(UnknownKind(kind: "k"), attempt: 3) == "snoozed")
     #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
-    #expect(name(PostgresError(.connectionLost, operation: "checkpoint", message: "m")) == "snoozed")
+    // Its own server process may have crashed under it; one that has moved on is not the cause.
+    let silent = PostgresError(.connectionLost, operation: "checkpoint", message: "m")
+    #expect(name(silent) == "lost session")
+    #expect(name(silent, hasCheckpointed: true) == "snoozed")
+    // What the others hear when one server process has crashed.
+    #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "snoozed")
     // The session was ended because of what the handler did in it: that would come again without end.
     let idle = PostgresError(.connectionLost, operation: "checkpoint", message: "m", sqlState: "25P03")
     #expect(name(idle) == "retried")
@@ -56,7 +63,7 @@ struct AttemptEndTests {
   @Test("a handler that returns without completing its job is a dead job, not a lost one")
   func notCompleted() {
     let end = AttemptExecutor.end(
-      of: .success(()), claim: claim(attempt: 1, of: 3), stop: nil, retry: RetryPolicy(),
+      of: .success(()), claim: claim(attempt: 1, of: 3), hasCheckpointed: false, stop: nil, retry: RetryPolicy(),
       jitter: 0)
     guard case .dead(let failure) = end else {
       Issue.record("expected a dead job")

@@ -21,6 +21,7 @@ struct LockstepTests {
     arguments: [
       SeededMistake.noEpochCheck, .epochResetAtRetry, .chargedYield, .unchargedCrash, .unblocksAtTheFirst,
       .claimWithoutBeat, .keyKeptByTheDead, .retryWithoutKey, .reapForgetsCancel,
+      .chargedForOthers, .suspectsInCompany,
     ])
   func notices(mistake: SeededMistake) async throws {
     var differences: [String] = []

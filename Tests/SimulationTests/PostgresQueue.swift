@@ -76,7 +76,7 @@ struct PostgresQueue: QueueStore {
     try await pool.execute(
       """
       truncate sluice.job, sluice.ready, sluice.lease, sluice.later, sluice.edge, sluice.blocked, sluice.dead, sluice.outcome,
-        sluice.mark, sluice.live_key, sluice.worker, sluice.beat
+        sluice.mark, sluice.live_key, sluice.worker, sluice.beat, sluice.suspect
       """)
     try await turnClock(to: SimulatedInstant(milliseconds: 0))
   }
@@ -153,9 +153,9 @@ struct PostgresQueue: QueueStore {
     return connection
   }
 
-  mutating func register(lease: Duration, session: Int) async throws -> Int64 {
+  mutating func register(lease: Duration, session: Int, slots: Int) async throws -> Int64 {
     try await store.registerWorker(
-      JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1), lease: lease,
+      JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: slots), lease: lease,
       on: try await self.session(session))
   }
 

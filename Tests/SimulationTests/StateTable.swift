@@ -19,6 +19,9 @@ enum StateTable {
     last_try     .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     .             .           .         =
     holder_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
     last_gone    .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     DEAD:3/3      .           .         =
+    shared_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/0     .           .         =
+    alone_gone   .          DONE:2/1 .     READY:2/0     .      LATER:2/0     LATER:2/1     .     DEAD:2/1      .    =    .     READY:2/1     .           .         =
+    suspected    LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/0
     over_limit   .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
     later        .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/1
     later_due    .          .        .     .             .      .             .             .     .             .    .    .     .             .           READY:1/1 CANCELLED:1/1
@@ -71,6 +74,15 @@ enum StateTable {
       if state == "last_gone" { try await store.leave(worker: subject.worker) }
     case "holder_gone":
       try await subject.claimed(&store)
+      try await store.leave(worker: subject.worker)
+    case "shared_gone", "alone_gone", "suspected":
+      try await subject.enqueue(&store)
+      try await subject.claim(&store, slots: 2)
+      try await store.leave(worker: subject.worker)
+      guard state != "shared_gone" else { break }
+      _ = try await store.reap(limit: 10)
+      guard state != "suspected" else { break }
+      try await subject.claim(&store, slots: 2)
       try await store.leave(worker: subject.worker)
     case "over_limit":
       try await subject.claimed(&store, timeLimit: limit)
@@ -143,7 +155,7 @@ struct Subject {
   mutating func enqueue(
     _ store: inout some QueueStore, timeLimit: Duration? = nil, isBlocked: Bool = false
   ) async throws {
-    caller = try await store.register(lease: .seconds(3600), session: 1)
+    caller = try await store.register(lease: .seconds(3600), session: 1, slots: 1)
     var orders = [JobBatch.Order(maximumAttempts: 3, timeLimit: timeLimit)]
     if isBlocked { orders.append(JobBatch.Order(after: [0])) }
     guard let job = try await store.enqueue(JobBatch(orders: orders)).last ?? nil else { return }
@@ -153,8 +165,8 @@ struct Subject {
     _ = try await store.claim(worker: caller, limit: 1)
   }
 
-  mutating func claim(_ store: inout some QueueStore) async throws {
-    worker = try await store.register(lease: .seconds(3600), session: 1)
+  mutating func claim(_ store: inout some QueueStore, slots: Int = 1) async throws {
+    worker = try await store.register(lease: .seconds(3600), session: 1, slots: slots)
     guard let holder = try await store.claim(worker: worker, limit: 1).first else {
       throw TestSupportError("nothing was claimed")
     }

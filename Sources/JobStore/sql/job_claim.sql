@@ -1,12 +1,15 @@
 -- Claims, for worker $1 of release $2 (0: of no release), ready jobs of the lanes $3, of each up to the limit and from
 -- the job $4 of the lane on (the watermark: what lies below was claimed, and is not walked over again).
+-- Jobs that must run alone are left out; $6 names one of them (null: none), which is then the only job that is claimed. Its lease
+-- is marked as alone, like every lease of a worker with one slot.
 -- Gives nothing to a worker without a live beat or in drain. The limit is a literal, because a plan for an unknown one is bad:
 -- Statement.jobClaim puts 1, 10, 50 or 200 in its place.
 -- Locks: the ready rows it takes (others' are skipped), then its lease rows; run rows in order of their number.
 -- Index: primary keys of ready, job, mark, run, lane; whatever the planner believes of their sizes (see queueSession).
 with alive as materialized (
-  select from sluice.beat
-  where worker_id = $1::bigint and not draining and expires_at > coalesce($5::timestamptz, now())
+  select $6::bigint is not null or w.slots = 1 as is_alone
+  from sluice.beat b join sluice.worker w on w.worker_id = b.worker_id
+  where b.worker_id = $1::bigint and not b.draining and b.expires_at > coalesce($5::timestamptz, now())
 ), picked as materialized (
   select p.place, p.lane_id, p.job_id, p.attempt, p.epoch
   from unnest($3::bigint[], $4::bigint[]) as asked (lane_id, lowest)
@@ -16,7 +19,9 @@ with alive as materialized (
     offset 0) open
   cross join lateral (
     select r.ctid as place, r.lane_id, r.job_id, r.attempt, r.epoch from sluice.ready r
-    where r.lane_id = open.lane_id and r.job_id >= asked.lowest and exists (select from alive)
+    where r.lane_id = open.lane_id and r.job_id >= asked.lowest
+      and r.job_id <= coalesce($6::bigint, 9223372036854775807) and exists (select from alive)
+      and ($6::bigint is not null or r.job_id <> all (array(select s.job_id from sluice.suspect s where s.runs_alone)))
     order by r.job_id
     limit 1 --! literal
     for update skip locked) p
@@ -31,9 +36,9 @@ with alive as materialized (
     where j.job_id = p.job_id
     offset 0) j
 ), held as (
-  insert into sluice.lease (job_id, epoch, ticket, worker_id, lane_id, run_id, attempt, claimed_at, deadline_at, live_key)
+  insert into sluice.lease (job_id, epoch, ticket, worker_id, lane_id, run_id, attempt, claimed_at, deadline_at, live_key, alone)
   select job_id, epoch, ticket, $1::bigint, lane_id, run_id, attempt, coalesce($5::timestamptz, now()),
-    coalesce($5::timestamptz, now()) + time_limit, live_key
+    coalesce($5::timestamptz, now()) + time_limit, live_key, (select is_alone from alive)
   from claimed
 ), beginning as materialized (
   select r.run_id from sluice.run r

@@ -1,12 +1,23 @@
--- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, cancelled), $4 seconds
+-- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, cancelled, lost), $4 seconds
 -- until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
+-- lost: its database session ended without a word, and no checkpoint was written before. Once that is taken for an outage and a
+-- snooze; a second time in a row the attempt is the likely cause, and is charged.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
   returning job_id, epoch, attempt, worker_id, lane_id, run_id, live_key, claimed_at,
-    case when cancelled then 'cancelled' when $3::text = 'cancelled' then 'yielded' else $3::text end as status
+    case when cancelled then 'cancelled' when $3::text = 'cancelled' then 'yielded' when $3::text <> 'lost' then $3::text
+      when not exists (select from sluice.suspect s where s.job_id = $1::bigint and s.lost_session) then 'snoozed'
+      when attempt < (select j.max_attempts from sluice.job j where j.job_id = $1::bigint) then 'retried'
+      else 'dead' end as status
+), suspected as (
+  insert into sluice.suspect (job_id, lost_session, since)
+  select job_id, true, coalesce($6::timestamptz, clock_timestamp()) from ended where $3::text = 'lost' and status = 'snoozed'
+  on conflict (job_id) do update set lost_session = true
+), cleared as (
+  delete from sluice.suspect where job_id = any (array(select job_id from ended where status = 'retried' and $3::text <> 'lost'))
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()), $5::jsonb
@@ -16,9 +27,9 @@ with ended as (
   select lane_id, job_id, attempt - 1, epoch, coalesce($6::timestamptz, clock_timestamp()) from ended
   where status = 'yielded'
 ), put_off as (
-  insert into sluice.later (job_id, run_at, lane_id, attempt, epoch)
+  insert into sluice.later (job_id, run_at, lane_id, attempt, epoch, put_off_at)
   select job_id, coalesce($6::timestamptz, clock_timestamp()) + make_interval(secs => $4::double precision), lane_id,
-    case when status = 'snoozed' then attempt - 1 else attempt end, epoch
+    case when status = 'snoozed' then attempt - 1 else attempt end, epoch, coalesce($6::timestamptz, clock_timestamp())
   from ended where status in ('retried', 'snoozed')
 ), buried as (
   insert into sluice.dead (job_id, lane_id, attempt, epoch, cancelled, since)

@@ -1,23 +1,27 @@
 -- Takes back leases whose worker has no beat or whose time limit has passed, at most $1: ready again, or dead at the
 -- job's limit of attempts (the crash is charged: a poison job ends), or cancelled where that was asked for. A death fails the
 -- run and tells the outbox.
+-- The end of a worker is charged to a job that it had alone. One that shared the worker with others may be innocent: it is not
+-- charged, and must run alone from then on, until an attempt of it is charged or done.
 -- Locks: the lease rows it takes; others' are skipped. Then run rows.
 with lost as materialized (
   select l.job_id, l.epoch, l.attempt, l.worker_id, l.lane_id, l.run_id, l.live_key, l.cancelled, l.claimed_at,
-    l.deadline_at is not null and l.deadline_at < coalesce($2::timestamptz, now()) as too_long
-  from sluice.lease l
+    b.worker_id is null as is_crash,
+    b.worker_id is null and not (l.alone and (select count(*) from sluice.lease o where o.worker_id = l.worker_id) = 1) as is_shared
+  from sluice.lease l left join sluice.beat b on b.worker_id = l.worker_id
   where (l.deadline_at < coalesce($2::timestamptz, now())
-    or not exists (select from sluice.beat b where b.worker_id = l.worker_id))
+    or b.worker_id is null)
   order by l.job_id
   limit $1::integer
   for update of l skip locked
 ), ended as (
   delete from sluice.lease where job_id = any (array(select job_id from lost))
 ), judged as materialized (
-  select lost.*, j.kind, j.label, lost.attempt >= j.max_attempts and not lost.cancelled as is_dead,
-    jsonb_build_object('code', case when lost.too_long then 'time_limit' else 'worker_lost' end,
-      'message', case when lost.too_long then 'the attempt ran longer than the job''s time limit'
-        else 'worker ' || lost.worker_id || ' stopped without giving its job back' end) as detail
+  select lost.*, j.kind, j.label, lost.attempt >= j.max_attempts and not lost.cancelled and not lost.is_shared as is_dead,
+    jsonb_build_object('code', case when lost.is_crash then 'worker_lost' else 'time_limit' end, 'charged', not lost.is_shared,
+      'message', case when not lost.is_crash then 'the attempt ran longer than the job''s time limit'
+        else 'worker ' || lost.worker_id || ' stopped without giving its job back' end
+        || case when lost.is_shared and not lost.cancelled then '; it had other jobs, so this one runs alone next' else '' end) as detail
   from lost
   cross join lateral (
     select j.kind, j.label, j.max_attempts from sluice.job j where j.job_id = lost.job_id offset 0) j
@@ -28,8 +32,15 @@ with lost as materialized (
   from judged
 ), again as (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
-  select lane_id, job_id, attempt, epoch, coalesce($2::timestamptz, now()) from judged where not is_dead and not cancelled
+  select lane_id, job_id, attempt - is_shared::integer, epoch, coalesce($2::timestamptz, now()) from judged
+  where not is_dead and not cancelled
   order by job_id
+), suspected as (
+  insert into sluice.suspect (job_id, runs_alone, since)
+  select job_id, true, coalesce($2::timestamptz, now()) from judged where is_crash and not is_dead and not cancelled
+  on conflict (job_id) do update set runs_alone = true
+), cleared as (
+  delete from sluice.suspect where job_id = any (array(select job_id from judged where not is_crash and not is_dead and not cancelled))
 ), buried as (
   insert into sluice.dead (job_id, lane_id, attempt, epoch, cancelled, since)
   select job_id, lane_id, attempt, epoch, cancelled, coalesce($2::timestamptz, now()) from judged where is_dead or cancelled

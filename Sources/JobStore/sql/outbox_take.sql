@@ -1,9 +1,10 @@
 -- Takes up to $1 messages that are due, and puts each off by $2 seconds, so that a notifier that dies in delivery loses none.
+-- No retry is put off for longer than an hour: a time further away is from before the clock was set back.
 -- Who is told says the release of the message's run; where there is no run, that of the pipeline's schedule.
 -- Locks: the outbox rows it takes; others' are skipped. Index: outbox_open.
 with due as (
   select outbox_id from sluice.outbox
-  where delivered_at is null and given_up_at is null and next_at <= now()
+  where delivered_at is null and given_up_at is null and (next_at <= now() or next_at > now() + interval '2 hours')
   order by next_at limit $1::integer for update skip locked
 )
 update sluice.outbox o

@@ -11,7 +11,8 @@ with short as materialized (
   join sluice.permit p on p.key = s.key
   left join lateral (
     select l.job_id from sluice.lease l where l.job_id = p.job_id and l.epoch = p.epoch offset 0) l on true
-  where p.reserved_until > coalesce($2::timestamptz, clock_timestamp()) or l.job_id is not null
+  where p.reserved_until between coalesce($2::timestamptz, clock_timestamp())
+      and coalesce($2::timestamptz, clock_timestamp()) + interval '10 seconds' or l.job_id is not null
 ), room as materialized (
   select s.key, s.slots, greatest(0, s.slots - (select count(*) from held h where h.key = s.key)) as vacancies from short s
 ), vacant as materialized (

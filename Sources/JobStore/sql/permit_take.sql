@@ -1,7 +1,8 @@
 -- Gives permits to jobs that hold their leases, and puts off those for which there are not enough, uncharged: a job has all
 -- that it needs or none. Two kinds of jobs ask: those that worker $1 has claimed in this transaction from lanes with a limit
 -- (null: none), each for the permit of its pipeline; and (job $2, epoch $3), for the keys $4. A permit is worth no more than
--- the lease behind it, or, before that, than the time for which it is reserved. A key without a limit is not asked for.
+-- the lease behind it, or, before that, than the time for which it is reserved: two seconds, so that a time further away is from
+-- before the clock was set back. A key without a limit is not asked for.
 -- The put-off waits for the first of its keys that is short, and for ten minutes at most, should everyone forget it.
 -- Returns every job and key that was asked for; refused says for which key the job waits now, and put_off whether it does: a job
 -- that is to be cancelled keeps its lease instead.
@@ -22,7 +23,8 @@ with wanting as materialized (
   join sluice.permit p on p.key = k.key
   left join lateral (
     select l.job_id from sluice.lease l where l.job_id = p.job_id and l.epoch = p.epoch offset 0) l on true
-  where p.reserved_until > coalesce($5::timestamptz, clock_timestamp()) or l.job_id is not null
+  where p.reserved_until between coalesce($5::timestamptz, clock_timestamp())
+      and coalesce($5::timestamptz, clock_timestamp()) + interval '10 seconds' or l.job_id is not null
 ), vacant as materialized (
   select k.key, s.slot, row_number() over (partition by k.key order by s.slot) as place
   from (select distinct key, slots from wanting) k
@@ -52,9 +54,9 @@ with wanting as materialized (
     and l.job_id = j.job_id and l.epoch = j.epoch and not l.cancelled
   returning l.job_id, l.epoch, l.lane_id, l.attempt, j.refused
 ), waiting as (
-  insert into sluice.later (job_id, run_at, lane_id, attempt, epoch, waits_for, waits_since)
+  insert into sluice.later (job_id, run_at, lane_id, attempt, epoch, waits_for, waits_since, put_off_at)
   select job_id, coalesce($5::timestamptz, now()) + interval '10 minutes', lane_id, attempt - 1, epoch, refused,
-    coalesce($5::timestamptz, now())
+    coalesce($5::timestamptz, now()), coalesce($5::timestamptz, now())
   from put_off
 )
 select job_id, key, refused, job_id in (select job_id from put_off) as put_off from judged

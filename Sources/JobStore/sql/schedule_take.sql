@@ -4,6 +4,7 @@ select s.release_id, s.cron, s.timezone, s.overlap, s.catch_up, s.considered_at:
   to_char(s.considered_at at time zone s.timezone, 'YYYY-MM-DD"T"HH24:MI') as considered_local,
   to_char(coalesce($2::timestamptz, now()) at time zone s.timezone, 'YYYY-MM-DD"T"HH24:MI') as local_now,
   coalesce(s.next_at <= coalesce($2::timestamptz, now()), true) as is_due,
+  s.considered_at > coalesce($2::timestamptz, now()) + interval '1 minute' as is_ahead,
   exists (select from sluice.pause p where p.pipeline = s.pipeline) as is_paused,
   (select min(r.run_id) from sluice.run r
    where r.pipeline = s.pipeline and r.state in ('queued', 'running') and r.kind = 'batch'

@@ -1,0 +1,85 @@
+import JobModel
+import JobStore
+
+/// Decides when a worker takes a job that must run alone, and when it keeps its slots free for one.
+///
+/// - A worker with nothing in hand takes one at once, and nothing else until it has ended.
+/// - A worker with other jobs stops taking more after a while, for a time that doubles each time it was too short; before each of
+///   these times it works on for as long. So it becomes free however long its jobs are, and has at least half of the time for others.
+/// - After one has ended, others come first for as long as it took.
+/// - Work of a lower class comes first here too.
+///
+/// Pure: the caller tells what happened and when.
+struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration {
+  enum Decision {
+    case take(ReadyLane)
+    /// Take nothing, so that the worker becomes free; nil: until an attempt ends.
+    case hold(until: Instant?)
+    /// Go on with what need not run alone.
+    case others
+  }
+
+  static var firstHold: Duration { .seconds(2) }
+  static var longestHold: Duration { .seconds(600) }
+
+  private var lanes: [ReadyLane] = []
+  private var inHand: LeaseHolder?
+  private var takenAt: Instant?
+  private var othersUntil: Instant?
+  private var holdFrom: Instant?
+  private var holdLength = Self.firstHold
+
+  /// Whether one is being done: there is nothing to look for.
+  var isBusy: Bool { inHand != nil }
+
+  /// Whether there is one to be taken.
+  var isWanted: Bool { !lanes.isEmpty }
+
+  /// What a survey found.
+  mutating func surveyed(_ found: [ReadyLane]) {
+    lanes = found.filter { $0.suspect != nil }
+    if lanes.isEmpty { rest() }
+  }
+
+  /// - Parameters:
+  ///   - urgency: The lowest class of other work; nil where there is none.
+  mutating func next(isIdle: Bool, urgency: Int?, now: Instant) -> Decision {
+    if isBusy { return .hold(until: nil) }
+    if let takenAt {
+      othersUntil = now.advanced(by: max(takenAt.duration(to: now), Self.firstHold))
+      self.takenAt = nil
+    }
+    let lane = lanes.min { ($0.urgencyClass, $0.suspect ?? JobID(0)) < ($1.urgencyClass, $1.suspect ?? JobID(0)) }
+    guard let lane else { return .others }
+    guard lane.urgencyClass <= urgency ?? .max else { return .others }
+    if urgency != nil, let othersUntil, now < othersUntil { return .others }
+    if isIdle {
+      takenAt = now
+      return .take(lane)
+    }
+    let from = holdFrom ?? now.advanced(by: Self.firstHold)
+    holdFrom = from
+    guard from <= now else { return .others }
+    let until = from.advanced(by: holdLength)
+    if now < until { return .hold(until: until) }
+    holdLength = min(holdLength * 2, Self.longestHold)
+    holdFrom = now.advanced(by: holdLength)
+    return .others
+  }
+
+  /// A claim of the job that ``next(isIdle:urgency:now:)`` named came back.
+  mutating func claimed(_ job: JobID, _ claim: Claim?) {
+    lanes.removeAll { $0.suspect == job }
+    inHand = claim?.holder
+    if claim == nil { takenAt = nil } else { rest() }
+  }
+
+  mutating func ended(_ claim: Claim) {
+    if inHand == claim.holder { inHand = nil }
+  }
+
+  private mutating func rest() {
+    holdFrom = nil
+    holdLength = Self.firstHold
+  }
+}
