@@ -6,7 +6,9 @@ import Postgres
 /// A worker's identity and the session whose advisory lock proves that its process lives.
 actor WorkerSession {
   /// How long a worker without a database tries to give its jobs back.
-  private static let farewellPatience = Duration.seconds(60)
+  static let farewellPatience = Duration.seconds(60)
+  /// How long one try may take: a server that hangs answers nothing, and a later try may find it well.
+  static let farewellLimit = Duration.seconds(10)
 
   nonisolated let worker: Int64
   private let settings: WorkerSettings
@@ -107,11 +109,17 @@ actor WorkerSession {
   ///
   /// Where the database does not answer it is asked again for a while: attempts that an outage ended are not charged, and the
   /// reaper gives everyone a lease's time after one.
-  func leave(logger: Logger) async {
+  ///
+  /// - Parameters:
+  ///   - limit: Of one try.
+  ///   - patience: Of all of them.
+  func leave(
+    logger: Logger, limit: Duration = farewellLimit, patience: Duration = farewellPatience
+  ) async {
     let store = self.store
     let worker = self.worker
     let clock = ContinuousClock()
-    let giveUpAt = clock.now + Self.farewellPatience
+    let giveUpAt = clock.now + patience
     while true {
       let farewell = Task {
         for holder in try await store.leases(ofWorker: worker, on: store.database) {
@@ -119,9 +127,16 @@ actor WorkerSession {
         }
         try await store.workerLeaves(worker)
       }
+      let timer = Task {
+        try await clock.sleep(for: limit)
+        farewell.cancel()
+      }
       do {
+        defer { timer.cancel() }
         try await farewell.value
         break
+      } catch is CancellationError where clock.now < giveUpAt {
+        logger.info("the database does not answer the worker's goodbye; trying again")
       } catch let error as PostgresError where error.isTransient && clock.now < giveUpAt {
         logger.info("the worker cannot say goodbye yet", metadata: ["error": "\(error)"])
       } catch {
