@@ -46,6 +46,103 @@ struct QueueRetentionTests {
     }
   }
 
+  @Test("what a clock that was ahead has dated begins now, and says so; what the caller dated stays")
+  func clockSetBack() async throws {
+    try await WorkerFixture.with { queue in
+      let store = queue.store
+      let session = try await PostgresConnection.connect(queue.database.settings)
+      let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 2)
+      let worker = try await store.registerWorker(birth, lease: .seconds(15), on: session)
+      let jobs = try await store.enqueue([
+        NewJob(kind: "test"), NewJob(kind: "test", timeLimit: .seconds(60)),
+        NewJob(kind: "test", runAt: "2090-01-01T00:00:00Z"),
+      ]).map(\.id)
+      // A year ahead.
+      let ahead = try await session.query("select (now() + interval '1 year')::text as at").only.string("at")
+      try await session.execute(
+        "update sluice.beat set beat_at = beat_at + interval '1 year', expires_at = expires_at + interval '1 year'")
+      let claims = try await store.claim(worker: worker, limit: 2, now: ahead).sorted { $0.jobID < $1.jobID }
+      try await store.endAttempt(claims[0].holder, as: .retried(after: .seconds(30), failure: "{}"), now: ahead)
+
+      let retention = QueueRetention(store: store, keep: .seconds(30 * 86_400), logger: queue.logger)
+      try await retention.recover(on: session)
+      #expect(try await store.promoteDue(on: session).isEmpty)
+      let row = try await session.query(
+        """
+        select
+          (select run_at - now() between interval '25 s' and interval '30 s' from sluice.later where job_id = $1) as retried,
+          (select run_at > now() + interval '50 years' from sluice.later where job_id = $2) as dated,
+          (select expires_at - now() between interval '10 s' and interval '15 s' from sluice.beat) as beats,
+          (select deadline_at - now() between interval '50 s' and interval '60 s' from sluice.lease) as limited,
+          (select count(*) from sluice.event where kind = 'clock_set_back') as events
+        """, [.int(jobs[0].rawValue), .int(jobs[2].rawValue)]
+      ).only
+      for column in ["retried", "dated", "beats", "limited"] { #expect(try row.bool(column), "\(column)") }
+      #expect(try row.int("events") == 1)
+      try await retention.recover(on: session)
+      #expect(try await count("event", queue) == 1)
+      await session.close()
+    }
+  }
+
+  @Test(
+    "settled messages and workers that ended go with their time; open messages and workers that hold something stay")
+  func settledRows() async throws {
+    try await WorkerFixture.with { queue in
+      let store = queue.store
+      let session = try await PostgresConnection.connect(queue.database.settings)
+      let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1)
+      _ = try await store.registerWorker(birth, lease: .seconds(15), on: session)
+      let holder = try await store.registerWorker(birth, lease: .seconds(3600), on: session)
+      let gone = try await store.registerWorker(birth, lease: .seconds(15), on: session)
+      try await store.enqueue([NewJob(kind: "test")])
+      #expect(try await store.claim(worker: holder, limit: 1).count == 1)
+      for worker in [holder, gone] { try await store.workerLeaves(worker) }
+      for _ in 1...3 { try await store.tell("failed", pipeline: "p", run: nil, body: "{}", in: session) }
+      let messages = try await store.takeOutbox(limit: 2, patience: .seconds(60)).map(\.id)
+      try await store.settleOutbox(messages[0], as: .delivered)
+      try await store.settleOutbox(messages[1], as: .givenUp(error: "e"))
+
+      let retention = QueueRetention(store: store, keep: .seconds(7 * 86_400), logger: queue.logger)
+      try await retention.run(on: session)
+      #expect(try await count("outbox", queue) == 3)
+      #expect(try await count("worker", queue) == 3)
+      let later = try await session.query("select (now() + interval '9 days')::text as at").only.string("at")
+      try await retention.run(on: session, now: later)
+      #expect(try await count("outbox", queue) == 1)
+      #expect(try await count("worker", queue) == 2)
+      await session.close()
+    }
+  }
+
+  @Test("a lane without jobs is closed and then deleted, and one that is used again stays")
+  func lanes() async throws {
+    try await WorkerFixture.with { queue in
+      let store = queue.store
+      let session = try await PostgresConnection.connect(queue.database.settings)
+      try await store.enqueue([NewJob(kind: "used"), NewJob(kind: "left")])
+      let retention = QueueRetention(store: store, keep: .seconds(7 * 86_400), logger: queue.logger)
+      func run(_ days: Int) async throws {
+        let now = try await session.query("select (now() + $1 * interval '1 day')::text as at", [.int(Int64(days))])
+        try await retention.runSeldom(on: session, now: now.only.string("at"))
+      }
+      let left = try #require(try await store.jobs().first { $0.kind == "left" })
+      _ = try await store.cancel(job: left.id)
+      #expect(try await store.expire([left.id], on: session) == 1)
+      for days in [0, 6, 8] { try await run(days) }
+      #expect(try await count("lane", queue) == 2)
+      // It is closed now: a new job makes a lane of its own.
+      try await store.enqueue([NewJob(kind: "left")])
+      #expect(try await count("lane", queue) == 3)
+      try await run(10)
+      #expect(try await count("lane", queue) == 2)
+      for days in 11...40 { try await run(days) }
+      #expect(try await count("lane", queue) == 2)
+      #expect(try await store.survey().count == 2)
+      await session.close()
+    }
+  }
+
   @Test("who holds an old snapshot is named")
   func oldSnapshots() async throws {
     try await WorkerFixture.with { queue in
