@@ -65,6 +65,7 @@ package struct Scheduler: Service {
       guard try await store.leadsSchedules(in: transaction),
         let schedule = try await store.takeSchedule(pipeline, now: now, in: transaction)
       else { return }
+      if schedule.isAhead { return try await recover(schedule, now, transaction) }
       var (due, earlier): ([ScheduleDecision.Due], Int) = ([], 0)
       if schedule.isDue { (due, earlier) = try await store.dueTimes(of: schedule, now: now, in: transaction) }
       let steps = schedule.decision.steps(for: due)
@@ -76,6 +77,18 @@ package struct Scheduler: Service {
       ).first
       try await store.advanceSchedule(pipeline, next: next, now: now, in: transaction)
     }
+  }
+
+  /// The clock was ahead and was set back: the schedule begins now, and its next time is found by the next look.
+  private func recover(
+    _ schedule: JobStore.TakenSchedule, _ now: String?, _ transaction: PostgresTransaction
+  ) async throws {
+    guard let until = try await store.recoverSchedule(schedule.pipeline, now: now, in: transaction) else { return }
+    let message = "the database's clock was ahead, up to \(until), and was set back: the schedule goes on from now"
+    logger.warning(
+      "a schedule was decided by a clock that was ahead; it goes on from now",
+      metadata: ["pipeline": "\(schedule.pipeline)", "until": "\(until)"])
+    try await note("schedule_recovered", message, schedule, transaction)
   }
 
   private func take(

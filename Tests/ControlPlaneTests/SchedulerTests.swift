@@ -286,6 +286,50 @@ struct SchedulerTests {
   }
 
   @Test(
+    "a clock that was ahead and is set back: the schedule goes on by itself, says so, and repeats no run",
+    arguments: ["12:50:00", "23:59:59"])
+  func clockSetBack(ahead: String) async throws {
+    try await Bench.with { bench in
+      try await bench.register("*/10 * * * *", at: "2026-03-01 11:55+00")
+      try await bench.tick("12:00:01")
+      try await bench.endRuns()
+      try await bench.tick(ahead)
+      try await bench.endRuns()
+      let started = try await bench.runs().count
+      #expect(started == 2)
+      // The true time again.
+      try await bench.tick("12:00:05")
+      #expect(try await bench.events().contains("schedule_recovered"))
+      try await bench.tick("12:00:06")
+      #expect(try await bench.store.schedules().first?.nextAt == "2026-03-01 12:10:00+00")
+      for minute in ["10", "20", "30", "40"] {
+        try await bench.tick("12:\(minute):01")
+        try await bench.endRuns()
+      }
+      #expect(try await bench.runs().count == started + 4)
+      let told = try await bench.told()
+      #expect(told.prefix(5) == ["12:00 started", "12:10 started", "12:20 started", "12:30 started", "12:40 started"])
+      // The run that the clock's mistake has started is that time's run.
+      try await bench.tick("12:50:01")
+      #expect(try await bench.runs().count == (ahead == "12:50:00" ? started + 4 : started + 5))
+      #expect(try await bench.events().filter { $0 == "schedule_recovered" }.count == 1)
+    }
+  }
+
+  @Test("a clock that is set back by seconds, as a time service does it, changes nothing")
+  func smallStep() async throws {
+    try await Bench.with { bench in
+      try await bench.register("* * * * *", at: "2026-03-01 11:55+00")
+      try await bench.tick("12:00:01")
+      try await bench.endRuns()
+      try await bench.tick("11:59:30")
+      try await bench.tick("12:00:02")
+      #expect(try await bench.runs().count == 1)
+      #expect(try await !bench.events().contains("schedule_recovered"))
+    }
+  }
+
+  @Test(
     "a time zone that the database does not know by name is refused", arguments: ["Europe/Zurch", "Etc/Foo+5", "CEST"])
   func unknownZone(zone: String) async throws {
     try await Bench.with { bench in
