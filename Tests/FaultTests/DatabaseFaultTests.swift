@@ -63,6 +63,22 @@ struct DatabaseFaultTests {
     }
   }
 
+  @Test("an attempt that crashes the server's process of its own session is charged from the second time on")
+  func ownBackend() async throws {
+    try await FaultBench.withServer { _, bench in
+      let workers = try await bench.start(["one"], lease: 6)
+      let others = try await bench.enqueue(2, chunks: 30, pause: 150)
+      let jobs = try await bench.enqueue(1, chunks: 1, attempts: 2, more: "\"crashesBackend\":true")
+      try await bench.allEnd()
+      let attempts = try await bench.store.attempts(of: jobs)
+      #expect(attempts.map(\.status) == ["snoozed", "retried", "dead"], "\(attempts)\n\(bench.said)")
+      #expect(workers[0].ending == nil)
+      // The others heard why their sessions ended.
+      #expect(
+        try await bench.store.attempts(of: others).allSatisfy { !["retried", "crashed", "dead"].contains($0.status) })
+    }
+  }
+
   @Test("every backend terminated, again and again, revokes nobody and charges nothing")
   func everyBackend() async throws {
     try await FaultBench.with { bench in

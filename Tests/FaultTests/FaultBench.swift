@@ -189,11 +189,11 @@ final class FaultBench: Sendable {
     let mischarged = try await rows(
       """
       select job_id, max(attempt) filter (where status = 'done') as attempt,
-        count(*) filter (where status in ('crashed', 'retried')) as charged, count(*) filter (where status = 'done') as done
+        count(*) filter (where status in ('crashed', 'retried') and detail->>'charged' is distinct from 'false') as charged, count(*) filter (where status = 'done') as done
       from sluice.outcome group by job_id
       having count(*) filter (where status = 'done') <> 1
         or max(attempt) filter (where status = 'done')
-          <> 1 + count(*) filter (where status in ('crashed', 'retried'))
+          <> 1 + count(*) filter (where status in ('crashed', 'retried') and detail->>'charged' is distinct from 'false')
       """)
     #expect(mischarged.isEmpty, "\(said)", sourceLocation: sourceLocation)
   }

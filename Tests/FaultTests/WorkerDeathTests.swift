@@ -27,6 +27,43 @@ struct WorkerDeathTests {
     }
   }
 
+  @Test("a job that kills its worker ends dead, and those that shared it with them are not charged", arguments: [1, 2])
+  func poison(workers: Int) async throws {
+    try await FaultBench.with { bench in
+      let names = (1...workers).map { "w\($0)" }
+      var running = try await bench.start(names, lease: 2)
+      // One charge more would be the end of these.
+      let innocent = try await bench.enqueue(6, chunks: 3, pause: 200, attempts: 1)
+      let poison = try await bench.enqueue(1, chunks: 1, pause: 100, attempts: 2, more: "\"isDeadly\":true")
+      let more = try await bench.enqueue(6, chunks: 3, pause: 50, attempts: 1)
+      var births = workers
+      try await eventually(within: .seconds(60), "every job ends; \(bench.said)") {
+        // Others take the place of those that are killed.
+        for index in running.indices where running[index].ending != nil {
+          births += 1
+          running[index] = try bench.start("w\(births)", lease: 2)
+        }
+        return try await bench.rows(
+          "select count(*) from sluice.job_state where state not in ('DONE', 'DEAD', 'CANCELLED')") == ["(0)"]
+      }
+      #expect(try await bench.rows("select job_id from sluice.dead") == ["(\(poison[0]))"], "\(bench.said)")
+      let attempts = try await bench.store.attempts(of: poison)
+      #expect(attempts.map(\.status) == ["crashed", "crashed", "dead"], "\(bench.said)")
+      #expect(attempts.map(\.attempt) == [1, 1, 2])
+      #expect(try await bench.rows("select count(distinct job_id) from sink") == ["(\(innocent.count + more.count))"])
+      #expect(
+        try await bench.rows(
+          "select job_id from sluice.outcome where status = 'done' group by job_id having max(attempt) > 1") == [])
+      // Nothing else ran in the process that it had to itself.
+      let company = """
+        select 1 from begun b join sluice.outcome o on o.job_id = b.job_id and o.epoch = b.epoch
+        join begun p on p.job_id = \(poison[0]) and p.epoch > 1 and p.pid = b.pid and p.job_id <> b.job_id
+        where p.at between b.at and o.finished_at
+        """
+      #expect(try await bench.rows(company) == [], "\(bench.said)")
+    }
+  }
+
   @Test("a worker that was stopped for longer than its lease writes nothing when it goes on", arguments: [false, true])
   func stopped(insideTransaction: Bool) async throws {
     try await FaultBench.with { bench in

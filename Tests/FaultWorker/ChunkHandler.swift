@@ -19,6 +19,10 @@ struct ChunkPlan: Decodable {
   var isForeign: Bool?
   /// Looks at no request to yield.
   var isStubborn: Bool?
+  /// Kills its own process before the first chunk.
+  var isDeadly: Bool?
+  /// Kills the server's process of its own session before the first chunk.
+  var crashesBackend: Bool?
 }
 
 /// Writes its chunks into a table without any unique key: one that came twice would be there twice.
@@ -35,6 +39,11 @@ struct ChunkHandler: JobHandler {
       try await ForeignSink(database: foreign, attempt: attempt).write(plan)
       return try await attempt.complete()
     }
+    if plan.isDeadly == true {
+      try await prepare(plan, attempt)
+      kill(getpid(), SIGKILL)
+    }
+    if plan.crashesBackend == true { try await crashBackend() }
     let isAcknowledged = plan.isAcknowledged == true
     let last = isAcknowledged ? plan.chunks : plan.chunks - 1
     for chunk in min(try done(attempt), last)..<last {
@@ -46,6 +55,14 @@ struct ChunkHandler: JobHandler {
     guard !isAcknowledged else { return try await attempt.complete() }
     try await prepare(plan, attempt)
     try await attempt.complete { try await insert(last, plan, attempt, in: $0) }
+  }
+
+  /// As a statement does that crashes the server's process: the session ends without a word.
+  private func crashBackend() async throws {
+    try await store.database.withConnection { connection in
+      kill(connection.backendPID, SIGKILL)
+      try await connection.query("select pg_sleep(10)", [])
+    }
   }
 
   private func done(_ attempt: JobAttempt) throws -> Int {
