@@ -54,13 +54,16 @@ struct ResumeCommand: AsyncParsableCommand {
 }
 
 extension Installation {
-  /// A pipeline of the project, right or wrong, or one that the database knows although its file is gone.
+  /// A pipeline of the project, right or wrong, or one that the database knows although it has no file here: its file is gone, or its
+  /// jobs come from other programs, which name any pipeline they like and `default` where they name none.
   ///
   /// - Throws: ``DefinitionError`` `unknown_pipeline`.
   func requireKnown(_ pipeline: String) async throws {
     if project.definitions.contains(where: { $0.name == pipeline }) { return }
     if try await !store.schedules(pipeline: pipeline).isEmpty { return }
     if try await !store.runs(pipeline: pipeline, limit: 1).isEmpty { return }
+    if pipeline == NewJob.standardPipeline { return }
+    if try await store.hasLanes(pipeline) { return }
     _ = try project.definition(named: pipeline)
   }
 }
