@@ -15,6 +15,10 @@ package struct StatusReport: Sendable, Codable {
     package var jobs: Int
     package var workers: Int
     package var createdAt: String
+    /// What was lost of it, so that its workers cannot be started.
+    package var trouble: String?
+    /// The command that repairs it.
+    package var remedy: String?
   }
   package struct Stage: Sendable, Codable {
     package var pipeline: String

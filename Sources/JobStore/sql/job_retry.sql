@@ -1,6 +1,6 @@
 -- Takes up the dead and cancelled jobs of run $1 and its loads (or the job $2) again, with fresh attempts and the epoch
 -- they died at; one that waits for others that are not done is blocked again. One whose key another living job has by now
--- stays dead, and so does one whose release is rejected,
+-- stays dead, and so does one whose release is rejected or removed,
 -- or whose checkpoint its engine does not read. A run is open again once none of its jobs is dead.
 -- Runs after claim_lock, which keeps cancellations out, run_lock, lease_uncancel and run_row_lock: what ends a job as dead
 -- holds the row of its run, and this statement's snapshot must be newer than that.
@@ -18,7 +18,7 @@ with concerned as materialized (
       select from sluice.lane l join sluice.release x on x.release_id in (l.engine_id, l.release_id)
       left join sluice.mark m on m.job_id = d.job_id and m.step = ''
       where l.lane_id = d.lane_id
-        and (x.state = 'REJECTED' or x.release_id = l.engine_id and m.format <> all (x.reads || x.migrates)))
+        and (x.state = 'REJECTED' or x.removed_at is not null or x.release_id = l.engine_id and m.format <> all (x.reads || x.migrates)))
 ), keyed as (
   insert into sluice.live_key (key, job_id)
   select live_key, job_id from wanted where live_key is not null order by live_key
