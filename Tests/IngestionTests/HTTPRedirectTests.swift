@@ -43,7 +43,7 @@ struct HTTPRedirectTests {
       try await withClient { client async throws in
         try await SourceServer.serving({ _, _ in page([1]) }) { other async throws in
           // The source leaks nothing by itself, but a careless one appends what it was asked with.
-          let target = other.url + "/presigned?X-Signature=abc"
+          let target = other.url + "/presigned?X-Signature=abc&token=its-own"
           let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { request, _ in
             let query = request.target.contains("?") ? "&" + request.target.drop { $0 != "?" }.dropFirst() : ""
             return .status(status, headers: [("Location", target + query)])
@@ -84,6 +84,7 @@ struct HTTPRedirectTests {
       let second = other.requests.first
       #expect(second?.method == "GET")
       #expect(second?.parameter("X-Signature") == "abc")
+      #expect(second?.parameter("token") == "its-own", "a parameter of the target's own stays")
       #expect(second?.body == "")
       #expect(second?.headers["authorization"] == nil)
       #expect(!"\(other.requests)".contains("hunter2"))

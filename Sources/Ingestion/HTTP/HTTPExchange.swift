@@ -31,7 +31,8 @@ package struct HTTPExchange: Sendable {
     var url: PageURL
     var response: HTTPClientResponse
 
-    var contentType: String? { response.headers.first(name: "Content-Type") }
+    /// For the manifest, so no longer than a media type with its parameters is.
+    var contentType: String? { response.headers.first(name: "Content-Type").map { String($0.prefix(256)) } }
     var links: [String] { response.headers["Link"] }
     var announcedBytes: Int64? {
       response.headers.first(name: "Content-Length").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }

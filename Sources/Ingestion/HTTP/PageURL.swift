@@ -88,6 +88,11 @@ struct PageURL: Sendable, Hashable {
 
   func removing(_ name: String) -> PageURL { replacingQuery(query.filter { Self.name(of: $0) != name }) }
 
+  /// Removes a query parameter of this value; one of the same name with another value stays.
+  func removing(_ name: String, value: String) -> PageURL {
+    replacingQuery(query.filter { !(Self.name(of: $0) == name && Self.value(of: $0) == value) })
+  }
+
   private func replacingQuery(_ items: [Substring]) -> PageURL {
     var copy = self
     copy.text = text.prefix { $0 != "?" } + (items.isEmpty ? "" : "?" + items.joined(separator: "&"))
@@ -105,6 +110,10 @@ struct PageURL: Sendable, Hashable {
   }
 
   private static func name(of item: Substring) -> String { decoded(String(item.prefix { $0 != "=" })) }
+
+  private static func value(of item: Substring) -> String {
+    item.firstIndex(of: "=").map { decoded(String(item[item.index(after: $0)...]).replacing("+", with: " ")) } ?? ""
+  }
 
   /// `a b` of `a%20b`; a percent sign without two digits stays.
   private static func decoded(_ text: String) -> String {

@@ -20,7 +20,7 @@ struct StreamRequest: Sendable {
   /// The parameters whose values may be shown.
   private let shownParameters: Set<ExactText>
   /// The parameters that hold secrets, that of authentication included.
-  private let secretParameters: [String]
+  private let secretParameters: [(name: String, value: String)]
 
   /// - Throws: A terminal failure where a variable, a secret or a placeholder is missing, or what they make up is no URL.
   init(_ request: HTTPRequest, of source: HTTPSource, resolver: ValueResolver, label: String) throws {
@@ -41,10 +41,11 @@ struct StreamRequest: Sendable {
         hint: "write base_url as https://host", at: "\(source.baseURL.place)")
     }
     var shown: Set<ExactText> = []
-    var hidden: [String] = []
+    var hidden: [(name: String, value: String)] = []
     for (name, template) in request.query where !(template.isUntil && resolver.placeholders["until"] == nil) {
-      url = url.setting(name, to: try fill(template))
-      if template.parts.allSatisfy(Self.isShown) { shown.insert(ExactText(name)) } else { hidden.append(name) }
+      let value = try fill(template)
+      url = url.setting(name, to: value)
+      if template.parts.allSatisfy(Self.isShown) { shown.insert(ExactText(name)) } else { hidden.append((name, value)) }
     }
     switch request.paginate {
     case .page(let param, _), .offset(let param, _): shown.insert(ExactText(param))
@@ -56,7 +57,7 @@ struct StreamRequest: Sendable {
     body = try request.body.map(fill)
     secretNames = secrets
     shownParameters = shown
-    secretParameters = hidden + [secretParameter?.name].compactMap { $0 }
+    secretParameters = hidden + [secretParameter].compactMap { $0 }
     let isOpen = ([request.path] + [request.body].compactMap { $0 }).allSatisfy { $0.parts.allSatisfy(Self.isShown) }
     holdsSecrets = !headers.isEmpty || !secretParameters.isEmpty || !isOpen || first.namesUser
     redirects = request.redirects
@@ -71,8 +72,11 @@ struct StreamRequest: Sendable {
   /// What goes over the wire.
   func sent(_ url: PageURL) -> String { (secretParameter.map { url.setting($0.name, to: $0.value) } ?? url).text }
 
-  /// A redirect's target on another host, without the parameters that hold secrets here and without user and password.
-  func stripped(_ url: PageURL) -> PageURL { secretParameters.reduce(url.withoutUser) { $0.removing($1) } }
+  /// A redirect's target on another host, without user and password, and without our secrets where the source copied them into
+  /// the target. A parameter of the same name with another value is the target's own, such as a signature.
+  func stripped(_ url: PageURL) -> PageURL {
+    secretParameters.reduce(url.withoutUser) { $0.removing($1.name, value: $1.value) }
+  }
 
   private static func isShown(_ part: ValueTemplate.Part) -> Bool {
     switch part {
