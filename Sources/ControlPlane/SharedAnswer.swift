@@ -3,13 +3,14 @@ import Synchronization
 /// One answer for many callers: computed only when a caller asks, by one computation at a time, and given to every caller
 /// that asks within its lifetime.
 ///
-/// A caller whose task is cancelled leaves at once. When the last one has left, the computation is cancelled.
+/// A caller whose task is cancelled leaves at once. When the last one has left, and none has come for a lifetime, the computation
+/// is cancelled: callers that come and go start no more than one in that time.
 package final class SharedAnswer<Value: Sendable>: Sendable {
   private struct State {
     var last: (result: Result<Value, any Error>, at: ContinuousClock.Instant)?
     var waiters: [UInt64: CheckedContinuation<Value, any Error>] = [:]
     var nextTicket: UInt64 = 0
-    /// Ends the computation under way.
+    /// Told when the last caller of the computation under way has left.
     var abandon: AsyncStream<Void>.Continuation?
     var isClosed = false
 
@@ -74,7 +75,7 @@ package final class SharedAnswer<Value: Sendable>: Sendable {
       return (waiter, waiter != nil && state.waiters.isEmpty ? state.abandon : nil)
     }
     waiter?.resume(throwing: CancellationError())
-    abandon?.finish()
+    abandon?.yield()
   }
 
   /// Computes for the callers until the task is cancelled; called once.
@@ -88,7 +89,7 @@ package final class SharedAnswer<Value: Sendable>: Sendable {
   }
 
   private func answer() async {
-    let (abandonment, abandon) = AsyncStream<Void>.makeStream()
+    let (abandonment, abandon) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let isAwaited = state.withLock { state in
       guard !state.waiters.isEmpty else { return false }
       state.abandon = abandon
@@ -99,8 +100,11 @@ package final class SharedAnswer<Value: Sendable>: Sendable {
       group.addTask { [compute] in
         do { return .success(try await compute()) } catch { return .failure(error) }
       }
-      group.addTask {
-        for await _ in abandonment {}
+      group.addTask { [self] in
+        for await _ in abandonment {
+          try? await ContinuousClock().sleep(for: lifetime)
+          if waiting == 0 { break }
+        }
         return nil
       }
       defer { group.cancelAll() }
@@ -117,6 +121,6 @@ package final class SharedAnswer<Value: Sendable>: Sendable {
     for waiter in waiters { waiter.resume(with: result) }
   }
 
-  /// How many callers wait; for tests.
+  /// How many callers wait.
   package var waiting: Int { state.withLock { $0.waiters.count } }
 }

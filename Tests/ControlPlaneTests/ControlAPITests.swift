@@ -144,8 +144,10 @@ struct ControlAPITests {
       cancelled.next()
       throw CancellationError()
     }
+    var limits = ControlLimits()
+    limits.statusLifetime = .milliseconds(50)
     try await Self.with(
-      status: { try await block() }, start: { _ in try await block() },
+      limits: limits, status: { try await block() }, start: { _ in try await block() },
       { bench in
         let run = RawClient.text(
           "POST /v1/runs", [Self.authorization, "Content-Type: application/json"], body: "{\"pipeline\":\"p\"}")

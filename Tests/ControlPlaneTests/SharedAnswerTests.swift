@@ -83,12 +83,14 @@ struct SharedAnswerTests {
   @Test("callers that leave are not waited for; when the last one leaves, the computation is cancelled")
   func abandoned() async throws {
     let (begun, cancelled) = (Counter(), Counter())
-    let answer = SharedAnswer<Int>(compute: {
-      begun.next()
-      await waitForCancellation()
-      cancelled.next()
-      throw CancellationError()
-    })
+    let answer = SharedAnswer<Int>(
+      lifetime: .milliseconds(50),
+      compute: {
+        begun.next()
+        await waitForCancellation()
+        cancelled.next()
+        throw CancellationError()
+      })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await answer.run() }
       let callers = (0..<2).map { _ in Task { try await answer.value() } }
@@ -103,5 +105,22 @@ struct SharedAnswerTests {
       group.cancelAll()
     }
     await #expect(throws: CancellationError.self) { _ = try await answer.value() }
+  }
+
+  @Test("callers that come and go start one computation, which the next one that stays gets")
+  func passing() async throws {
+    try await Self.with { computer, answer in
+      for _ in 0..<50 {
+        let caller = Task { try await answer.value() }
+        try await eventually("it waits") { answer.waiting == 1 }
+        caller.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await caller.value }
+      }
+      async let last = answer.value()
+      try await eventually("it waits") { answer.waiting == 1 && computer.begun == 1 }
+      computer.letEnd()
+      let given = try await last
+      #expect(given == 1)
+    }
   }
 }
