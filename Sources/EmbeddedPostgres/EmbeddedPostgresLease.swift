@@ -51,6 +51,27 @@ package final class EmbeddedPostgresLease: Sendable {
     await connection.close()
   }
 
+  /// Starts the server again where it was killed, or where its socket was removed. Does nothing else.
+  ///
+  /// - Throws: ``EmbeddedPostgresError``; `CancellationError`.
+  package func keepReachable() async throws {
+    guard let folders = membership.withLock({ $0.flatMap { ServerFolders(holding: $0.lock) } }),
+      RunningServer(in: folders)?.reachableRun == nil
+    else { return }
+    let patience = Patience()
+    try await withTaskCancellationHandler {
+      try await onThread { [server] in
+        var server = server
+        server.folders = folders
+        let start = try FileLock(folders.startLock)
+        try start.take(.exclusive)
+        _ = try server.ensureRunning(patience)
+      }
+    } onCancel: {
+      patience.end()
+    }
+  }
+
   /// Gives up the use; the last one out stops the server and returns when it has ended. The second call does nothing.
   ///
   /// - Throws: ``EmbeddedPostgresError`` `.stopFailed`; nothing is lost then, and the next one to come finds the server.

@@ -149,6 +149,27 @@ struct ReachTests {
     }
   }
 
+  @Test("A lease that is looked after starts a killed server again, and one that lost its socket")
+  func kept() async throws {
+    try await Lodging.inside { lodging in
+      let lease = try await lodging.server.acquire()
+      let first = try #require(lease.postmasterPID)
+      try await lease.keepReachable()
+      #expect(lease.postmasterPID == first)
+      kill(first, SIGKILL)
+      // It may answer for a moment yet.
+      try await eventually("another one runs") {
+        try await lease.keepReachable()
+        return lease.postmasterPID.map { $0 != first } ?? false
+      }
+      try removeTree(try ServerFolders(directory: lodging.directory).run)
+      try await lease.keepReachable()
+      #expect(try await answer(lease.url, "select 1") == "1")
+      try await lease.release()
+      #expect(lease.postmasterPID == nil)
+    }
+  }
+
   @Test("A server that holds its lock out of sight is told of within seconds")
   func elsewhere() async throws {
     try await Lodging.inside { lodging in

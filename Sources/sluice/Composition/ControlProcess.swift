@@ -90,6 +90,7 @@ extension Installation {
       clients.api(socket, token, notice), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
       ReleaseKeeper(tick: .seconds(3600), logger: logger) { try await sweepReleases() },
     ]
+    if isEmbedded { services.append(ServerCare(installation: self)) }
     var pool: WorkerPool?
     if let aim {
       let launcher = LocalProcessLauncher(processes: processes) { try await workerProcess(of: $0, slots: slots) }

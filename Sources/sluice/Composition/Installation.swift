@@ -43,6 +43,8 @@ struct Installation: Sendable {
   var processes: ProcessTable { Self.processes(stateDirectory) }
   /// Keeps the project's own server running while this process becomes another program.
   func handOn() -> [String: String] { embedded?.handOn() ?? [:] }
+  /// Starts the project's own server again where it was killed or lost its socket.
+  func keepServerReachable() async throws { try await embedded?.keepReachable() }
   /// Whether the database lies in the project folder.
   var isEmbedded: Bool { embedded != nil }
 
