@@ -164,6 +164,8 @@ extension LauncherError {
   fileprivate static func folder(_ what: String, _ number: Int32, _ folder: String) -> LauncherError {
     LauncherError(
       code: "state_folder", message: "\(what): \(String(cString: strerror(number)))",
-      hint: "let the user of this process write to \(folder)")
+      hint: [ENOLCK, EINVAL, ENOTSUP].contains(number)
+        ? "the project's file system needs record locks (fcntl): mount it with locks, or move the project"
+        : "let the user of this process write to \(folder)")
   }
 }

@@ -74,6 +74,13 @@ struct ProcessLockTests {
             return try project.text("life\(life).log").contains("control is up")
           }
           #expect(try project.text(".sluice/local/control.json").contains("\"pid\":1"))
+          if life == 1 {
+            var other = sluice
+            other.command = ["/usr/bin/unshare", "--pid", "--fork", Installed.program]
+            let refused = try await other("control")
+            #expect(refused.status == 3)
+            #expect(refused.errors.contains("in another container"), "\(refused.errors)")
+          }
           kill(pid, SIGKILL)
           try await Installed.ended(pid)
         }
@@ -120,6 +127,23 @@ struct ProcessLockTests {
       #expect(try await sluice("down").status == 0)
       try await Installed.ended(worker)
       #expect(Self.processes(of: project) == [])
+    }
+  }
+
+  @Test("a control of an engine from before the locks keeps others out, and is stopped by down")
+  func predecessor() async throws {
+    try await TestProject.withProject { project in
+      let sluice = Installed(project)
+      #expect(try await sluice("init").status == 0)
+      let old = try sluice.start(
+        program: "/bin/sh", "-c", "sleep 600 & wait", "up", "--project", project.directory, "--env", "local",
+        name: "old")
+      defer { kill(-old, SIGKILL) }
+      try project.write(".sluice/local/control.json", "{\"pid\": \(old), \"url\": \"http://127.0.0.1:1\"}")
+      #expect(try await sluice("up", "--detach").status == 3)
+      #expect(try await sluice("down").output.contains("stopped 1"))
+      try await Installed.ended(old)
+      #expect(try await sluice("down").output.contains("nothing was running"))
     }
   }
 
