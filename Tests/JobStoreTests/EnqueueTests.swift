@@ -6,6 +6,18 @@ import Testing
 
 @Suite("Enqueue without a run")
 struct EnqueueTests {
+  @Test("tells unique keys apart by their bytes, as the database does")
+  func normalisation() async throws {
+    try await QueueFixture.with { queue in
+      let keys = ["caf\u{E9}", "cafe\u{301}"]
+      let jobs = try await queue.store.enqueue(keys.map { NewJob(kind: "a", uniqueKey: $0) })
+      #expect(Set(jobs.map(\.id)).count == 2)
+      #expect(jobs.map(\.isNew) == [true, true])
+      let again = try await queue.store.enqueue(keys.map { NewJob(kind: "a", uniqueKey: $0) })
+      #expect(again.map(\.id) == jobs.map(\.id))
+    }
+  }
+
   @Test("jobs come in the order of the call, each of its own shape, and urgent ones first")
   func shapes() async throws {
     try await QueueFixture.with { queue in

@@ -54,6 +54,23 @@ struct MergeTests {
     }
   }
 
+  @Test("columns whose names differ only in their Unicode notation are two")
+  func normalisation() async throws {
+    try await TargetFixture.with { fixture in
+      let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+      let table = TargetFixture.table(.merge, key: [composed])
+      func snapshot(_ number: Int, _ value: String) async throws -> SnapshotToLoad {
+        try await fixture.snapshot(
+          number, key: [composed], "select 1 as \"\(composed)\", '\(value)' as \"\(decomposed)\"")
+      }
+      let first = try await snapshot(1, "a")
+      let second = try await snapshot(2, "b")
+      try await fixture.load(table, [first])
+      try await fixture.load(table, [first, second], ticket: 2)
+      #expect(try await fixture.rows("select \"\(composed)\", \"\(decomposed)\" from mart.orders") == ["(1,b)"])
+    }
+  }
+
   @Test("a row whose cursor is newer is never replaced by an incremental snapshot; null is older than anything")
   func cursor() async throws {
     try await TargetFixture.with { fixture in

@@ -25,7 +25,7 @@ struct DefinitionFuzzTests {
       count += 1
     }
     print("read \(count) definitions, \(pipelines) of them to the end")
-    #expect(count > 20)
+    #expect(count > 0)
   }
 
   /// - Returns: Whether there was a pipeline.

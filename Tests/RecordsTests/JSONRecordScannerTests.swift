@@ -105,6 +105,15 @@ struct JSONRecordScannerTests {
     #expect(error?.description.contains("byte \(byte)") == true)
   }
 
+  @Test(
+    "says that a second document is NDJSON",
+    arguments: [("{\"a\": 1}\n{\"a\": 2}\n", 9), ("[1]\n[2]", 4), ("{}{}", 2)] as [(String, Int64)])
+  func severalDocuments(text: String, byte: Int64) throws {
+    let error = #expect(throws: RecordError.self) { try scan(text, records: "$") }
+    #expect(error?.message == "invalid JSON at byte \(byte): another document begins there, as in NDJSON")
+    #expect(error?.hint == "one document a line is `format: ndjson`")
+  }
+
   @Test("refuses a document that is cut in its last byte, or empty", arguments: ["{\"data\": [1, 2]", "[", "", "  "])
   func cut(document: String) throws {
     let error = #expect(throws: RecordError.self) { try scan(document, records: "$[*]") }
