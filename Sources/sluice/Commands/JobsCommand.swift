@@ -27,7 +27,7 @@ struct JobsCommand: AsyncParsableCommand {
         }
         return state
       }
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         let jobs = try await installation.store.jobs(run: run.map { RunID($0) }, state: wanted, limit: limit)
         options.json
           ? Console.data(json: .object([("jobs", .list(jobs.map { .object($0.fields) }))]))
@@ -43,7 +43,7 @@ struct JobsCommand: AsyncParsableCommand {
     @Argument(help: "The job's number.") var id: Int64
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Self.unknown(id) }
         let attempts = try await installation.store.attempts(of: [job.id])
         let lines = try await installation.store.logLines(ofJob: job.id)

@@ -23,7 +23,7 @@ struct QueryCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await Installation.with(options) { installation in
+    try await Installation.with(options, access: .reading) { installation in
       let views = try await DatasetViews.gather(installation)
       let scratch = installation.stateDirectory + "/scratch/query-\(ProcessInfo.processInfo.processIdentifier)"
       try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)

@@ -19,7 +19,7 @@ struct RunsCommand: AsyncParsableCommand {
     func validate() throws { try Bounds.check("--limit", limit, Bounds.listing) }
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         let runs = try await installation.store.runs(pipeline: pipeline, limit: limit)
         if options.json {
           Console.data(json: .object([("runs", .list(runs.map(\.json)))]))
@@ -44,7 +44,7 @@ struct RunsCommand: AsyncParsableCommand {
     @Argument(help: "The run's number.") var id: Int64
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .reading) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
         let jobs = Array(try await installation.store.jobs(run: report.batch.id, limit: 10_000).reversed())
         let attempts = try await installation.store.attempts(of: jobs.map(\.id))

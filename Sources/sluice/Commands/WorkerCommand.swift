@@ -23,8 +23,6 @@ struct WorkerCommand: AsyncParsableCommand {
   var rehearse: String?
 
   func validate() throws {
-    if let slots, slots < 1 { throw ValidationError("--slots must be at least 1") }
-    try Bounds.check("--slots", slots, Bounds.slots)
     try Bounds.check("--slots", slots, Bounds.slots)
     if rehearse != nil, release == nil { throw ValidationError("--rehearse needs --release") }
   }
