@@ -53,6 +53,24 @@ struct IdentityTests {
     }
   }
 
+  @Test("a folder without a project steers the queue, and neither claims the database nor is refused")
+  func noProject() async throws {
+    try await inTwoProjects { empty, first, database in
+      for _ in 1...2 {
+        for verb in [["migrate"], ["pause", "default"], ["resume", "default"]] {
+          let outcome = try await empty.call(verb)
+          #expect(outcome.status == 0, "\(verb): \(outcome.errors)")
+        }
+        let retry = try await empty("jobs", "retry", "1")
+        #expect(retry.status != 3, "\(retry.errors)")
+        // The second time the database belongs to a project.
+        #expect(try await first("init").status == 0)
+        #expect(try await first("run", "cities").status == 0)
+      }
+      #expect(try await empty("worker").status == 3)
+    }
+  }
+
   @Test("a copied folder is told that it is one; its down stops nothing of the original")
   func copy() async throws {
     try await inTwoProjects { first, second, database in

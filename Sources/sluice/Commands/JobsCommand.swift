@@ -73,7 +73,7 @@ struct JobsCommand: AsyncParsableCommand {
     @Argument(help: "The jobs' numbers.") var ids: [Int64]
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .steering) { installation in
         for id in ids {
           guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Show.unknown(id) }
           if let refusal = JobsCommand.refusal(toCancel: job) { throw refusal }
@@ -130,7 +130,7 @@ struct JobsCommand: AsyncParsableCommand {
     @Argument(help: "The job's number.") var id: Int64
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .steering) { installation in
         guard let job = try await installation.store.jobs(job: JobID(id)).first else { throw Show.unknown(id) }
         guard job.state == .dead || job.state == .cancelled else {
           throw StageFailure(

@@ -20,7 +20,7 @@ struct MigrateCommand: AsyncParsableCommand {
       if adopt {
         former = try await installation.adopt()
       } else {
-        try await installation.confirmIdentity(.writing)
+        try await installation.confirmIdentity(.steering)
         former = nil
       }
       if options.json {

@@ -15,7 +15,7 @@ struct PauseCommand: AsyncParsableCommand {
 
   func run() async throws {
     let project = try options.project()
-    try await Installation.with(project, logger: Logs.quiet) { installation in
+    try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
       try await installation.requireKnown(pipeline)
       let (since, wasPaused) = try await installation.store.pause(pipeline)
       options.json
@@ -39,7 +39,7 @@ struct ResumeCommand: AsyncParsableCommand {
 
   func run() async throws {
     let project = try options.project()
-    try await Installation.with(project, logger: Logs.quiet) { installation in
+    try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
       try await installation.requireKnown(pipeline)
       let since = try await installation.store.resume(pipeline)
       options.json

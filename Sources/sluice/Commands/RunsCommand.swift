@@ -76,7 +76,7 @@ struct RunsCommand: AsyncParsableCommand {
     @Argument(help: "The run's number.") var id: Int64
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .steering) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
         // What waits for a failed job has not ended either.
         let jobs = try await installation.store.jobs(run: report.batch.id, limit: 10_000)
@@ -111,7 +111,7 @@ struct RunsCommand: AsyncParsableCommand {
     @Argument(help: "The run's number.") var id: Int64
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .steering) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
         let count = try await installation.store.retry(run: report.batch.id)
         guard count > 0 else {
@@ -135,7 +135,7 @@ struct RunsCommand: AsyncParsableCommand {
     @Option(help: "Why; kept in the audit trail.") var reason: String
 
     func run() async throws {
-      try await Installation.with(options) { installation in
+      try await Installation.with(options, access: .steering) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
         guard report.batch.state == .failed else {
           throw StageFailure(

@@ -11,6 +11,9 @@ extension Installation {
   enum Access {
     /// It changes nothing that matters: it warns.
     case reading
+    /// It changes rows and reads nothing of the folder. Users of the queue alone call it from a folder without a project, which
+    /// neither claims the database nor is refused.
+    case steering
     /// It is refused where the database belongs to another folder.
     case writing
   }
@@ -22,7 +25,11 @@ extension Installation {
   /// - Throws: ``Refusal`` `other_installation` or `copied_folder`, with both folders and the ways out.
   func confirmIdentity(_ access: Access) async throws {
     let owner = try await catalog.projectFolder()
-    guard case .writing = access else { return try noteForeign(owner) }
+    switch access {
+    case .reading: return try noteForeign(owner)
+    case .steering where !isProject: return
+    case .steering, .writing: break
+    }
     guard let owner else { return try await claim() }
     guard let file = try InstallationFile.read(stateDirectory) else {
       // Removed from the folder that is known, or this is another folder.
@@ -72,6 +79,10 @@ extension Installation {
     try file.replace(in: stateDirectory)
     try await take(try ownFolder(file), from: owner)
     return owner
+  }
+
+  private var isProject: Bool {
+    !project.definitions.isEmpty || FileManager.default.fileExists(atPath: directory + "/" + Project.settingsFile)
   }
 
   private func claim() async throws {
@@ -134,7 +145,7 @@ extension Installation {
   }
 
   private func noteForeign(_ owner: ProjectFolder?) throws {
-    guard let owner, !isEmbedded else { return }
+    guard let owner, !isEmbedded, isProject else { return }
     let identity = try InstallationFile.read(stateDirectory)?.identity
     guard identity != owner.identity, !(identity == nil && isHere(owner)) else { return }
     Console.note("sluice: \(foreign(owner).message); what is shown is its")
