@@ -5,7 +5,7 @@ import JobModel
 #endif
 
 /// A socket on loopback that outlives the server that accepts from it: a process that becomes another program hands it on, and
-/// whoever connects meanwhile waits in its line instead of being refused.
+/// a client that connects in between waits in its queue instead of being refused.
 package final class ListeningSocket: Sendable {
   /// Names the descriptor to the program that this process becomes.
   package static let variable = "SLUICE_LISTEN_FD"

@@ -61,7 +61,7 @@ package enum PrivateFiles {
     var open: [String] = []
     walk(path, except: except) { path, status in
       guard status.st_mode & othersMask != 0 else { return }
-      // From the top down: once a folder is private, nobody else can exchange what is in it.
+      // From the top down: once a folder is private, no other user can exchange what is in it.
       let mode = status.st_mode & 0o7777 & ~othersMask
       if fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) != 0 { open.append(path) }
     }

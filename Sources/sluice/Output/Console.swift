@@ -27,7 +27,7 @@ enum Console {
     while !bytes.isEmpty {
       let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 && errno == EINTR { continue }
-      // The reader went away: nobody is left to tell.
+      // The reader went away: there is no reader left to tell.
       guard count > 0 else { return }
       bytes = bytes.dropFirst(count)
     }
