@@ -174,7 +174,8 @@ extension YAMLReader {
     }
     if fault.problem.contains("nesting level") {
       // The scanner looks ahead and has a limit of its own.
-      return add("yaml_limit", at: place, "the values are nested deeper than \(Self.maximumDepth) levels", "split the file")
+      return add(
+        "yaml_limit", at: place, "the values are nested deeper than \(Self.maximumDepth) levels", "split the file")
     }
     add("yaml_syntax", at: place, "this is not YAML: \(fault.problem)", Self.wayOut(of: fault.problem))
   }
