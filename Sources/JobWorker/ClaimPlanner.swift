@@ -132,10 +132,16 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   package mutating func forget(now: Instant) { nextSurvey = now }
 
   /// An attempt ended.
-  package mutating func ended(_ claim: Claim) {
+  ///
+  /// - Returns: Whether the next action is another one only because of this: the worker may have become free for a job that must
+  ///   run alone, or free of one.
+  @discardableResult
+  package mutating func ended(_ claim: Claim) -> Bool {
+    let wasBusy = suspects.isBusy
     suspects.ended(claim)
     inHand[claim.pipeline, default: 1] -= 1
     if inHand[claim.pipeline] == 0 { inHand[claim.pipeline] = nil }
+    return wasBusy || suspects.isWanted && inHand.isEmpty
   }
 
   /// The lowest class in which there may be work.

@@ -51,10 +51,12 @@ final class QueueLoop: Sendable {
 
   /// - Parameter passedOn: Where others became ready by its end, and the lowest of them.
   func ended(_ claim: Claim, passedOn: [Int64: JobID]) {
-    planner.withLock {
-      $0.ended(claim)
+    let isTurn = planner.withLock {
       $0.passedOn(passedOn)
+      return $0.ended(claim)
     }
+    // The slot was free before: the loop has looked once already.
+    if isTurn { running.changed.set() }
     guard !passedOn.isEmpty else { return }
     running.changed.set()
     // Only now: a claim before the watermark was set back would not find them.

@@ -44,7 +44,7 @@ package struct OperationSequence: Sendable {
     case .promote: return .promoteDue(limit: random.happens(0.5) ? 1 : 1000)
     case .register:
       return .register(
-        lease: random.duration(5000...20_000), session: random.integer(in: 1...4), slots: random.integer(in: 1...2))
+        lease: random.duration(5000...20_000), session: random.integer(in: 1...4), slots: random.happens(0.75) ? 1 : 2)
     case .lock: return .takeSessionLock(worker: worker(), session: random.integer(in: 1...4))
     case .endSession: return .endSession(random.integer(in: 1...4))
     case .beat:
