@@ -29,6 +29,7 @@ extension ProjectSettings {
     self.limits = Limits(
       memoryBytes: limits.byteCount("memory") ?? self.limits.memoryBytes,
       threads: limits.integer("threads"), slots: limits.integer("slots") ?? self.limits.slots,
-      temporaryBytes: limits.byteCount("temp"), releases: limits.integer("releases") ?? self.limits.releases)
+      temporaryBytes: limits.byteCount("temp"), expansion: limits.integer("expansion") ?? self.limits.expansion,
+      releases: limits.integer("releases") ?? self.limits.releases)
   }
 }

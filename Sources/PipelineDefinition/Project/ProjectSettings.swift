@@ -7,15 +7,18 @@ package struct ProjectSettings: Sendable, Equatable {
     package var threads: Int?
     /// Jobs that one worker works on at a time.
     package var slots: Int
-    /// Of the SQL engine's spill files; nil: what the disk has.
+    /// Of the SQL engine's spill files, and of expanded raw; nil: the engine's default.
     package var temporaryBytes: Int?
+    /// How many times its compressed size an expanded file may have.
+    package var expansion: Int
     /// Releases that may have work to end while another is deployed.
     package var releases: Int
 
     package init(
       memoryBytes: Int = 1_000_000_000, threads: Int? = nil, slots: Int = 2, temporaryBytes: Int? = nil,
-      releases: Int = 8
+      expansion: Int = 200, releases: Int = 8
     ) {
+      self.expansion = expansion
       self.releases = releases
       self.memoryBytes = memoryBytes
       self.threads = threads

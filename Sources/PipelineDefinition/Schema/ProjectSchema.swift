@@ -19,10 +19,17 @@ enum ProjectSchema {
   ])
 
   static let limits = ObjectShape([
-    .key("memory", .text(.byteCount), "Of the SQL engine", default: "1GB"),
+    .key(
+      "memory", .text(.byteCount), "Of the SQL engine's process, a hard limit; at least 256MB are given", default: "1GB"
+    ),
     .key("threads", .integer(1...1024), "Of the SQL engine", default: "the processors"),
     .key("slots", .integer(1...256), "Jobs of one worker at a time", default: "2"),
     .key("releases", .integer(1...1000), "Releases that may still have work when another is deployed", default: "8"),
-    .key("temp", .text(.byteCount), "Of the SQL engine's spill files", default: "no limit"),
+    .key(
+      "temp", .text(.byteCount), "Of the SQL engine's spill files, and of the files that compressed raw is expanded to",
+      default: "20GB"),
+    .key(
+      "expansion", .integer(1...1_000_000),
+      "How many times its compressed size an expanded file may have; 100MB are always allowed", default: "200"),
   ])
 }
