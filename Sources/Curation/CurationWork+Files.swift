@@ -55,7 +55,9 @@ extension CurationWork {
     for (index, partition) in partitions.enumerated() {
       let directory = "\(request.scratch)/out/\(index)"
       try await session.run(layout.copy(partition, to: directory))
-      for row in try await session.rows(ParquetLayout.fileRows(in: directory)) {
+      let written = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".parquet") }
+      let paths = written.map { "\(directory)/\($0)" }
+      for row in try await session.rows(ParquetLayout.fileRows(of: paths)) {
         guard let path = row["path"]?.text, let rows = row["n"]?.int, rows > 0 else { continue }
         files.append(
           OutputFile(path: path, partition: layout.folder(of: partition), rows: rows, bytes: try Self.size(of: path)))

@@ -19,9 +19,10 @@ extension DuckDB {
     var options = PlatformOptions()
     options.processGroupID = 0
     options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))]
+    let memory = limits.hardMemoryBytes + (place.extensions.isEmpty ? 0 : DuckDBLimits.extensionReserveBytes)
     let arguments =
       [
-        "--pdeathsig", "KILL", "--", "prlimit", "--data=\(limits.hardMemoryBytes)", "--core=0", "--", executable,
+        "--pdeathsig", "KILL", "--", "prlimit", "--data=\(memory)", "--core=0", "--", executable,
         "-no-init", "-batch", "-jsonlines",
       ]
       + (stopsAtError ? ["-bail"] : []) + [place.database ?? ":memory:"]

@@ -54,7 +54,8 @@ package struct DuckDBError: Failure, Equatable, CustomDebugStringConvertible {
           + "\(megabytes(limits.temporaryBytes)) of scratch space in \(directory)",
         hint: "raise limits.memory, or split the batch", detail: text)
     }
-    if first.hasPrefix("Out of Memory Error") || text.contains("std::bad_alloc") {
+    // A library that gets no memory, or no thread for lack of it, ends the process.
+    if first.hasPrefix("Out of Memory Error") || text.contains("std::bad_alloc") || first.hasPrefix("terminate called") {
       return DuckDBError(
         .memoryLimit, "the SQL needs more than \(megabytes(limits.memoryBytes)) of memory",
         hint: "raise limits.memory, or lower limits.threads", detail: text)

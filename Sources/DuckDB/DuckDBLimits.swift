@@ -29,6 +29,9 @@ package struct DuckDBLimits: Sendable, Equatable {
   /// The kernel's limit on the child's private memory (`RLIMIT_DATA`).
   var hardMemoryBytes: Int { max(memoryBytes, Self.minimumMemoryBytes) }
 
+  /// What `postgres_scanner` reserves while it is loaded: some 30 threads whose stacks are never touched.
+  static let extensionReserveBytes = 320_000_000
+
   /// Threads that the memory is enough for.
   var usableThreads: Int {
     max(1, min(threads, (hardMemoryBytes - Self.uncounted.program) / (2 * Self.uncounted.thread)))

@@ -34,7 +34,9 @@ struct HostileTextTests {
       try await json(&source, bench, label)
       try await csv(&source, bench, label)
       try await statements(&source, bench, label)
-      let found = try FileManager.default.subpathsOfDirectory(atPath: bench.directory).filter { $0.contains("PWNED") }
+      let found = try FileManager.default.subpathsOfDirectory(atPath: bench.directory).filter {
+        $0.utf8.split(separator: UInt8(ascii: "/")).last.map(Array.init) == Array("PWNED".utf8)
+      }
       #expect(found.isEmpty, "\(label): \(found)")
       #expect(!FileManager.default.fileExists(atPath: "PWNED"), "\(label)")
     }

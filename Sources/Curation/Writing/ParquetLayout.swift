@@ -114,11 +114,8 @@ struct ParquetLayout: Sendable {
     """
   }
 
-  /// SQL for the rows of each file under a directory.
-  static func fileRows(in directory: String) -> String {
-    """
-    select file_name as path, num_rows as n from parquet_file_metadata(\(quoteLiteral(directory + "/*.parquet")))
-    order by path
-    """
+  /// SQL for the rows of files. They are named one by one: in a pattern the folder's own name could be one.
+  static func fileRows(of paths: [String]) -> String {
+    "select file_name as path, num_rows as n from parquet_file_metadata(\(quoteList(paths))) order by path"
   }
 }
