@@ -35,7 +35,7 @@ package struct APIFault: Error, Equatable {
       struct Fault: Encodable { var code, message: String, hint: String? }
       var error: Fault
     }
-    let body = try? JSONEncoder().encode(Body(error: .init(code: code, message: message, hint: hint)))
+    let body = try? StatusReport.encoder.encode(Body(error: .init(code: code, message: message, hint: hint)))
     var headers: HTTPFields = [.contentType: "application/json"]
     if let retryAfterSeconds { headers[.retryAfter] = "\(retryAfterSeconds)" }
     if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }

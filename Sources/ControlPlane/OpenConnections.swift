@@ -25,13 +25,15 @@ final class OpenConnections: Sendable {
   func add(_ channel: any Channel) {
     let id = ObjectIdentifier(channel)
     let deadline = closing(channel, in: limits.requestLimit)
-    let surplus = state.withLock { state -> (any Channel)? in
+    let surplus = state.withLock { state -> Connection? in
       state.next += 1
       state.connections[id] = Connection(channel: channel, number: state.next, deadline: deadline)
       guard state.connections.count > limits.maxConnections else { return nil }
-      return state.connections.values.filter { !$0.isAnswering }.min { $0.number < $1.number }?.channel
+      let oldest = state.connections.filter { !$0.value.isAnswering }.min { $0.value.number < $1.value.number }
+      // At once, and not when it has closed: the next one that comes makes another one close.
+      return oldest.flatMap { state.connections.removeValue(forKey: $0.key) }
     }
-    surplus?.close(promise: nil)
+    surplus?.channel.close(promise: nil)
     channel.closeFuture.whenComplete { [self] _ in
       state.withLock { state in
         guard let gone = state.connections.removeValue(forKey: id) else { return }

@@ -225,10 +225,11 @@ struct ControlAPITests {
     var limits = ControlLimits()
     limits.maxConnections = 4
     limits.requestLimit = .milliseconds(300)
-    try await Self.with(limits: limits) { bench in
+    try await Self.with(limits: limits) { [limits] bench in
       let silent = try (0..<12).map { _ in try RawClient(port: bench.port) }
       for client in silent { client.send("GET /health HTTP/1.1\r\n") }
       try await eventually("all are accepted") { bench.api.connections.accepted == UInt64(silent.count) }
+      #expect(bench.api.connections.count <= limits.maxConnections)
       #expect(try await bench.ask("GET /v1/status").hasPrefix("HTTP/1.1 200 "))
       for client in silent { #expect(await client.rest() == "") }
       try await eventually("nothing is left") { bench.api.connections.count == 0 }
