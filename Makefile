@@ -14,7 +14,7 @@ MINUTES ?= 10
 STORM_OLDER ?= 98e3aea
 # The servers of test-postgres, and what is tested on each: statements and plans, the queue's conformance, loading.
 POSTGRES ?= 16 17 18
-POSTGRES_TESTS ?= JobStoreTests|SimulationTests.(ConformanceTests|LockstepTests)|LoadingTests
+POSTGRES_TESTS ?= JobStoreTests.(StatementTests|PlanTests|EnqueueFunctionTests)|SimulationTests.(ConformanceTests|LockstepTests)|LoadingTests
 SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
