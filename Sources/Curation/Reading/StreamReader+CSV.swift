@@ -112,12 +112,15 @@ extension StreamReader {
     return copy
   }
 
+  /// Files whose first lines one statement reads. Each has a scan of its own, which reserves buffers of some megabytes.
+  private static let headsPerStatement = 25
+
   private func firstLines(_ objects: [CurationObject], _ format: CSVFormat) async throws -> [Int64: String] {
     var lines: [Int64: String] = [:]
     var rest = objects[...]
     while !rest.isEmpty {
-      let group = rest.prefix(Self.objectsPerStatement)
-      rest = rest.dropFirst(Self.objectsPerStatement)
+      let group = rest.prefix(Self.headsPerStatement)
+      rest = rest.dropFirst(Self.headsPerStatement)
       let rows = try await session.rows(
         CSVReading.firstLines(of: group.map { ($0.id, $0.path) }, format: format))
       for row in rows {
