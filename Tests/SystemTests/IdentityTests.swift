@@ -53,9 +53,10 @@ struct IdentityTests {
     }
   }
 
-  @Test("a folder without a project steers the queue, and neither claims the database nor is refused")
+  @Test("a folder without pipelines steers the queue, and neither claims the database nor is refused")
   func noProject() async throws {
     try await inTwoProjects { empty, first, database in
+      try empty.project.write("sluice.yaml", "limits: {slots: 1}\n")
       for _ in 1...2 {
         for verb in [["migrate"], ["pause", "default"], ["resume", "default"]] {
           let outcome = try await empty.call(verb)

@@ -11,7 +11,7 @@ extension Installation {
   enum Access {
     /// It changes nothing that matters: it warns.
     case reading
-    /// It changes rows and reads nothing of the folder. Users of the queue alone call it from a folder without a project, which
+    /// It changes rows and reads nothing of the folder. Users of the queue alone call it from a folder without pipelines, which
     /// neither claims the database nor is refused.
     case steering
     /// It is refused where the database belongs to another folder.
@@ -27,7 +27,7 @@ extension Installation {
     let owner = try await catalog.projectFolder()
     switch access {
     case .reading: return try noteForeign(owner)
-    case .steering where !isProject: return
+    case .steering where !hasPipelines: return
     case .steering, .writing: break
     }
     guard let owner else { return try await claim() }
@@ -81,9 +81,8 @@ extension Installation {
     return owner
   }
 
-  private var isProject: Bool {
-    !project.definitions.isEmpty || FileManager.default.fileExists(atPath: directory + "/" + Project.settingsFile)
-  }
+  /// Users of the queue alone have no pipelines.
+  private var hasPipelines: Bool { !project.definitions.isEmpty }
 
   private func claim() async throws {
     let file = try InstallationFile.readOrMake(stateDirectory, newFile(identity: UUID().uuidString.lowercased()))
@@ -145,7 +144,7 @@ extension Installation {
   }
 
   private func noteForeign(_ owner: ProjectFolder?) throws {
-    guard let owner, !isEmbedded, isProject else { return }
+    guard let owner, !isEmbedded, hasPipelines else { return }
     let identity = try InstallationFile.read(stateDirectory)?.identity
     guard identity != owner.identity, !(identity == nil && isHere(owner)) else { return }
     Console.note("sluice: \(foreign(owner).message); what is shown is its")
