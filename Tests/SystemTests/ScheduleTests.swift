@@ -10,6 +10,28 @@ struct ScheduleTests {
 
     """
 
+  @Test(
+    "pipelines that only other programs name are paused too: default, before its first job as well, and any that has jobs"
+  )
+  func queueAlone() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withDatabase { database in
+        try project.write("sluice.yaml", "limits: {slots: 1}\n")
+        let sluice = Installed(project, ["SLUICE_DATABASE_URL": database.url])
+        #expect(try await sluice("pause", "default").status == 0)
+        try await database.pool.execute(
+          "select sluice.enqueue('mail'); select sluice.enqueue('mail', pipeline => 'shop')")
+        #expect(try await sluice("pause", "shop").status == 0)
+        #expect(try await sluice("pause", "nothing").status == 2)
+        #expect(
+          try await database.pool.query("select from sluice.lane where paused and pipeline in ('default', 'shop')")
+            .count
+            == 2)
+        #expect(try await sluice("resume", "default").status == 0)
+      }
+    }
+  }
+
   @Test("control starts the runs of the schedule, a pause keeps jobs waiting, and status says both")
   func pauseAndResume() async throws {
     try await TestProject.withProject { project in
