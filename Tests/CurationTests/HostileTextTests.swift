@@ -125,3 +125,18 @@ struct HostileTextTests {
     }
   }
 }
+
+@Suite("A hostile header")
+struct HostileHeaderTests {
+  @Test("is taken apart as DuckDB reads it, scalar by scalar")
+  func combiningMarks() async throws {
+    try await Workbench.with { bench in
+      let text = "\"id\",\"a\"\"\u{301},b\",\u{301}c\n1,x,y\n2,\"\"\"\u{301}\",z\n"
+      let result = try await bench.curate(try bench.request(step(), [input(stream(), try bench.objects([text]))]))
+      #expect(result.counts.all == [2, 2, 0, 0, 0])
+      #expect(
+        result.columns.prefix(3).map { Array($0.name.utf8) }
+          == ["id", "a\"\u{301},b", "\u{301}c"].map { Array($0.utf8) })
+    }
+  }
+}

@@ -106,33 +106,35 @@ struct CSVReading {
 
 extension CSVFormat {
   /// Takes a header apart; nil where a quote is left open.
+  ///
+  /// By scalars, as DuckDB reads it: a quote that a combining mark follows is a quote.
   func names(inHeader line: String) -> [String]? {
-    let text = line.hasPrefix("\u{FEFF}") ? String(line.dropFirst()) : line
-    let delimiter = Array(delimiter)
-    let quote = self.quote.first
-    let escape = (self.escape ?? self.quote).first
-    let characters = Array(text)
-    var names = [""]
+    let delimiter = Array(delimiter.unicodeScalars)
+    let quote = self.quote.unicodeScalars.first
+    let escape = (self.escape ?? self.quote).unicodeScalars.first
+    var scalars = Array(line.unicodeScalars)
+    if scalars.first == "\u{FEFF}" { scalars.removeFirst() }
+    var names = [String.UnicodeScalarView()]
     var isQuoted = false
     var index = 0
-    while index < characters.count {
-      let character = characters[index]
-      let next = index + 1 < characters.count ? characters[index + 1] : nil
-      if isQuoted, character == escape, let next, next == quote {
+    while index < scalars.count {
+      let scalar = scalars[index]
+      let next = index + 1 < scalars.count ? scalars[index + 1] : nil
+      if isQuoted, scalar == escape, let next, next == quote {
         names[names.count - 1].append(next)
         index += 2
-      } else if character == quote, isQuoted || names[names.count - 1].isEmpty {
+      } else if scalar == quote, isQuoted || names[names.count - 1].isEmpty {
         isQuoted.toggle()
         index += 1
-      } else if !isQuoted, !delimiter.isEmpty, characters[index...].starts(with: delimiter) {
-        names.append("")
+      } else if !isQuoted, !delimiter.isEmpty, scalars[index...].starts(with: delimiter) {
+        names.append(String.UnicodeScalarView())
         index += delimiter.count
       } else {
-        names[names.count - 1].append(character)
+        names[names.count - 1].append(scalar)
         index += 1
       }
     }
-    return isQuoted ? nil : names
+    return isQuoted ? nil : names.map(String.init)
   }
 
   /// Names that can stand beside each other in one table: none empty, none twice, none of Sluice's own.
@@ -153,10 +155,11 @@ extension CSVFormat {
 }
 
 extension StringProtocol {
+  /// Without white space at both ends, scalar by scalar: a combining mark after a space stays.
   func trimmingWhitespace() -> String {
-    guard let start = firstIndex(where: { !$0.isWhitespace }), let end = lastIndex(where: { !$0.isWhitespace }) else {
-      return ""
-    }
-    return String(self[start...end])
+    let scalars = unicodeScalars
+    func isText(_ scalar: Unicode.Scalar) -> Bool { !scalar.properties.isWhitespace }
+    guard let start = scalars.firstIndex(where: isText), let end = scalars.lastIndex(where: isText) else { return "" }
+    return String(String.UnicodeScalarView(scalars[start...end]))
   }
 }
