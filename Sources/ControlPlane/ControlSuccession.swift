@@ -40,7 +40,7 @@ package final class ControlSuccession<Engine: Sendable>: Service {
     while !isAsked() {
       do {
         if let engine = try await find() {
-          logger.info("control goes on with the current release's engine")
+          logger.info("control continues with the current release's engine")
           return found.withLock { $0 = engine }
         }
         try await ContinuousClock().sleep(for: tick)

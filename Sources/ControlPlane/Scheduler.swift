@@ -84,9 +84,9 @@ package struct Scheduler: Service {
     _ schedule: JobStore.TakenSchedule, _ now: String?, _ transaction: PostgresTransaction
   ) async throws {
     guard let until = try await store.recoverSchedule(schedule.pipeline, now: now, in: transaction) else { return }
-    let message = "the database's clock was ahead, up to \(until), and was set back: the schedule goes on from now"
+    let message = "the database's clock was ahead, up to \(until), and was set back: the schedule continues from now"
     logger.warning(
-      "a schedule was decided by a clock that was ahead; it goes on from now",
+      "a schedule was decided by a clock that was ahead; it continues from now",
       metadata: ["pipeline": "\(schedule.pipeline)", "until": "\(until)"])
     try await note("schedule_recovered", message, schedule, transaction)
   }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import JobModel
 
-/// One SELECT of somebody who may read tables and do nothing else: `sluice query`, and whoever shows data to people.
+/// One SELECT of a reader that may read tables and do nothing else: `sluice query`, and every other place that shows data to people.
 ///
 /// DuckDB's own parser decides that the text is exactly one SELECT, and writes the text that runs. It may name the given tables
 /// and functions that make rows of their arguments. The child opens the given directories only, writes no file, sees no

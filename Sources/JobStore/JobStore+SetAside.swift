@@ -12,7 +12,7 @@ extension JobStore {
   /// Claims what a request asks for one job at a time, after the claim of all of them failed. A job whose own claim fails is set
   /// aside, dead and without an attempt, so that it does not keep its neighbours from running.
   ///
-  /// Stops behind the first job that is set aside in a lane: the next claim of many goes on from there.
+  /// Stops behind the first job that is set aside in a lane: the next claim of many continues from there.
   ///
   /// - Throws: What the claim failed with where no job is the cause.
   /// - Source: `ready_lock.sql`, `job_claim.sql`, `job_set_aside.sql`.

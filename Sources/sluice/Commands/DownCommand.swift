@@ -44,7 +44,7 @@ struct DownCommand: AsyncParsableCommand {
     // Where its last user was killed, it still runs.
     try await EmbeddedPostgres.stopUnused(directory: project.directory + "/.sluice/postgres")
     for entry in processes.entries() where entry.pid == nil {
-      Console.note("a process in another container that shares the project folder goes on: \(entry.name)")
+      Console.note("a process in another container that shares the project folder keeps running: \(entry.name)")
     }
     let count = stopping.told.count
     let killed = stopping.killed.count

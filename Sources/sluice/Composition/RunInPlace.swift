@@ -9,7 +9,7 @@ import ServiceLifecycle
 /// How a verb that starts a run goes on with it.
 struct FollowingOptions: ParsableArguments {
   @Flag(help: "Follow the run to its end, and exit with its outcome.") var wait = false
-  @Option(help: "Stop following after this many seconds (exit code 6); the run goes on.") var timeout: Seconds?
+  @Option(help: "Stop following after this many seconds (exit code 6); the run continues.") var timeout: Seconds?
 }
 
 extension Installation {
