@@ -69,7 +69,7 @@ struct TypeLoadingTests {
       let count = Self.examples.map(\.values.count).max()! + 1  // The examples are not empty.
       let rows = (0..<count).map { row in
         let values = Self.examples.enumerated().map { index, example in
-          let value = row < example.values.count ? sqlLiteral(example.values[row].duck) : "null"
+          let value = row < example.values.count ? quoteLiteral(example.values[row].duck) : "null"
           return "\(value)::\(example.type) as c\(index)"
         }
         return "select \(row) as id, \(values.joined(separator: ", "))"
