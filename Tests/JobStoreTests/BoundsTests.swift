@@ -10,10 +10,12 @@ struct BoundsTests {
   /// Writes that go past `sluice.enqueue`, as an older engine's or a person's.
   static let writes = [
     "update sluice.job set time_limit = '178000000 years'", "update sluice.job set time_limit = '-1 second'",
+    "update sluice.job set time_limit = '1000000 years -359999999 days'",
     "update sluice.job set max_attempts = 10001", "update sluice.job set label = repeat('ä', 201)",
     "update sluice.job set kind = repeat('k', 201)", "update sluice.job set live_key = repeat('ä', 1001)",
     "update sluice.job set payload = to_jsonb(repeat('x', 1048576))",
-    "update sluice.lane set stage = repeat('s', 201)", "update sluice.lane set pipeline = repeat('p', 201)",
+    "insert into sluice.lane (pipeline, stage) values ('p', repeat('s', 201))",
+    "insert into sluice.lane (pipeline, stage) values (repeat('p', 201), 's')",
     "update sluice.release set label = repeat('l', 201)",
     "insert into sluice.later (job_id, run_at, lane_id, attempt, epoch) values (1, 'infinity', 1, 0, 0)",
   ]
@@ -35,15 +37,24 @@ struct BoundsTests {
       try await connection.execute(
         """
         select sluice.enqueue('a', time_limit => '178000000 years', max_attempts => 2000000000, label => repeat('l', 300));
-        select sluice.enqueue('b', run_at => 'infinity')
+        select sluice.enqueue('b', run_at => 'infinity');
+        select sluice.enqueue('a', time_limit => '1000000 years -359999999 days');
+        select sluice.enqueue('a', pipeline => repeat('p', 201));
+        insert into sluice.release (content_hash, state, label, engine)
+        select 'h' || n, 'DRAINED', repeat('l', 300) || n, 'e' from generate_series(1, 2) n
         """)
       _ = try await Migrator().migrate(connection)
       let store = JobStore(database: database.pool)
       let worker = try await store.registerWorker(
         JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1), lease: .seconds(3600),
         on: connection)
-      let claim = try #require(try await store.claim(worker: worker, limit: 1).first)
+      let claims = try await store.claim(worker: worker, limit: 3)
+      let claim = try #require(claims.first)
       #expect(claim.maximumAttempts == 10_000 && claim.label.count == 200)
+      #expect(claims.count == 3, "the time limits can be added to a time")
+      try await connection.execute("update sluice.lane set paused = true")
+      let labels = try await connection.query("select label from sluice.release order by release_id")
+      #expect(try labels.map { try $0.string("label").count == 182 } == [true, true])
       #expect(try await store.jobs(state: .later).first?.dueAt?.hasPrefix("2") == true)
       await connection.close()
     }

@@ -171,6 +171,8 @@ struct EnqueueFunctionTests {
     ("'mail', max_attempts => null", "max_attempts is at least 1"),
     ("'mail', max_attempts => 10001", "max_attempts is at most 10000"),
     ("'mail', time_limit => '178000000 years'", "time_limit is at most 10 years"),
+    ("'mail', time_limit => '1000000 years -359999999 days'", "time_limit is at most 10 years"),
+    ("'mail', time_limit => '-4000 days 96001 hours'", "time_limit is at most 10 years"),
     ("'mail', label => repeat('ä', 201)", "a label has at most 200 characters"),
     ("'mail', run_at => 'infinity'", "run_at is at most 100 years from now"),
     ("'mail', run_at => '-infinity'", "run_at is at most 100 years from now"),

@@ -48,6 +48,25 @@ struct ReaperTests {
     }
   }
 
+  @Test("the end of a worker of an engine that knows no jobs that run alone is charged to each of its jobs")
+  func earlierEngine() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 2, attempts: 2)
+      var deaths: [Bool] = []
+      for attempt in 1...2 {
+        let worker = try await queue.worker()
+        for _ in 0..<2 { _ = try #require(try await queue.claimOne(worker)) }
+        // As a claim leaves it that does not name the column.
+        try await queue.session.execute("update sluice.lease set alone = default")
+        #expect(try await queue.store.expireBeats(on: queue.session, now: "2100-01-01T00:00:00Z") == [worker])
+        let reaped = try await queue.store.reapLeases(on: queue.session)
+        deaths += reaped.map(\.isDead)
+        #expect(reaped.count == 2, "attempt \(attempt)")
+      }
+      #expect(deaths == [false, false, true, true])
+    }
+  }
+
   @Test("a draining worker keeps its jobs and gets no more")
   func draining() async throws {
     try await QueueFixture.with { queue in

@@ -2,26 +2,43 @@
 -- What one job, one client or one clock could do to all the others: bounds for every value that a claim, the reaper or a retry
 -- calculates with, and marks for jobs that must run alone because their worker ended under them.
 
--- Rows that are there already get the nearest value that is allowed.
+-- Rows that are there already get the nearest value that is allowed. An interval keeps months, days and time apart: each has a bound
+-- of its own, because one of a million years less as many days compares as short, and no time can be added to it.
 update sluice.job set
-  time_limit = least(greatest(time_limit, interval '0'), interval '10 years'), max_attempts = least(max_attempts, 10000),
-  label = left(label, 200)
-where time_limit not between interval '0' and interval '10 years' or max_attempts > 10000 or length(label) > 200;
+  time_limit = case when abs(extract(year from time_limit)) > 10 or abs(extract(day from time_limit)) > 3660
+    or abs(extract(hour from time_limit)) > 87840 then interval '10 years'
+    else least(greatest(time_limit, interval '0'), interval '10 years') end,
+  max_attempts = least(max_attempts, 10000), label = left(label, 200)
+where time_limit not between interval '0' and interval '10 years' or max_attempts > 10000 or length(label) > 200
+  or abs(extract(year from time_limit)) > 10 or abs(extract(day from time_limit)) > 3660 or abs(extract(hour from time_limit)) > 87840;
+-- The number keeps two labels apart that begin alike.
+update sluice.release set label = left(label, 180) || '~' || release_id where length(label) > 200;
 update sluice.later set run_at = now() + interval '100 years' where run_at = 'infinity';
 update sluice.later set run_at = now() where run_at = '-infinity';
 
 -- Not valid: rows from before are not looked through again; they were changed above, or do no harm.
 alter table sluice.job
-  add constraint job_time_limit check (time_limit between interval '0' and interval '10 years') not valid,
+  add constraint job_time_limit check (time_limit between interval '0' and interval '10 years' and abs(extract(year from time_limit)) <= 10
+    and abs(extract(day from time_limit)) <= 3660 and abs(extract(hour from time_limit)) <= 87840) not valid,
   add constraint job_max_attempts_bound check (max_attempts <= 10000) not valid,
   add constraint job_kind_length check (length(kind) <= 200) not valid,
   add constraint job_label_length check (length(label) <= 200) not valid,
   add constraint job_live_key_length check (octet_length(live_key) <= 2000) not valid,
   add constraint job_payload_size check (octet_length(payload::text) <= 1048576) not valid;
-alter table sluice.lane
-  add constraint lane_name_length check (length(pipeline) <= 200 and length(stage) <= 200) not valid;
 alter table sluice.release add constraint release_label_length check (length(label) <= 200) not valid;
 alter table sluice.later add constraint later_run_at_finite check (isfinite(run_at)) not valid;
+
+-- Of new lanes alone: a lane is changed as long as it is there, and one with a longer name may be there already.
+create function sluice.refuse_long_lane() returns trigger language plpgsql as $$
+begin
+  if not exists (select from sluice.lane l where l.pipeline = new.pipeline and l.stage = new.stage) then
+    raise exception 'a pipeline and a stage have at most 200 characters'
+      using errcode = 'check_violation', constraint = 'lane_name_length', table = 'lane', schema = 'sluice';
+  end if;
+  return new;
+end $$;
+create trigger lane_name_length before insert on sluice.lane for each row
+  when (length(new.pipeline) > 200 or length(new.stage) > 200) execute function sluice.refuse_long_lane();
 
 -- Jobs under which something ended that was not theirs alone to end. Rows of jobs that have ended go with the next retention.
 create table sluice.suspect (
@@ -30,8 +47,9 @@ create table sluice.suspect (
   lost_session boolean not null default false,          -- its database session ended without a word; a second time is charged
   since        timestamptz not null
 );
--- Claimed by a worker that has nothing else in hand and takes nothing else: the end of its process is charged to this job.
-alter table sluice.lease add column alone boolean not null default false;
+-- Claimed by a worker that has nothing else in hand and takes nothing else: the end of its process is charged to this job. Null:
+-- claimed by an engine from before this column. It does not let jobs run alone, so each of them is charged.
+alter table sluice.lease add column alone boolean;
 
 -- When the delay of a retry or a snooze began. A time in the future tells that the clock was set back; null: run_at is the caller's.
 alter table sluice.later add column put_off_at timestamptz;
@@ -64,7 +82,8 @@ declare
     when max_attempts is null or max_attempts < 1 then 'max_attempts is at least 1'
     when max_attempts > 10000 then 'max_attempts is at most 10000'
     when time_limit <= interval '0' then 'time_limit is longer than nothing: leave it out for none'
-    when time_limit > interval '10 years' then 'time_limit is at most 10 years: leave it out for none'
+    when time_limit > interval '10 years' or abs(extract(year from time_limit)) > 10 or abs(extract(day from time_limit)) > 3660
+      or abs(extract(hour from time_limit)) > 87840 then 'time_limit is at most 10 years: leave it out for none'
   end;
 begin
   if wrong is not null then

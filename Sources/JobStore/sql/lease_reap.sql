@@ -2,12 +2,14 @@
 -- job's limit of attempts (the crash is charged: a poison job ends), or cancelled where that was asked for. A death fails the
 -- run and tells the outbox.
 -- The end of a worker is charged to a job that it had alone. One that shared the worker with others may be innocent: it is not
--- charged, and must run alone from then on, until an attempt of it is charged or done.
+-- charged, and must run alone from then on, until an attempt of it is charged or done. A lease of an earlier engine, whose claims
+-- do not say which it is, is charged: such an engine lets no job run alone, and a job that kills it would come back for ever.
 -- Locks: the lease rows it takes; others' are skipped. Then run rows.
 with lost as materialized (
   select l.job_id, l.epoch, l.attempt, l.worker_id, l.lane_id, l.run_id, l.live_key, l.cancelled, l.claimed_at,
     b.worker_id is null as is_crash,
-    b.worker_id is null and not (l.alone and (select count(*) from sluice.lease o where o.worker_id = l.worker_id) = 1) as is_shared
+    b.worker_id is null and l.alone is not null
+      and not (l.alone and (select count(*) from sluice.lease o where o.worker_id = l.worker_id) = 1) as is_shared
   from sluice.lease l left join sluice.beat b on b.worker_id = l.worker_id
   where (l.deadline_at < coalesce($2::timestamptz, now())
     or b.worker_id is null)
