@@ -22,15 +22,38 @@ enum Console {
     write(start + lines.map { "\u{1B}[2K" + TerminalText.line($0) + "\n" }.joined(), to: STDERR_FILENO)
   }
 
+  /// All of it, or the end of the process: a result that is cut off must not look like a success. What cannot be told on standard
+  /// error is lost.
   private static func write(_ text: String, to descriptor: Int32) {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      // The reader went away: there is no reader left to tell.
-      guard count > 0 else { return }
-      bytes = bytes.dropFirst(count)
+    let failure = send(Array(text.utf8), to: descriptor)
+    guard failure != 0, descriptor == STDOUT_FILENO else { return }
+    if failure == EPIPE {
+      // The reader went away, as `head` does: the process ends as other programs do.
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
     }
+    note("sluice: cannot write the result: \(String(cString: strerror(failure)))")
+    Glibc.exit(ExitStatus.failed.rawValue)
+  }
+
+  /// Waits where a descriptor that does not block takes no more for now.
+  ///
+  /// - Returns: 0, or the error number that ended the writing.
+  static func send(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      let failure = errno
+      if count > 0 {
+        rest = rest.dropFirst(count)
+      } else if count < 0, failure == EAGAIN || failure == EWOULDBLOCK {
+        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = poll(&ready, 1, -1)
+      } else if count == 0 || failure != EINTR {
+        return count == 0 ? EIO : failure
+      }
+    }
+    return 0
   }
 }
 
