@@ -84,6 +84,24 @@ package struct EmbeddedPostgres: Sendable {
     return RunningServer(in: folders)?.reachableRun.map { ServerFolders.url(database: database, run: $0) }
   }
 
+  /// What can be said of the server of a folder without starting it.
+  package enum Standing: Sendable, Equatable {
+    /// It answers at this URL.
+    case answers(String)
+    /// It starts, recovers or ends, or no process uses it.
+    case unknown
+    /// Processes use it, and it does not run.
+    case away
+  }
+
+  package static func standing(directory: String) throws -> Standing {
+    if let url = runningURL(directory: directory) { return .answers(url) }
+    guard access(directory, F_OK) == 0 else { return .unknown }
+    let folders = try ServerFolders(directory: directory)
+    let isUsed = try !FileLock(folders.usersLock).tryTake(.exclusive)
+    return try isUsed && FileLock(folders.serverLock).tryTake(.exclusive) ? .away : .unknown
+  }
+
   /// Stops a server that every user has left, some of them by being killed. Does nothing while it is used.
   package static func stopUnused(directory: String) async throws {
     guard access(directory, F_OK) == 0 else { return }

@@ -49,6 +49,11 @@ package actor PostgresConnection: PostgresSession {
     }
   }
 
+  /// Whether no server answers within the settings' time for connecting. One that refuses the session answers.
+  package static func isUnanswered(_ settings: PostgresSettings) async throws -> Bool {
+    try await onThread { !PostgresWire.isAnswered(settings) }
+  }
+
   /// Opens the session on the thread that it will live on.
   private actor Opener {
     nonisolated let thread = ConnectionThread()
@@ -189,10 +194,12 @@ package actor PostgresConnection: PostgresSession {
 
   /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
   ///
+  /// - Parameter limit: The longest that the COMMIT may take; nil: that of the settings.
   /// - Throws: What `body` throws; ``PostgresError`` `.commitUnknown` when the connection was lost before the answer to
   ///   COMMIT: it may or may not have happened.
   package func transaction<T: Sendable>(
-    isolation: isolated (any Actor)? = #isolation, _ body: (PostgresTransaction) async throws -> T
+    commitWithin limit: Duration? = nil, isolation: isolated (any Actor)? = #isolation,
+    _ body: (PostgresTransaction) async throws -> T
   ) async throws -> T {
     let number = try await begin()
     let transaction = PostgresTransaction(connection: self, number: number)
@@ -203,7 +210,7 @@ package actor PostgresConnection: PostgresSession {
       await rollBack(number)
       throw error
     }
-    try await commit(number)
+    try await commit(number, within: limit ?? commitTimeout)
     transaction.aftermath.happen()
     return result
   }
@@ -225,9 +232,9 @@ package actor PostgresConnection: PostgresSession {
 
   /// Not cancelled with the task: the body has done its work. It has a deadline all the same: a server that hangs must not hold the
   /// caller for ever.
-  private func commit(_ number: UInt64) throws {
+  private func commit(_ number: UInt64, within limit: Duration) throws {
     defer { end(number) }
-    let watch = OperationWatch("commit", limit: commitTimeout)
+    let watch = OperationWatch("commit", limit: limit)
     do {
       // PostgreSQL answers the COMMIT of a transaction in which a statement failed with ROLLBACK, and no error.
       let tag = try openWire(watch).query(SQLStatement(name: "commit", text: "commit"), [], watch).commandTag

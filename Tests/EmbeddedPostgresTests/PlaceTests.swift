@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Postgres
 import TestSupport
 import Testing
 
@@ -191,6 +192,21 @@ struct ReachTests {
         (error as? EmbeddedPostgresError)?.message.contains("another container") == true
       }
       #expect(start.duration(to: .now) < .seconds(20))
+    }
+  }
+
+  @Test("A server is away only where processes use it and it does not run")
+  func standing() async throws {
+    try await Lodging.inside { lodging in
+      #expect(try EmbeddedPostgres.standing(directory: lodging.directory) == .unknown)
+      let lease = try await lodging.server.acquire()
+      #expect(try EmbeddedPostgres.standing(directory: lodging.directory) == .answers(lease.url))
+      #expect(try await !PostgresConnection.isUnanswered(PostgresSettings(lease.url(database: "none"))))
+      kill(try #require(lease.postmasterPID), SIGKILL)
+      try await eventually("it is away") { try EmbeddedPostgres.standing(directory: lodging.directory) == .away }
+      #expect(try await PostgresConnection.isUnanswered(PostgresSettings(lease.url)))
+      try await lease.release()
+      #expect(try EmbeddedPostgres.standing(directory: lodging.directory) == .unknown)
     }
   }
 

@@ -166,6 +166,26 @@ struct ProcessLockTests {
     }
   }
 
+  @Test("down without the database's URL, or refused by the server, kills no process that is slow to end")
+  func downWithoutURL() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withEmptyDatabase { database in
+        let sluice = Installed(project, ["SLUICE_DATABASE_URL": database.url])
+        #expect(try await sluice("init").status == 0)
+        let up = try await sluice("up", "--detach", "--workers", "1", "--json")
+        let control = Int32(try #require(try up.json("pid").int, "\(up.errors)"))
+        kill(control, SIGSTOP)
+        for url in ["", database.server.url(database: "no_such_database")] {
+          let down = try await sluice("down", "--timeout", "6", adding: ["SLUICE_DATABASE_URL": url])
+          #expect(down.errors.contains("still stopping"), "\(down.output)\(down.errors)")
+          #expect(kill(control, 0) == 0)
+        }
+        kill(control, SIGCONT)
+        #expect(try await sluice("down").status == 0)
+      }
+    }
+  }
+
   @Test("up says why no worker comes, and leaves nothing behind")
   func noWorker() async throws {
     try await TestProject.withProject { project in

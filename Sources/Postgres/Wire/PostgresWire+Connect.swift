@@ -37,12 +37,27 @@ extension PostgresWire {
   }
 
   private static func start(_ parameters: [String: String]) -> OpaquePointer? {
+    withWords(of: parameters) { PQconnectStartParams($0, $1, 0) }
+  }
+
+  /// Whether a server answers at one of the addresses, also one that refuses the session. Blocks.
+  static func isAnswered(_ settings: PostgresSettings) -> Bool {
+    let seconds = max(2, settings.connectTimeout.components.seconds)
+    return settings.addresses.contains { address in
+      let parameters = address.merging(["connect_timeout": "\(seconds)"]) { _, new in new }
+      return withWords(of: parameters) { PQpingParams($0, $1, 0) } != PQPING_NO_RESPONSE
+    }
+  }
+
+  private static func withWords<T>(
+    of parameters: [String: String],
+    _ body: (UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<UnsafePointer<CChar>?>) -> T
+  ) -> T {
     let pairs = parameters.sorted { $0.key < $1.key }
     let keywords = pairs.map { strdup($0.key) }
     let values = pairs.map { strdup($0.value) }
     defer { for text in keywords + values { free(text) } }
-    return PQconnectStartParams(
-      keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 0)
+    return body(keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil])
   }
 
   private static func complete(

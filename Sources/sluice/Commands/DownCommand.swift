@@ -4,14 +4,13 @@ import Glibc
 import JobModel
 import Launchers
 import PipelineDefinition
-import Postgres
 
 struct DownCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "down", abstract: "Stop what sluice up started: workers finish their chunks and give their jobs back.",
     discussion: """
-      It stops the processes of this project folder and environment on this host, also while the database is away: then \
-      there is nothing to give back, and after five seconds they are killed. Nothing is lost by that.
+      It stops the processes of this project folder and environment on this host, also while the database is away. \
+      Where no server answers there is nothing to give back, and after five seconds they are killed. Nothing is lost by that.
       """)
 
   @OptionGroup var options: ProjectOptions
@@ -31,7 +30,7 @@ struct DownCommand: AsyncParsableCommand {
     var nextLook = clock.now + Self.patienceWithoutDatabase
     while !stopping.look().isEmpty, clock.now < deadline {
       if clock.now > nextLook {
-        if await !answers(project) { stopping.killAll() }
+        if await isAway(project) { stopping.killAll() }
         nextLook = clock.now + Self.patienceWithoutDatabase
       }
       try await clock.sleep(for: .milliseconds(50))
@@ -54,14 +53,9 @@ struct DownCommand: AsyncParsableCommand {
       : Console.data(count == 0 ? "nothing was running" : "stopped \(count) process(es)")
   }
 
-  /// Whether the control database takes connections. Starts no server.
-  private func answers(_ project: Project) async -> Bool {
-    do {
-      guard let url = try Installation.runningDatabase(project) else { return false }
-      let connection = try await PostgresConnection.connect(PostgresSettings(url, connectTimeout: .seconds(3)))
-      await connection.close()
-      return true
-    } catch { return false }
+  /// Only what is known to be away: a database that refuses this shell may serve the workers well.
+  private func isAway(_ project: Project) async -> Bool {
+    do { return try await Installation.isDatabaseAway(project) } catch { return false }
   }
 
   /// The processes that are told to stop. One that an ending control has just started is found at the next look.

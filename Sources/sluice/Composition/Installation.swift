@@ -140,11 +140,14 @@ struct Installation: Sendable {
     return try project.settings.databaseURL?.resolved(with: resolver)
   }
 
-  /// The database's URL, where its server does not have to be started for it.
-  static func runningDatabase(_ project: Project) throws -> String? {
+  /// Whether the control database is away: no server answers where processes of this environment expect one. False where it
+  /// cannot be told, such as in a shell without `SLUICE_DATABASE_URL`, and where a server refuses the session.
+  static func isDatabaseAway(_ project: Project) async throws -> Bool {
     let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
-    return try externalDatabase(project, resolver)
-      ?? EmbeddedPostgres.runningURL(directory: project.directory + "/.sluice/postgres")
+    guard let url = try externalDatabase(project, resolver) else {
+      return try EmbeddedPostgres.standing(directory: project.directory + "/.sluice/postgres") == .away
+    }
+    return try await PostgresConnection.isUnanswered(PostgresSettings(url, connectTimeout: .seconds(10)))
   }
 
   func migrate() async throws -> [Migration] {
