@@ -24,6 +24,9 @@ struct UpCommand: AsyncParsableCommand {
   /// A worker that cannot start fails at once; a database that is away for a moment may fail one or two.
   private static let hopelessStarts = 3
 
+  /// So many looks at the control file for one at the database.
+  private static let looksPerQuestion = 20
+
   func validate() throws {
     try Bounds.check("--slots", slots, Bounds.slots)
     try Bounds.check("--workers", workers, Bounds.workers)
@@ -64,6 +67,7 @@ struct UpCommand: AsyncParsableCommand {
     let pid = try process.start()
     let clock = ContinuousClock()
     let deadline = clock.now + Self.patience
+    var unanswered = 0
     while clock.now < deadline {
       if case .ended(let status) = DetachedProcess.ending(of: pid) {
         throw ended(status, project, log)
@@ -75,6 +79,11 @@ struct UpCommand: AsyncParsableCommand {
           throw StageFailure(
             code: "no_worker", message: "no worker could be started: \(reason)\(log.lastWords(of: log.workers))",
             hint: "fix the cause and call sluice up again; sluice doctor names what is missing")
+        }
+        // The file says nothing of workers where control has become an older engine. The database does.
+        if control.firstWorkers == nil {
+          unanswered += 1
+          if unanswered % Self.looksPerQuestion == 0, await Installation.hasFirstWorker(project) { return control }
         }
       }
       try await clock.sleep(for: .milliseconds(50))

@@ -124,6 +124,18 @@ extension Installation {
     try await pool?.drainAll()
   }
 
+  /// Whether a worker of the release that takes the new runs is at work on this host; false where the database does not answer.
+  static func hasFirstWorker(_ project: Project) async -> Bool {
+    let found = try? await with(project, logger: Logs.quiet, access: .reading, migrating: false) { installation in
+      let current = try await installation.store.releases(in: .current).first?.id ?? 0
+      return try await installation.store.workers().contains {
+        $0.host == host && !$0.draining && !$0.servesOneRun && ($0.releaseID ?? 0) == current
+          && kill(pid_t($0.pid), 0) == 0
+      }
+    }
+    return found ?? false
+  }
+
   private func scheduler(_ definitions: ReleaseDefinitions) -> Scheduler {
     Scheduler(store: store, logger: logger) { pipeline, release in
       if let (definition, assignment) = try await assignDeployed(pipeline, choice: .any) {
