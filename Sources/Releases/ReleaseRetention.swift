@@ -5,15 +5,19 @@ import JobStore
 /// the engines in the cache of this machine.
 ///
 /// A release is removed when it ended long enough ago, cannot be rolled back to, and no run, lane, schedule, message or worker
-/// needs it. That is decided where no claim is made and no run begins. An engine is removed from the storage when no
-/// release is left that has it. That is decided while no release can be staged.
+/// needs it. That is decided where no claim is made and no run begins. An engine is removed from the storage when all releases
+/// that this database knows it from were removed. That is decided while no release can be staged. An engine that this database does
+/// not know stays: the storage may serve another database as well, or the database was restored from an older backup.
 package struct ReleaseRetention: Sendable {
   /// From the end of a release to the removal of what is stored of it.
   package static let age = Duration.seconds(30 * 86_400)
   /// So many that were current last can be rolled back to, whatever their age.
   package static let kept = 10
-  /// An engine in the storage that no release has may belong to a deploy that is under way.
+  /// An engine in the storage that no release has now may belong to a deploy that is under way.
   private static let orphanSeconds: Int64 = 86_400
+  /// Deploys cannot stage for so long, because the storage does not answer. Shorter than the session's limit for an idle transaction,
+  /// which ends the lock.
+  package static let deletion = Duration.seconds(5)
   /// A copy in the cache whose releases have ended stays for so long after its last start: a rollback may want it.
   private static let unusedSeconds: Int64 = 7 * 86_400
 
@@ -29,10 +33,12 @@ package struct ReleaseRetention: Sendable {
 
   private let store: JobStore
   private let engines: EngineStore
+  private let clock: any Clock<Duration>
 
-  package init(store: JobStore, engines: EngineStore) {
+  package init(store: JobStore, engines: EngineStore, clock: any Clock<Duration> = ContinuousClock()) {
     self.store = store
     self.engines = engines
+    self.clock = clock
   }
 
   /// One round. Any number of processes may run it at once.
@@ -56,15 +62,33 @@ package struct ReleaseRetention: Sendable {
   }
 
   private func sweepStorage() async throws -> [String] {
-    let needed = try await store.neededEngines()
+    let gone = try await store.goneEngines()
+    guard !gone.isEmpty else { return [] }
+    let now = try await store.neededEngines().seconds
     var removed: [String] = []
     for engine in try await engines.stored()
-    where needed.engines[engine.hash] == nil && engine.modifiedAt < needed.seconds - Self.orphanSeconds {
-      if try await store.whileUnneeded(engine: engine.hash, { try await engines.remove(engine.hash) }) {
+    where gone.contains(engine.hash) && engine.modifiedAt < now - Self.orphanSeconds {
+      if try await store.whileUnneeded(engine: engine.hash, { try await remove(engine.hash) }) {
         removed.append(engine.hash)
       }
     }
     return removed
+  }
+
+  private func remove(_ hash: String) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { [clock, engines] group in
+      group.addTask { try await engines.remove(hash) }
+      group.addTask {
+        try await clock.sleep(for: Self.deletion)
+        throw StageFailure(
+          code: "storage_slow",
+          message:
+            "the storage did not delete the engine \(hash.prefix(12)) within \(Self.deletion.components.seconds) s",
+          hint: "it is tried again in an hour; look whether the storage answers", isTransient: true)
+      }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
   }
 
   /// Only of this machine: a process that runs a removed copy keeps it until it ends, and the next start fetches it again.

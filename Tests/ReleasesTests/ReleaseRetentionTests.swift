@@ -1,3 +1,4 @@
+import FoundationEssentials
 import JobModel
 import JobStore
 import ObjectStore
@@ -12,7 +13,7 @@ import Testing
 struct ReleaseRetentionTests {
   /// What keeps a release, and `nothing`.
   enum Hold: String, CaseIterable, Sendable {
-    case nothing, youth, rollback, state, run, job, deadJob, otherDefinition, schedule, message, worker
+    case nothing, youth, rollback, state, run, job, deadJob, deadAlone, otherDefinition, schedule, message, worker
   }
 
   /// A retired release with a finished run, behind eleven that were current after it.
@@ -25,7 +26,7 @@ struct ReleaseRetentionTests {
     }
     switch hold {
     case .job, .otherDefinition: break
-    case .deadJob:
+    case .deadJob, .deadAlone:
       let claim = try #require(try await bench.claim(worker, of: old).first)
       try await bench.session.execute(
         """
@@ -33,7 +34,8 @@ struct ReleaseRetentionTests {
         insert into sluice.dead (job_id, lane_id, attempt, epoch, since)
         select job_id, lane_id, 1, 1, now() from sluice.job where job_id = \(claim.jobID.rawValue);
         delete from sluice.blocked;
-        update sluice.run set state = 'failed' where run_id = \(run.rawValue)
+        update sluice.run set state = 'failed' where run_id = \(run.rawValue);
+        update sluice.job set run_id = null where job_id = \(claim.jobID.rawValue) and \(hold == .deadAlone)
         """)
     default: try await end(2)
     }
@@ -123,6 +125,38 @@ struct ReleaseRetentionTests {
         try await bench.store.removeReleases(after: .zero, keeping: 0, only: old.id, by: author) == ["old"])
       let failure = await #expect(throws: StageFailure.self) { try await bench.store.retry(run: RunID(1)) }
       #expect(failure?.code == "release_rejected")
+    }
+  }
+
+  @Test("a dead job without a run keeps its release, and a person is told so")
+  func deadAlone() async throws {
+    try await with { bench, _, _ in
+      let old = try await old(bench, except: .deadAlone)
+      let holds = try await bench.store.holds(of: old.id)
+      #expect(holds.map(\.kind) == [.dead])
+      #expect(holds.first?.id == nil && holds.first?.name == "p" && holds.first?.number == 1)
+      let removed = try await bench.store.removeReleases(
+        after: .zero, keeping: 0, only: old.id, by: ReleaseBench.author)
+      #expect(removed.isEmpty)
+    }
+  }
+
+  @Test("an engine that this database does not know stays: the storage may be another database's as well")
+  func unknownEngine() async throws {
+    try await with { bench, retention, engines in
+      let (known, unknown) = (String(repeating: "b", count: 64), String(repeating: "c", count: 64))
+      let release = try await bench.stage("one")
+      try await bench.session.execute(
+        "update sluice.release set engine_hash = '\(known)', removed_at = now() where release_id = \(release.id)")
+      for hash in [known, unknown] {
+        let key = try EngineStore.key(hash)
+        try await engines.objects.put(key, condition: .absent, bytes: [1])
+        let path = try #require(engines.objects.localPath(key))
+        let age = Date(timeIntervalSinceNow: -2 * 86_400)
+        try FileManager.default.setAttributes([.modificationDate: age], ofItemAtPath: path)
+      }
+      #expect(try await retention.run().engines == [known])
+      #expect(try await engines.stored().map(\.hash) == [unknown])
     }
   }
 

@@ -52,8 +52,15 @@ extension JobStore {
     return needed
   }
 
+  /// The engines whose releases of this database were all removed. No others are known to be of no use.
+  ///
+  /// - Source: `engine_gone.sql`.
+  package func goneEngines() async throws -> Set<String> {
+    Set(try await database.query(Statement.engineGone, []).map { try $0.string("engine_hash") })
+  }
+
   /// Does something with an engine that no release has, and keeps releases from being staged for as long. Returns false, and does
-  /// nothing, where one has it.
+  /// nothing, where one has it. The session's limit for an idle transaction ends the lock: `body` is to be shorter.
   ///
   /// - Source: `engine_lock_exclusive.sql`, `engine_list.sql`.
   package func whileUnneeded(
@@ -75,7 +82,7 @@ extension JobStore {
     /// The pipeline; of a worker, the host.
     package var name: String
     package var stage: String?
-    /// The run; of a worker, its number.
+    /// The run; of a worker, its number. Nil: jobs without a run.
     package var id: Int64?
     package var number: Int
   }

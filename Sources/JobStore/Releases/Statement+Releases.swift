@@ -12,6 +12,7 @@ extension Statement {
   static let canaryPromise = SQLStatement("canary_promise", PackageResources.canary_promise_sql)
   static let drainAsk = SQLStatement("drain_ask", PackageResources.drain_ask_sql)
   static let drainAsked = SQLStatement("drain_asked", PackageResources.drain_asked_sql)
+  static let engineGone = SQLStatement("engine_gone", PackageResources.engine_gone_sql)
   static let engineList = SQLStatement("engine_list", PackageResources.engine_list_sql)
   static let engineLock = SQLStatement("engine_lock", PackageResources.engine_lock_sql)
   static let engineLockExclusive = SQLStatement(
@@ -43,7 +44,7 @@ extension Statement {
   static let releases = [
     auditInsert, auditLastMove, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, canaryPromise,
     drainAsk, drainAsked,
-    engineList, engineLock, engineLockExclusive, gateLive, hostDrain, hostDrained, laneHandOver, leaseAsked,
+    engineGone, engineList, engineLock, engineLockExclusive, gateLive, hostDrain, hostDrained, laneHandOver, leaseAsked,
     releaseAssign, releaseBusy, releaseFileDelete, releaseForget, releaseHolds, releaseRemove,
     releaseGet, releaseKeep,
     releaseLives, releasePace, releaseReopen, releaseRetire, releaseStage, releaseStart, releaseState, releaseWork,

@@ -1,5 +1,5 @@
--- What needs release $1 still, and the run or the worker that it is: jobs by pipeline, stage and run; runs that failed and can be
--- taken up again; schedules; messages; workers.
+-- What needs release $1 still, and the run or the worker that it is: jobs by pipeline, stage and run; dead jobs of
+-- runs that can be taken up again, and of no run; schedules; messages; workers.
 -- Index: lane_engine, lane_release, primary key of ready, later_lane, outbox_open.
 with lanes as materialized (
   select lane_id, pipeline, stage from sluice.lane where engine_id = $1::bigint or release_id = $1::bigint
@@ -12,8 +12,8 @@ group by l.pipeline, l.stage, j.run_id
 union all
 select 'dead', l.pipeline, null, coalesce(r.parent_id, r.run_id), count(*)
 from lanes l join sluice.dead d on d.lane_id = l.lane_id join sluice.job j on j.job_id = d.job_id
-join sluice.run r on r.run_id = j.run_id
-where not d.cancelled and r.state not in ('cancelled', 'succeeded')
+left join sluice.run r on r.run_id = j.run_id
+where not d.cancelled and coalesce(r.state, 'failed') not in ('cancelled', 'succeeded')
 group by l.pipeline, coalesce(r.parent_id, r.run_id)
 union all
 select 'schedule', s.pipeline, null, null, 1 from sluice.schedule s where s.release_id = $1::bigint

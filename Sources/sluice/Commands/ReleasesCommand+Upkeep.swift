@@ -110,7 +110,9 @@ extension JobStore.ReleaseHold {
   var text: String {
     switch kind {
     case .job: "\(number) job(s) of \(name), \(stage ?? ""), of run \(id ?? 0)"
-    case .dead: "run \(id ?? 0) of \(name), which failed and can be taken up again"
+    case .dead:
+      id.map { "run \($0) of \(name), which failed and can be taken up again" }
+        ?? "\(number) dead job(s) of \(name) without a run"
     case .schedule: "the schedule of \(name)"
     case .message: "\(number) message(s) about run \(id ?? 0) of \(name) that are not delivered yet"
     case .worker: "worker \(id ?? 0) on \(name)"
@@ -123,7 +125,9 @@ extension JobStore.ReleaseHold {
     case .job:
       "it ends by itself (sluice drain \(release)); or hand it over: sluice drain \(release) --yield; "
         + "or end the run: sluice runs cancel \(id ?? 0)"
-    case .dead: "take it up again: sluice runs retry \(id ?? 0); or give it up: sluice runs cancel \(id ?? 0)"
+    case .dead:
+      id.map { "take it up again: sluice runs retry \($0); or give it up: sluice runs cancel \($0)" }
+        ?? "take each up again: sluice jobs retry JOB; sluice jobs --state dead lists them"
     case .schedule: "deploy a definition without it, or with it: sluice deploy"
     case .message: "control delivers them or gives them up: sluice up"
     case .worker: "sluice drain worker:\(id ?? 0)"
