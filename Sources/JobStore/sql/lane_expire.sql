@@ -6,10 +6,14 @@ with time as materialized (
   select coalesce($2::timestamptz, now()) as at, coalesce($2::timestamptz, now()) - make_interval(secs => $1::double precision) as kept
 ), used as materialized (
   select distinct lane_id from sluice.job
-), seen as materialized (
-  select l.lane_id, l.takes_new, l.idle_since, l.lane_id in (select lane_id from used) as is_used from sluice.lane l
+), locked as materialized (
+  -- The count reads all jobs before the first lane is locked.
+  select l.lane_id, l.takes_new, l.idle_since from sluice.lane l
+  where (select count(*) from used) >= 0
   order by l.lane_id
   for update skip locked
+), seen as materialized (
+  select l.lane_id, l.takes_new, l.idle_since, l.lane_id in (select lane_id from used) as is_used from locked l
 ), woken as (
   update sluice.lane l set idle_since = null from seen s where l.lane_id = s.lane_id and s.is_used and s.idle_since is not null
 ), idle as (
