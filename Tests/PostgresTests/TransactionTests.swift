@@ -52,6 +52,31 @@ struct TransactionTests {
     }
   }
 
+  @Test("A transaction that says so has longer for a COMMIT in which deferred constraints are checked")
+  func slowCommit() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      try await database.pool.execute(
+        """
+        create table t (a int);
+        create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.6); return null; end';
+        create constraint trigger slow after insert on t deferrable initially deferred for each row execute function slow();
+        """)
+      let settings = try PostgresSettings(database.url, commitTimeout: .milliseconds(200))
+      let connection = try await PostgresConnection.connect(settings)
+      try await connection.transaction(commitWithin: .seconds(60)) { transaction in
+        try await transaction.execute("insert into t values (1)")
+      }
+      #expect(try await connection.query("select from t").count == 1)
+      let error = try await failure {
+        try await connection.transaction { transaction in
+          try await transaction.execute("insert into t values (2)")
+        }
+      }
+      #expect([.commitUnknown, .timeout].contains(error.kind), "without it, the limit of the settings ends it")
+      await connection.close()
+    }
+  }
+
   @Test("A body that hides a statement's failure does not get away with it")
   func hidden() async throws {
     try await TestDatabase.withEmptyDatabase { database in

@@ -15,6 +15,10 @@ struct FinalTransaction: Sendable {
   let mayDelete: Bool
   let hooks: LoadHooks
 
+  /// The target checks deferred constraints and runs deferred triggers in the COMMIT, over all that the snapshot changed. A shorter
+  /// limit would end every attempt at the same place. A COMMIT that hangs on the server ends earlier by `pg_terminate_backend`.
+  private static let commitLimit = Duration.seconds(6 * 3600)
+
   private var snapshot: SnapshotToLoad { staging.snapshot }
 
   /// Locks the head, checks ticket and counts, applies, writes the ledger, commits.
@@ -22,7 +26,7 @@ struct FinalTransaction: Sendable {
   /// - Returns: The ledger's row: this call's, or the one that was there already.
   /// - Throws: ``StageFailure`` or `PostgresError`; `.commitUnknown` means that only the ledger knows.
   func run(in session: PostgresConnection) async throws -> LoadedSnapshot {
-    try await session.transaction { transaction in
+    try await session.transaction(commitWithin: Self.commitLimit) { transaction in
       // The rows and the ledger must survive a crash once the control database was told.
       try await transaction.execute("set local synchronous_commit = on")
       try await ledger.lockHead(in: transaction)
