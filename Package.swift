@@ -97,7 +97,7 @@ let package = Package(
     module(
       "ControlPlane",
       [
-        "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, lifecycle,
+        "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, nioHTTP1, lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"), nioPosix,
       ]),
@@ -132,7 +132,7 @@ let package = Package(
       "ReleasesTests",
       ["JobModel", "JobStore", "Migrations", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
     tests("ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Postgres", "TestSupport", logging]),
-    tests("MonitoringTests", ["Monitoring", "TestSupport"]),
+    tests("MonitoringTests", ["JobStore", "Monitoring", "PipelineDefinition", "Postgres", "TestSupport", logging]),
     tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),
     tests("PipelineDefinitionTests", ["JobModel", "PipelineDefinition", "Yams"]),

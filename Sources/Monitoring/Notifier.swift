@@ -11,7 +11,8 @@ import ServiceLifecycle
 package struct Notifier: Service {
   /// After so many attempts, over about five hours, a message is given up; `status` shows it.
   private static let mostAttempts = 12
-  private static let batch = 20
+  /// So many deliveries at once, so that a slow receiver does not hold up the others.
+  private static let mostAtOnce = 16
   /// Longer than any delivery may take, so that no one else takes the message meanwhile.
   private static let patience = Duration.seconds(60)
 
@@ -57,16 +58,44 @@ package struct Notifier: Service {
     }
   }
 
-  /// Takes what is due and handles each. Returns how many there were.
+  /// What a task of ``deliverDue()`` ended with.
+  private enum Step { case handled, looksAgain }
+
+  /// Takes what is due, also what becomes due until the last delivery has ended, and handles each. Returns how many there were.
   package func deliverDue() async throws -> Int {
-    let messages = try await store.takeOutbox(limit: Self.batch, patience: Self.patience)
-    for entry in messages {
-      let message = OutboxMessage(entry)
-      do { try await handle(message) } catch let failure as any Failure {
-        try await settle(message, failure)
-      }
+    try await withThrowingTaskGroup(of: Step.self) { group in
+      defer { group.cancelAll() }
+      var (count, running, isWaiting) = (0, 0, false)
+      repeat {
+        let room = Self.mostAtOnce - running
+        let messages = room > 0 ? try await store.takeOutbox(limit: room, patience: Self.patience) : []
+        for entry in messages {
+          group.addTask {
+            try await settled(OutboxMessage(entry))
+            return .handled
+          }
+        }
+        count += messages.count
+        running += messages.count
+        if running > 0, !isWaiting {
+          isWaiting = true
+          group.addTask {
+            try await clock.sleep(for: poll)
+            return .looksAgain
+          }
+        }
+        guard running > 0, let step = try await group.next() else { break }
+        switch step {
+        case .handled: running -= 1
+        case .looksAgain: isWaiting = false
+        }
+      } while true
+      return count
     }
-    return messages.count
+  }
+
+  private func settled(_ message: OutboxMessage) async throws {
+    do { try await handle(message) } catch let failure as any Failure { try await settle(message, failure) }
   }
 
   private func handle(_ message: OutboxMessage) async throws {

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Monitoring
 import TestSupport
 import Testing
@@ -34,6 +35,17 @@ struct ChannelTests {
     for secret in ["t0ken", "passw0rd", "elsewhere"] { #expect(!text.contains(secret)) }
     #expect(receiver.requests.count == 1)
     #expect(other.requests.isEmpty)
+  }
+
+  @Test(
+    "a webhook without a usable address fails, and the process goes on",
+    arguments: ["http://127.0.0.1:70000/t0ken", "http+unix://%2Ft0ken", "t0ken"])
+  func address(url: String) async throws {
+    let error = await #expect(throws: NotificationError.self) {
+      try await WebhookChannel(url: url).deliver(Self.message)
+    }
+    #expect(error?.code == "webhook_url")
+    #expect(!"\(String(describing: error))".contains("t0ken"))
   }
 
   @Test("a command gets the secrets that its rule names, and no other variable of this process but the usual ones")
@@ -82,6 +94,23 @@ struct ChannelTests {
       } else {
         let error = await #expect(throws: NotificationError.self) { try await channel.deliver(message) }
         #expect(error?.code == "command_failed")
+      }
+    }
+  }
+
+  @Test("a command that hangs is killed with what it started, and the delivery is tried again")
+  func hanging() async throws {
+    try await TestProject.withProject { project in
+      try project.write("notify.sh", "tail -f /dev/null & echo $! > child; wait\n")
+      let channel = CommandChannel(
+        command: ["sh", "notify.sh"], name: "sh", secrets: [:], environment: ["PATH": "/usr/bin:/bin"],
+        directory: project.directory, timeLimit: .milliseconds(500))
+      let error = await #expect(throws: NotificationError.self) { try await channel.deliver(Self.message) }
+      #expect(error?.code == "command_timeout" && error?.isTransient == true)
+      let child = String(try project.text("child").dropLast())
+      try await eventually("the command's child has ended") {
+        let status = try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8)
+        return status.map { $0.contains("State:\tZ") } ?? true
       }
     }
   }
