@@ -11,6 +11,8 @@ package struct APIFault: Error, Equatable {
   package var hint: String?
   /// When a client may ask again.
   package var retryAfterSeconds: Int?
+  /// The method that the path takes.
+  var allowed: HTTPRequest.Method?
 
   package init(_ status: HTTPResponse.Status, _ code: String, _ message: String, hint: String? = nil) {
     self.status = status
@@ -30,15 +32,20 @@ package struct APIFault: Error, Equatable {
     self.init(status, failure.code, failure.message, hint: failure.hint)
   }
 
-  var response: Response {
+  var body: ByteBuffer {
     struct Body: Encodable {
       struct Fault: Encodable { var code, message: String, hint: String? }
       var error: Fault
     }
     let body = try? StatusReport.encoder.encode(Body(error: .init(code: code, message: message, hint: hint)))
+    return ByteBuffer(bytes: body ?? Data())
+  }
+
+  var response: Response {
     var headers: HTTPFields = [.contentType: "application/json"]
     if let retryAfterSeconds { headers[.retryAfter] = "\(retryAfterSeconds)" }
+    if let allowed { headers[.allow] = allowed.rawValue }
     if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-    return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: body ?? Data())))
+    return Response(status: status, headers: headers, body: .init(byteBuffer: body))
   }
 }

@@ -58,14 +58,11 @@ package struct ControlAPI: Service {
   }
 
   package func run() async throws {
-    let responder = router().buildResponder()
     let server = ControlServer(
       socket: socket, limits: limits, connections: connections, logger: logger,
       refuse: { [requestGuard] in requestGuard.refusal(of: $0.head) },
-      respond: { request, context in
-        do { return try await responder.respond(to: request, context: context) } catch let failure as any Failure {
-          throw APIFault(failure)
-        }
+      respond: { request, _ in
+        do { return try await answer(request) } catch let failure as any Failure { throw APIFault(failure) }
       })
     await onReady(socket.url)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -76,23 +73,50 @@ package struct ControlAPI: Service {
     }
   }
 
-  private func router() -> Router<BasicRequestContext> {
-    let router = Router()
-    router.get("/health") { _, _ in Self.json(ByteBuffer(string: "{\"ok\":true}")) }
-    router.get("/v1/status") { [status] _, _ in Self.json(try await status.value()) }
-    router.post("/v1/runs") { [start, limits] request, _ in
-      // A page in a browser can post here, but not with this type, unless it asks first and is told no.
-      guard request.headers[.contentType]?.hasPrefix("application/json") == true else {
-        throw APIFault(.unsupportedMediaType, "usage", "the content type is not application/json")
+  /// Three requests are the whole API.
+  private func answer(_ request: Request) async throws -> Response {
+    let path = request.uri.path
+    let method: HTTPRequest.Method? =
+      switch path {
+      case "/health", "/v1/status": .get
+      case "/v1/runs": .post
+      default: nil
       }
-      let body = try await request.body.collect(upTo: limits.maxBodyBytes)
-      guard let asked = try? JSONDecoder().decode(RunRequest.self, from: Data(body.readableBytesView)) else {
-        throw APIFault(.badRequest, "usage", "the body is no JSON object with a \"pipeline\"")
-      }
-      let started = try StatusReport.encoder.encode(try await start(asked.pipeline))
-      return Self.json(ByteBuffer(bytes: started), status: .created)
+    guard let method else {
+      throw APIFault(
+        .notFound, "not_found", "the API has no such path", hint: "/health, /v1/status and /v1/runs are there")
     }
-    return router
+    guard request.method == method else {
+      var fault = APIFault(
+        .methodNotAllowed, "wrong_method", "the path takes no such method", hint: "use \(method.rawValue)")
+      fault.allowed = method
+      throw fault
+    }
+    switch path {
+    case "/health": return Self.json(ByteBuffer(string: "{\"ok\":true}"))
+    case "/v1/status": return Self.json(try await status.value())
+    default: return try await startRun(request)
+    }
+  }
+
+  private func startRun(_ request: Request) async throws -> Response {
+    // A page in a browser can post here, but not with this type, unless it asks first and is told no.
+    guard request.headers[.contentType]?.hasPrefix("application/json") == true else {
+      throw APIFault(.unsupportedMediaType, "usage", "the content type is not application/json")
+    }
+    let body: ByteBuffer
+    do { body = try await request.body.collect(upTo: limits.maxBodyBytes) } catch is NIOTooManyBytesError {
+      throw APIFault(.contentTooLarge, "usage", "the body has more than \(limits.maxBodyBytes) bytes")
+    }
+    guard let asked = try? JSONDecoder().decode(RunRequest.self, from: Data(body.readableBytesView)) else {
+      throw APIFault(.badRequest, "usage", "the body is no JSON object with a \"pipeline\"")
+    }
+    // The database can keep no such text, so no pipeline has it in its name.
+    guard !asked.pipeline.utf8.contains(0) else {
+      throw APIFault(.notFound, "unknown_pipeline", "no pipeline has a name with a NUL character")
+    }
+    let started = try StatusReport.encoder.encode(try await start(asked.pipeline))
+    return Self.json(ByteBuffer(bytes: started), status: .created)
   }
 
   private static func json(_ body: ByteBuffer, status: HTTPResponse.Status = .ok) -> Response {

@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 
@@ -46,7 +47,13 @@ struct ControlServer: Service {
       .childChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
       .bind(NIOBSDSocket.Handle(try socket.duplicate())) { [logger, connections] channel in
         connections.add(channel)
-        return http.setup(channel: channel, logger: logger)
+        return http.setup(channel: channel, logger: logger).flatMapThrowing { value in
+          let pipeline = channel.pipeline.syncOperations
+          let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+          let head = RequestHead { connections.farewell($0) }
+          try pipeline.addHandler(head, position: .after(decoder))
+          return value
+        }
       }
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { race in
@@ -80,6 +87,8 @@ struct ControlServer: Service {
       return fault.response
     } catch let error as HTTPError {
       return APIFault(error.status, "usage", error.body ?? error.status.reasonPhrase).response
+    } catch is HTTPParserError {
+      return APIFault(.badRequest, "usage", "the body is not what the head of the request says").response
     } catch {
       // A client that is gone reads nothing of this.
       if !(error is CancellationError) {

@@ -25,7 +25,7 @@ package struct RequestGuard: Sendable {
   /// nil: the request may go on.
   package func refusal(of head: HTTPRequest) -> APIFault? {
     guard let host = head.authority, !host.isEmpty else {
-      return APIFault(.badRequest, "no_host", "the request has no Host")
+      return APIFault(.badRequest, "no_host", "the request does not name one Host")
     }
     // Prevents DNS rebinding: a page can make its own name mean this machine, and then sends that name.
     guard Self.isLoopback(host) else {

@@ -90,6 +90,15 @@ struct ControlAPITests {
     ("GET /v1/status", "127.0.0.1", [authorization, "Sec-Fetch-Site: cross-site"], 403, "foreign_origin"),
     ("GET /v1/status", "127.0.0.1", [authorization, "Sec-Fetch-Site: same-site"], 403, "foreign_origin"),
     ("POST /v1/runs", "127.0.0.1", [authorization, "Content-Type: text/plain"], 415, "usage"),
+    ("GET /health", "127.0.0.1", [authorization, "Host: 127.0.0.1"], 400, "no_host"),
+    ("GET /health", "127.0.0.1", [authorization, "host: sluice.example"], 400, "no_host"),
+    ("GET http://sluice.example/health", "127.0.0.1", [authorization], 403, "foreign_host"),
+    ("GET http://localhost@sluice.example/health", "127.0.0.1", [authorization], 403, "foreign_host"),
+    ("GET /v2", "127.0.0.1", [authorization], 404, "not_found"),
+    ("GET /", "127.0.0.1", [authorization], 404, "not_found"),
+    ("DELETE /v1/runs", "127.0.0.1", [authorization], 405, "wrong_method"),
+    ("POST /health", "127.0.0.1", [authorization], 405, "wrong_method"),
+    ("GET", "127.0.0.1", [authorization], 400, "usage"),
   ]
 
   @Test("a request without the token, for another host or from a page elsewhere is refused, whatever its method")
@@ -120,6 +129,25 @@ struct ControlAPITests {
         #expect(try await bench.ask("GET /v1/status", host: nil).hasPrefix("HTTP/1.1 400 "))
       })
     #expect(started.value == 0 && gathered.value == 0)
+  }
+
+  @Test("a name that the database cannot keep is an unknown pipeline")
+  func nul() async throws {
+    try await Self.with { bench in
+      let answer = try await bench.ask(
+        "POST /v1/runs", [Self.authorization, "Content-Type: application/json"], body: "{\"pipeline\":\"p\\u0000\"}")
+      #expect(answer.hasPrefix("HTTP/1.1 404 ") && answer.contains("\"code\":\"unknown_pipeline\""), "\(answer)")
+    }
+  }
+
+  @Test("a client that waits for 100 Continue gets it, and then its answer; an absolute target may name loopback")
+  func expectation() async throws {
+    try await Self.with { bench in
+      let answer = try await bench.ask(
+        "POST http://localhost/v1/runs",
+        [Self.authorization, "Content-Type: application/json", "Expect: 100-continue"], body: "{\"pipeline\":\"p\"}")
+      #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 "), "\(answer)")
+    }
   }
 
   @Test("loopback has three names, with any port, and a page of the API's own origin may ask")
@@ -207,7 +235,8 @@ struct ControlAPITests {
       { bench in
         let standard = ControlLimits()
         let long = String(repeating: "x", count: standard.maxHeadBytes)
-        #expect(try await bench.ask("GET /health", ["X: \(long)"]).hasPrefix("HTTP/1.1 400 "))
+        let head = try await bench.ask("GET /health", ["X: \(long)"])
+        #expect(head.hasPrefix("HTTP/1.1 400 ") && head.contains("\"code\":\"usage\""), "\(head)")
         #expect(try await bench.ask("GET /\(long)", []).hasPrefix("HTTP/1.1 400 "))
         let many = (0...standard.maxHeaders).map { "X-\($0): y" }
         #expect(try await bench.ask("GET /health", many).hasPrefix("HTTP/1.1 400 "))

@@ -40,7 +40,7 @@ struct ImportTable {
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
       "Catalog JobModel JobStore Launchers Monitoring Postgres",
-      "Hummingbird HummingbirdCore Logging NIOCore NIOPosix ServiceLifecycle"),
+      "Hummingbird HummingbirdCore Logging NIOCore NIOHTTP1 NIOPosix ServiceLifecycle"),
     "Benchmarks": row(
       "JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(
