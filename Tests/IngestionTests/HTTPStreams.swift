@@ -7,7 +7,8 @@ import PipelineDefinition
 /// A connector for one stream of a test server.
 func httpConnector(
   _ base: String, _ client: HTTPClient, _ fixture: PullFixture, records: RecordFormat = .json(path: "$.data[*]"),
-  method: String = "GET", path: String = "/v2/invoices", query: [(name: String, value: ValueTemplate)] = [],
+  method: String = "GET", path: String = "/v2/invoices", pathTemplate: ValueTemplate? = nil,
+  query: [(name: String, value: ValueTemplate)] = [],
   body: ValueTemplate? = nil, paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages,
   redirects: HTTPRequest.Redirects = .sameHost, minimumRate: Int = HTTPSource.defaultMinimumRate,
   cursor: Cursor? = nil, storedCursor: String? = nil, range: CursorRange? = nil, auth: HTTPAuth? = nil,
@@ -16,7 +17,7 @@ func httpConnector(
   secrets: [String: String] = [:], variables: [String: String] = [:]
 ) -> HTTPConnector {
   let request = HTTPRequest(
-    method: method, path: ValueTemplate(literal: path), query: query, body: body, paginate: paginate,
+    method: method, path: pathTemplate ?? ValueTemplate(literal: path), query: query, body: body, paginate: paginate,
     maxPages: maxPages,
     redirects: redirects)
   let stream = Stream(

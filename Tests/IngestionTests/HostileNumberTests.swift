@@ -106,6 +106,26 @@ struct HostileNumberTests {
     }
   }
 
+  @Test("as the port of a link or a redirect ends the pull with a reason", arguments: [true, false])
+  func port(isRedirect: Bool) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let target = "http://127.0.0.1:70000/"
+        let response: SourceServer.Response =
+          isRedirect ? .status(302, headers: [("Location", target)]) : page([1], next: "\"\(target)\"")
+        try await SourceServer.serving({ _, _ in response }) { server async throws in
+          let outcome = await carry(
+            httpConnector(
+              server.url, client, fixture, paginate: .nextURL(path: "$.next"), redirects: .follow,
+              retry: HTTPRetry(max: 0)), in: fixture.context())
+          #expect(outcome.failure?.code == (isRedirect ? "source_status" : "source_link"))
+        }
+        let base = await carry(httpConnector("http://127.0.0.1:70000", client, fixture), in: fixture.context(epoch: 2))
+        #expect(base.failure?.code == "source_url")
+      }
+    }
+  }
+
   @Test(
     "of requests a second makes no endless reservation", arguments: [Duration.zero, .nanoseconds(1), .seconds(1e9)])
   func pace(interval: Duration) {

@@ -70,7 +70,8 @@ package struct HTTPExchange: Sendable {
       hop = try next(hop, target, code)
     }
     throw StageFailure(
-      code: "source_redirects", message: "\(label): more than \(Self.maximumRedirects) redirects from \(url.path)",
+      code: "source_redirects",
+      message: "\(label): more than \(Self.maximumRedirects) redirects from \(request.shownPath(url))",
       hint: "write the address that they should lead to")
   }
 
@@ -102,7 +103,7 @@ package struct HTTPExchange: Sendable {
 
   private func elsewhere(_ url: PageURL) -> StageFailure {
     StageFailure(
-      code: "source_elsewhere", message: "\(label): \(url.path) redirects to another host",
+      code: "source_elsewhere", message: "\(label): \(request.shownPath(url)) redirects to another host",
       hint: "write `redirects: follow` on the stream to follow it without credentials, or write that host as base_url")
   }
 
@@ -134,7 +135,7 @@ package struct HTTPExchange: Sendable {
     StageFailure(
       code: "source_headers",
       message:
-        "\(label): the headers of the answer to \(url.path) are larger than \(Self.maximumHeaderBytes / 1024) KiB",
+        "\(label): the headers of the answer to \(request.shownPath(url)) are larger than \(Self.maximumHeaderBytes / 1024) KiB",
       hint: "ask the source's owner; nothing that is needed is that large")
   }
 

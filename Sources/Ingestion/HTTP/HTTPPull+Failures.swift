@@ -3,7 +3,7 @@ import PipelineDefinition
 
 /// How a pull tells what went wrong: stream, path and page; no query, for it may hold a secret.
 extension HTTPPull {
-  func atPage(_ url: PageURL) -> String { " (\(url.path), page \(state.page + 1))" }
+  func atPage(_ url: PageURL) -> String { " (\(exchange.request.shownPath(url)), page \(state.page + 1))" }
 
   func failure(_ code: String, _ message: String, hint: String? = nil) -> StageFailure {
     StageFailure(code: code, message: "\(context.label): \(message)", hint: hint)

@@ -65,7 +65,7 @@ struct HTTPPull: Pull {
         "source_pages", "after \(maxPages) pages (max_pages) the source announces another",
         hint: "raise max_pages of the stream, or correct `paginate` if the pages never end; the pages are kept")
     }
-    guard let url = paginator.url(of: place, first: exchange.request.first) else {
+    guard let url = paginator.url(of: place, of: exchange.request) else {
       throw failure("source_link", "the link to page \(state.page + 1) is no URL")
     }
     guard url.origin == exchange.request.first.origin || !exchange.request.holdsSecrets else {
@@ -186,7 +186,7 @@ struct HTTPPull: Pull {
       throw failure("source_link", error.text(page: after.page + 1) + atPage(answer.url), hint: error.hint)
     }
     if let link = after.next?.url, let url = PageURL(link) {
-      after.next?.url = exchange.request.withoutSecret(url).text
+      after.next?.url = exchange.request.kept(url)
     }
     if let next = after.next, let mark = Paginator.mark(of: next), let earlier = after.remember(mark, page: after.page)
     {

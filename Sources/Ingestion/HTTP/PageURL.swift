@@ -1,17 +1,15 @@
 import FoundationEssentials
+import PipelineDefinition
 
 /// An absolute http or https URL of a request.
 struct PageURL: Sendable, Hashable {
   /// As it is sent, without a fragment.
   private(set) var text: String
 
-  /// nil where the text is no absolute http URL with a host.
+  /// nil where the text is no absolute http URL with a host, or its port does not exist.
   init?(_ text: String) {
     let text = text.prefix { $0 != "#" }
-    guard let url = URL(string: String(text)), let scheme = url.scheme?.lowercased(),
-      scheme == "http" || scheme == "https",
-      let host = url.host, !host.isEmpty
-    else { return nil }
+    guard WebAddress.isUsable(String(text)), let url = URL(string: String(text)) else { return nil }
     // Percent-encoded where it is not ASCII, so that every reading of it below and by others sees the same parts.
     self.text = text.utf8.allSatisfy { $0 < 0x80 } ? String(text) : url.absoluteString
   }
@@ -131,6 +129,54 @@ struct PageURL: Sendable, Hashable {
       }
     }
     return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The text with every occurrence of a value behind the scheme, percent-encoded or not, replaced.
+  ///
+  /// - Parameter mark: What stands for the value of this index; its second argument says whether the value stood there as it is.
+  static func masking(_ text: String, _ values: [String], with mark: (Int, Bool) -> String) -> String {
+    let values = values.enumerated().map { (index: $0.offset, bytes: Array($0.element.utf8)) }
+      .filter { !$0.bytes.isEmpty }.sorted { $0.bytes.count > $1.bytes.count }
+    let scheme = text.firstRange(of: "://")?.upperBound ?? text.startIndex
+    let bytes = Array(text[scheme...].utf8)
+    var out = Array(text[..<scheme].utf8)
+    var position = 0
+    while position < bytes.count {
+      var found: (index: Int, end: Int)?
+      for value in values {
+        if let end = end(of: value.bytes, in: bytes, from: position) {
+          found = (value.index, end)
+          break
+        }
+      }
+      if let found {
+        let isPlain = Array(values.first { $0.index == found.index }?.bytes ?? []) == Array(bytes[position..<found.end])
+        out += Array(mark(found.index, isPlain).utf8)
+        position = found.end
+      } else {
+        out.append(bytes[position])
+        position += 1
+      }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  /// Where a value ends that begins at a position; nil where it does not begin there.
+  private static func end(of value: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
+    var position = start
+    for wanted in value {
+      guard position < bytes.count else { return nil }
+      if bytes[position] == wanted || (bytes[position] == UInt8(ascii: "+") && wanted == UInt8(ascii: " ")) {
+        position += 1
+      } else if bytes[position] == UInt8(ascii: "%"), position + 2 < bytes.count,
+        UInt8(String(decoding: bytes[(position + 1)...(position + 2)], as: UTF8.self), radix: 16) == wanted
+      {
+        position += 3
+      } else {
+        return nil
+      }
+    }
+    return position
   }
 
   /// Leaves only what RFC 3986 calls unreserved.

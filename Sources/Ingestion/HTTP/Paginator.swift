@@ -37,11 +37,12 @@ struct Paginator: Sendable {
   /// The request of a place.
   ///
   /// - Returns: nil where a stored place is no URL.
-  func url(of place: HTTPPullState.Place, first: PageURL) -> PageURL? {
-    switch pagination {
+  func url(of place: HTTPPullState.Place, of request: StreamRequest) -> PageURL? {
+    let first = request.first
+    return switch pagination {
     case .token(_, let param): place.token.map { first.setting(param, to: $0) } ?? first
     case .page(let param, _), .offset(let param, _): place.number.map { first.setting(param, to: String($0)) } ?? first
-    case .nextURL, .linkHeader: place.url.map { PageURL($0) } ?? first
+    case .nextURL, .linkHeader: place.url.map { request.restored($0) } ?? first
     case .none: first
     }
   }

@@ -21,12 +21,16 @@ struct StreamRequest: Sendable {
   private let shownParameters: Set<ExactText>
   /// The parameters that hold secrets, that of authentication included.
   private let secretParameters: [(name: String, value: String)]
+  /// Every value that a secret or a variable gave, as it may come again in a link of the source.
+  private let secretValues: [String]
 
   /// - Throws: A terminal failure where a variable, a secret or a placeholder is missing, or what they make up is no URL.
   init(_ request: HTTPRequest, of source: HTTPSource, resolver: ValueResolver, label: String) throws {
     var secrets: [String] = []
+    var values: [String] = []
     func fill(_ template: ValueTemplate) throws -> String {
       for case .secret(let name) in template.parts { secrets.append(name) }
+      defer { values += Self.secretValues(of: template, resolver) }
       do { return try template.resolved(with: resolver) } catch let error as TemplateError {
         throw StageFailure(
           code: "value_missing",
@@ -38,7 +42,7 @@ struct StreamRequest: Sendable {
     guard var url = PageURL(base: base, path: try fill(request.path)) else {
       throw StageFailure(
         code: "source_url", message: "\(label): base_url and path make up no http or https URL",
-        hint: "write base_url as https://host", at: "\(source.baseURL.place)")
+        hint: "write base_url as https://host; a port is a number from 1 to 65535", at: "\(source.baseURL.place)")
     }
     var shown: Set<ExactText> = []
     var hidden: [(name: String, value: String)] = []
@@ -58,15 +62,37 @@ struct StreamRequest: Sendable {
     secretNames = secrets
     shownParameters = shown
     secretParameters = hidden + [secretParameter].compactMap { $0 }
+    secretValues = values
     let isOpen = ([request.path] + [request.body].compactMap { $0 }).allSatisfy { $0.parts.allSatisfy(Self.isShown) }
     holdsSecrets = !headers.isEmpty || !secretParameters.isEmpty || !isOpen || first.namesUser
     redirects = request.redirects
   }
 
   /// For the manifest and for people: no value that a secret or a variable of the environment gave.
-  func shown(_ url: PageURL) -> String { url.shown { shownParameters.contains(ExactText($0)) } }
+  func shown(_ url: PageURL) -> String { hidden(url.shown { shownParameters.contains(ExactText($0)) }) }
 
-  /// What is kept of a link for the next request.
+  /// For messages: the path without any value that a secret or a variable of the environment gave.
+  func shownPath(_ url: PageURL) -> String { hidden(url.path) }
+
+  private func hidden(_ text: String) -> String { PageURL.masking(text, secretValues) { _, _ in "…" } }
+
+  /// What is kept of a link for the next request: a mark in the place of each secret value, and no parameter of authentication.
+  func kept(_ url: PageURL) -> String {
+    let url = withoutSecret(url)
+    return PageURL.masking(url.text, secretValues) { "{\($1 ? "plain" : "encoded")-\($0)}" }
+  }
+
+  /// The link that was kept; nil where it is no URL.
+  func restored(_ text: String) -> PageURL? {
+    var text = text
+    for (index, value) in secretValues.enumerated() {
+      text = text.replacing("{plain-\(index)}", with: value)
+        .replacing("{encoded-\(index)}", with: PageURL.encoded(value))
+    }
+    return PageURL(text)
+  }
+
+  /// A link without the parameter of authentication, which ``sent(_:)`` adds again.
   func withoutSecret(_ url: PageURL) -> PageURL { secretParameter.map { url.removing($0.name) } ?? url }
 
   /// What goes over the wire.
@@ -76,6 +102,31 @@ struct StreamRequest: Sendable {
   /// the target. A parameter of the same name with another value is the target's own, such as a signature.
   func stripped(_ url: PageURL) -> PageURL {
     secretParameters.reduce(url.withoutUser) { $0.removing($1.name, value: $1.value) }
+  }
+
+  /// A shorter value of a variable is no secret, and would be found in every other link.
+  private static let shortestSecretVariable = 4
+
+  /// Of a value that is a whole URL, the host stays open: only user, password and path count.
+  private static func secretValues(of template: ValueTemplate, _ resolver: ValueResolver) -> [String] {
+    template.parts.flatMap { part -> [String] in
+      let value: String
+      let shortest: Int
+      switch part {
+      case .literal, .placeholder: return []
+      case .environment(let name): (value, shortest) = (resolver.environment(name) ?? "", shortestSecretVariable)
+      case .secret(let name): (value, shortest) = ((try? resolver.secret(name)) ?? "", 1)
+      }
+      var values = [value]
+      if let scheme = value.firstRange(of: "://") {
+        let rest = value[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        let path = rest[authority.endIndex...].drop { $0 == "/" }
+        let user = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
+        values = [String(user), String(path.last == "/" ? path.dropLast() : path)]
+      }
+      return values.filter { $0.utf8.count >= shortest }
+    }
   }
 
   private static func isShown(_ part: ValueTemplate.Part) -> Bool {

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import PipelineDefinition
 
 /// Posts the message's body as JSON to a URL. Any 2xx answer is a delivery.
 ///
@@ -17,6 +18,11 @@ package struct WebhookChannel: Channel {
   package init(url: String) { self.url = url }
 
   package func deliver(_ message: OutboxMessage) async throws {
+    guard WebAddress.isUsable(url) else {
+      throw NotificationError(
+        code: "webhook_url", message: "the address of the webhook is no http or https URL",
+        hint: "write https://host/path; a port is a number from 1 to 65535")
+    }
     var request = HTTPClientRequest(url: url)
     request.method = .POST
     request.headers.add(name: "content-type", value: "application/json")

@@ -10,6 +10,9 @@ import PipelineDefinition
 
 /// Tests the connection of one source or target.
 struct ConnectionDoctor {
+  /// Shared by all examinations, and never shut down.
+  private static let client = HTTPClient.forSources()
+
   let project: Project
 
   /// - Throws: ``StageFailure`` `usage` where no pipeline has a source or a target of this name.
@@ -38,10 +41,18 @@ struct ConnectionDoctor {
       ]
     case .http(let http):
       let url = try http.baseURL.resolved(with: resolver)
+      guard WebAddress.isUsable(url) else {
+        return [
+          DoctorCommand.Check(
+            name: source.name, ok: false, detail: "base_url is no http or https URL",
+            fix: "write base_url as https://host; a port is a number from 1 to 65535")
+        ]
+      }
       var request = HTTPClientRequest(url: url)
       request.method = .HEAD
       do {
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        // Follows no redirect: the client would trust where it leads.
+        let response = try await Self.client.execute(request, timeout: .seconds(10))
         return [
           DoctorCommand.Check(
             name: source.name, ok: true, detail: "answers (status \(response.status.code) to HEAD of its base URL)")
