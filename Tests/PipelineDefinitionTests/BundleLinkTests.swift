@@ -9,8 +9,9 @@ import Testing
 @Suite("A bundle of a directory with links")
 struct BundleLinkTests {
   private let files = [
-    "pipelines/shop.yaml": "pipeline: shop\n", "sql/orders.sql": "select 1", "shared/common.sql": "select 2",
-    "shared/deep/more.sql": "select 3",
+    "pipelines/shop.yaml": "pipeline: shop\n", "sql/orders.sql": "select 1", "tests/common.sql": "select 2",
+    "tests/deep/more.sql": "select 3", "secrets/tok": "hunter2", ".sluice/control.json": "hunter2",
+    "sql/.hidden": "hunter2",
   ]
 
   /// Makes a link in a project next to a folder that is not part of it.
@@ -29,6 +30,8 @@ struct BundleLinkTests {
     arguments: [
       ("sql/leak.sql", "OUTSIDE/secret"), ("sql/leak", "OUTSIDE"), ("sluice.yaml", "OUTSIDE/secret"),
       ("sql/etc", "/etc"), ("tests", "OUTSIDE"), ("sql/up", "../.."), ("sql/passwd.sql", "/etc/passwd"),
+      ("sql/leak", "../secrets"), ("sql/leak.sql", "../secrets/tok"), ("sql/state", "../.sluice"), ("sql/root", ".."),
+      ("sql/control.sql", "PROJECT/.sluice/control.json"), ("sql/hidden.sql", ".hidden"),
     ])
   func outside(path: String, target: String) throws {
     let error = #expect(throws: DefinitionError.self) { try bundle(link: path, to: target) }
@@ -39,7 +42,8 @@ struct BundleLinkTests {
   @Test(
     "ends with an error where a link leads back",
     arguments: [
-      ("sql/loop", "loop"), ("sql/loop", "."), ("sql/loop", "../sql"), ("sql/loop", "PROJECT/sql"),
+      ("sql/loop", "loop"), ("sql/loop", "."), ("sql/shared", "../tests"), ("sql/loop", "../sql"),
+      ("sql/loop", "PROJECT/sql"),
       ("sql/pipelines", "../pipelines"),
     ])
   func loops(path: String, target: String) throws {
@@ -48,13 +52,10 @@ struct BundleLinkTests {
     #expect(error?.message.contains(path) == true)
   }
 
-  @Test("follows one inside of the project")
+  @Test("follows one to a file of the definition")
   func inside() throws {
-    #expect(
-      try bundle(link: "sql/shared", to: "../shared").files.map(\.path) == [
-        "pipelines/shop.yaml", "sql/orders.sql", "sql/shared/common.sql", "sql/shared/deep/more.sql",
-      ])
-    #expect(try bundle(link: "sql/c.sql", to: "../shared/common.sql")[path: "sql/c.sql"] == Array("select 2".utf8))
+    #expect(try bundle(link: "sql/c.sql", to: "../tests/common.sql")[path: "sql/c.sql"] == Array("select 2".utf8))
+    #expect(try bundle(link: "sluice.yaml", to: "tests/common.sql")[path: "sluice.yaml"] == Array("select 2".utf8))
   }
 
   @Test("reads a project that a link leads to")
@@ -86,7 +87,7 @@ struct BundleLinkTests {
         try Data("\(index)".utf8).write(to: URL(filePath: directory + "/" + name))
       }
       let bundle = try ProjectBundle(directory: directory)
-      #expect(bundle.files.count == 4)
+      #expect(bundle.files.count == 6)
       #expect(bundle[path: names[0]] == Array("0".utf8))
       #expect(bundle[path: names[1]] == Array("1".utf8))
       #expect(try ProjectBundle(canonicalBytes: bundle.canonicalBytes) == bundle)

@@ -11,8 +11,8 @@ extension ProjectBundle {
 
   /// Reads the files of a project directory that belong to its definition; names that begin with a dot are left out.
   ///
-  /// Links are followed inside the project directory only: a bundle is stored, shown and sent on, and must not hold a file
-  /// from elsewhere on this machine.
+  /// Links are followed to files of the definition only: a bundle is stored, shown and sent on, and must hold neither a file
+  /// from elsewhere on this machine nor a secret or a file of the installation from this project.
   ///
   /// - Throws: ``DefinitionError``: `no_project`, `unreadable_file`, `link_outside`, `link_loop`, `bundle_too_large`.
   package init(directory: String) throws {
@@ -111,12 +111,21 @@ private struct BundleReader {
       guard errno == ELOOP else { throw Self.unreadable(path) }
       throw DefinitionError(code: "link_loop", message: "\(path) is a link that leads to itself", hint: "remove it")
     }
-    guard place.isExactly(root) || place.utf8.starts(with: (root == "/" ? root : root + "/").utf8) else {
+    guard isOfDefinition(place) else {
       throw DefinitionError(
-        code: "link_outside", message: "\(path) is a link that leads out of the project",
-        hint: "copy what it leads to into the project")
+        code: "link_outside", message: "\(path) is a link that leads out of the files of the definition",
+        hint: "copy what it leads to into \(ProjectBundle.folders.map { $0 + "/" }.joined(separator: ", "))")
     }
     return place
+  }
+
+  private func isOfDefinition(_ place: String) -> Bool {
+    let base = root == "/" ? root : root + "/"
+    guard place.utf8.starts(with: base.utf8) else { return false }
+    let parts = String(decoding: place.utf8.dropFirst(base.utf8.count), as: UTF8.self).pathParts
+    guard !parts.contains(where: { $0.utf8.first == UInt8(ascii: ".") }) else { return false }
+    if parts.count == 1, parts[0].isExactly(Project.settingsFile) { return true }
+    return parts.first.map { first in ProjectBundle.folders.contains { $0.isExactly(first) } } ?? false
   }
 
   private static func resolved(_ path: String) -> String? {
