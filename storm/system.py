@@ -100,7 +100,7 @@ class System:
 
     def control_pid(self):
         """The control process as its own file says, if it lives and is this project's."""
-        for path in self.project.glob(".sluice/*/control.json"):
+        for path in self.project.glob(".sluice/*/control*.json"):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 pid = int(json.loads(path.read_text())["pid"])
                 if self.owns(pid):
@@ -109,7 +109,7 @@ class System:
 
     def token(self):
         """What the API wants of its clients; empty while no control has written one."""
-        for path in self.project.glob(".sluice/*/control.token"):
+        for path in self.project.glob(".sluice/*/control*.token"):
             with contextlib.suppress(OSError):
                 return path.read_text().strip()
         return ""

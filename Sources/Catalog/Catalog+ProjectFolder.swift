@@ -8,7 +8,7 @@ package struct ProjectFolder: Sendable, Equatable {
   /// Where it was seen last.
   package var folder: String
   package var host: String
-  /// Of the file with the identity: a copy of the folder has another.
+  /// Device and number of the folder with the file of the identity: a copy has another.
   package var inode: String
 
   package init(identity: String, environment: String, folder: String, host: String, inode: String) {

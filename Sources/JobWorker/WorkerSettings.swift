@@ -6,6 +6,9 @@ import JobModel
 
 /// What one worker process is.
 public struct WorkerSettings: Sendable {
+  /// What the engine of a worker in a program that uses the queue alone is called, where nothing is said.
+  @usableFromInline package static let program = "embedded"
+
   /// Jobs at once.
   public var slots: Int
   /// Whether it leaves with the run that it was started for.
@@ -32,7 +35,7 @@ public struct WorkerSettings: Sendable {
     slots: Int, servesOneRun: Bool = false, timing: LeaseTiming = LeaseTiming(), retry: RetryPolicy = RetryPolicy(),
     release: Int64 = 0, stages: [String]? = nil,
     host: String = WorkerSettings.thisHost,
-    pid: Int32 = getpid(), engine: String = "embedded", poll: Duration = .milliseconds(200),
+    pid: Int32 = getpid(), engine: String = WorkerSettings.program, poll: Duration = .milliseconds(200),
     stopGrace: Duration = .seconds(30)
   ) {
     precondition(slots > 0, "a worker has at least one slot")

@@ -92,7 +92,13 @@ struct FileNumber: Hashable {
     self.init(status)
   }
 
-  private init(_ status: stat) {
+  /// How many names an open file has.
+  static func links(_ descriptor: Int32) -> Int {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? Int(status.st_nlink) : 0
+  }
+
+  init(_ status: stat) {
     device = UInt(status.st_dev)
     inode = UInt(status.st_ino)
   }

@@ -52,7 +52,10 @@ package struct ProcessTable: Sendable {
         guard descriptor >= 0 else { throw LauncherError.folder("cannot open \(path)", errno, folder) }
         guard ProcessLock.take(descriptor) else {
           let reason = errno
+          let isElsewhere = isHeldElsewhere(descriptor, path)
+          if isElsewhere, FileNumber(path: path) == FileNumber(descriptor: descriptor) { unlink(path) }
           close(descriptor)
+          if isElsewhere { continue }
           guard reason == EAGAIN || reason == EACCES else {
             throw LauncherError.folder("cannot lock \(path)", reason, folder)
           }
@@ -60,7 +63,13 @@ package struct ProcessTable: Sendable {
           usleep(10_000)
           continue
         }
+        // Another folder has the same file, where this one was copied by hard links.
         if let file = FileNumber(descriptor: descriptor), file == FileNumber(path: path) {
+          if FileNumber.links(descriptor) > 1 {
+            unlink(path)
+            close(descriptor)
+            continue
+          }
           return ProcessLock(path, descriptor, &held)
         }
         close(descriptor)
@@ -81,7 +90,7 @@ package struct ProcessTable: Sendable {
 
   /// Whether a process of this number lives and is one of the installation's.
   package func contains(_ pid: Int32) -> Bool {
-    entries().contains { $0.pid == pid } || isPredecessor(pid)
+    entries().contains { $0.pid == pid } || wordsOfPredecessor(pid) != nil
   }
 
   /// Sends a signal to a process. It goes to the process that holds the lock, and to no other that may have its number since.
@@ -101,16 +110,24 @@ package struct ProcessTable: Sendable {
   /// Sends a signal to a process known by its number.
   package func send(_ signal: Int32, toProcess pid: Int32) {
     if let entry = entries().first(where: { $0.pid == pid }) { return send(signal, to: entry) }
-    if isPredecessor(pid) { kill(pid, signal) }
+    if wordsOfPredecessor(pid) != nil { kill(pid, signal) }
   }
 
-  /// Whether a process is one of this installation's by an engine from before the locks.
+  /// Whether a process is the control of this installation by an engine from before the locks.
   package func isPredecessor(_ pid: Int32) -> Bool {
-    guard !predecessors.isEmpty, pid != getpid(), let words = Self.arguments(of: pid), words.count > predecessors.count
-    else { return false }
-    return (0...(words.count - predecessors.count)).contains { start in
-      words[start..<(start + predecessors.count)].elementsEqual(predecessors)
+    guard let words = wordsOfPredecessor(pid), words.contains(where: { ["up", "control"].contains($0) }) else {
+      return false
     }
+    return !entries().contains { $0.pid == pid }
+  }
+
+  /// What stands before the words of this installation in the arguments of a process; nil where they are not there.
+  private func wordsOfPredecessor(_ pid: Int32) -> ArraySlice<String>? {
+    guard !predecessors.isEmpty, pid != getpid(), let words = Self.arguments(of: pid), words.count > predecessors.count
+    else { return nil }
+    return (0...(words.count - predecessors.count)).first { start in
+      words[start..<(start + predecessors.count)].elementsEqual(predecessors)
+    }.map { words[..<$0].dropFirst() }
   }
 
   private static func arguments(of pid: Int32) -> [String]? {
@@ -130,12 +147,35 @@ package struct ProcessTable: Sendable {
     let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
+    if isHeldElsewhere(descriptor, path) { return nil }
     if let holder = ProcessLock.holder(descriptor) { return Entry(name: name, pid: holder > 0 ? holder : nil) }
     if sweeping, ProcessLock.take(descriptor), FileNumber(path: path) == file { unlink(path) }
     return nil
   }
 
-  private func names() -> [String] {
+  /// Whether the holder has opened the file in another folder, of which this one is a copy of hard links.
+  private func isHeldElsewhere(_ descriptor: Int32, _ path: String) -> Bool {
+    guard FileNumber.links(descriptor) > 1, let holder = ProcessLock.holder(descriptor), holder > 0,
+      let file = FileNumber(descriptor: descriptor), let here = Self.realPath(path)
+    else { return false }
+    let open = "/proc/\(holder)/fd"
+    let places = Self.names(in: open).filter { name in
+      var status = stat()
+      return stat("\(open)/\(name)", &status) == 0 && FileNumber(status) == file
+    }.compactMap { Self.realPath("\(open)/\($0)") }
+    // None: another user's process shows its files to no one.
+    return !places.isEmpty && !places.contains(here)
+  }
+
+  private static func realPath(_ path: String) -> String? {
+    guard let real = realpath(path, nil) else { return nil }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  private func names() -> [String] { Self.names(in: folder) }
+
+  private static func names(in folder: String) -> [String] {
     guard let stream = opendir(folder) else { return [] }
     defer { closedir(stream) }
     var names: [String] = []

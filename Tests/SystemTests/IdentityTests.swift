@@ -114,6 +114,44 @@ struct IdentityTests {
     }
   }
 
+  @Test("a database that no folder has claimed is refused while workers of another folder are at work on it")
+  func unclaimed() async throws {
+    try await inTwoProjects { first, second, database in
+      for sluice in [first, second] { #expect(try await sluice("init").status == 0) }
+      let up = try await first("up", "--detach", "--workers", "1", "--json")
+      let control = Int32(try #require(try up.json("pid").int, "\(up.errors)"))
+      let worker = try #require(try await first("status", "--json").json("workers").list.first?["pid"].int)
+      // As control of an engine from before the identity, which claims nothing.
+      kill(control, SIGSTOP)
+      _ = try await database.pool.query("delete from sluice.project_folder", [])
+      let refused = try await second("run", "cities", "--json")
+      #expect(refused.status == 3, "\(refused.errors)")
+      #expect(try refused.json("error", "code").text == "installation_busy")
+      #expect(refused.errors.contains("pid \(worker)"), "\(refused.errors)")
+      #expect(try await first("run", "cities").status == 0)
+      kill(control, SIGCONT)
+      #expect(try await first("down").status == 0)
+    }
+  }
+
+  @Test("a copy of hard links is a copy, and its processes are its own")
+  func hardLinks() async throws {
+    try await inTwoProjects { first, second, database in
+      #expect(try await first("init").status == 0)
+      #expect(try await first("up", "--detach", "--workers", "1").status == 0)
+      #expect(try await cp(first.project.directory, second.project.directory, "-al") == 0)
+      let refused = try await second("run", "cities", "--json")
+      #expect(try refused.json("error", "code").text == "copied_folder", "\(refused.errors)")
+      let down = try await second("down")
+      #expect(down.output.contains("nothing was running"), "\(down.output)\(down.errors)")
+      #expect(try await first("control", "--json").json("error", "code").text == "already_up")
+      let control = try await second("control", "--json")
+      #expect(try control.json("error", "code").text == "copied_folder", "\(control.errors)")
+      #expect(try await first("status", "--json").json("workers").list.count == 1)
+      #expect(try await first("down").output.contains("stopped 2"))
+    }
+  }
+
   @Test("a folder that was moved goes on, and so does one that lost its file")
   func moved() async throws {
     try await TestProject.withProject { place in
@@ -193,9 +231,9 @@ struct IdentityTests {
   }
 
   /// With everything that cp can keep.
-  private func cp(_ from: String, _ to: String) async throws -> Int32 {
+  private func cp(_ from: String, _ to: String, _ how: String = "-a") async throws -> Int32 {
     let copy = DetachedProcess(
-      executable: "/bin/cp", arguments: ["-a", "-T", from, to], environment: ["PATH": "/bin:/usr/bin"], directory: "/",
+      executable: "/bin/cp", arguments: [how, "-T", from, to], environment: ["PATH": "/bin:/usr/bin"], directory: "/",
       logPath: "/dev/null")
     let pid = try copy.start()
     var status: Int32?

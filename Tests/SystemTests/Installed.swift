@@ -16,6 +16,12 @@ struct Installed: Sendable {
 
   static let program = path(of: "sluice")
 
+  /// Where control of the environment `local` on this host writes its address or its token.
+  static func controlFile(_ ending: String) -> String {
+    let host = ProcessInfo.processInfo.hostName.map { $0.isLetter || $0.isNumber || "-_".contains($0) ? $0 : "_" }
+    return ".sluice/local/control-\(String(host)).\(ending)"
+  }
+
   /// Where the package manager puts a program: beside the tests.
   static func path(of program: String) -> String {
     let folder = CommandLine.arguments[0].split(separator: "/").dropLast().joined(separator: "/")

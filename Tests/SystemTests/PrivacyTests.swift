@@ -24,8 +24,8 @@ struct PrivacyTests {
         let open = Self.open(project.path(folder))
         #expect(open.isEmpty, "\(open)")
       }
-      #expect(Self.mode(project.path(".sluice/local/control.token")) == 0o600)
-      #expect(Self.mode(project.path(".sluice/local/control.json")) == 0o600)
+      #expect(Self.mode(project.path(Installed.controlFile("token"))) == 0o600)
+      #expect(Self.mode(project.path(Installed.controlFile("json"))) == 0o600)
       #expect(try await sluice("down").status == 0)
     }
   }
@@ -62,14 +62,14 @@ struct PrivacyTests {
         #expect(up.status == 0, "\(up.errors)")
         let url = try #require(try up.json("control_url").text)
         let token = try #require(ControlToken.read(project.path(".sluice/local")))
-        #expect(try up.json("token_file").text == project.path(".sluice/local/control.token"))
+        #expect(try up.json("token_file").text == project.path(Installed.controlFile("token")))
         #expect(try await Self.ask(url + "/v1/status") == "401")
         #expect(try await Self.ask(url + "/v1/status", token: token) == "200")
         for former in tokens { #expect(try await Self.ask(url + "/v1/status", token: former) == "401") }
         for log in ["control.log"] { #expect(try !project.text(".sluice/local/logs/\(log)").contains(token)) }
         tokens.append(token)
         #expect(try await sluice("down").status == 0)
-        #expect(!project.exists(".sluice/local/control.token"))
+        #expect(!project.exists(Installed.controlFile("token")))
       }
     }
   }

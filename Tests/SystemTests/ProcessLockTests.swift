@@ -73,7 +73,7 @@ struct ProcessLockTests {
             guard !DetachedProcess.reap(pid) else { throw TestSupportError(try project.text("life\(life).log")) }
             return try project.text("life\(life).log").contains("control is up")
           }
-          #expect(try project.text(".sluice/local/control.json").contains("\"pid\":1"))
+          #expect(try project.text(Installed.controlFile("json")).contains("\"pid\":1"))
           if life == 1 {
             var other = sluice
             other.command = ["/usr/bin/unshare", "--pid", "--fork", Installed.program]
@@ -144,6 +144,21 @@ struct ProcessLockTests {
       #expect(try await sluice("down").output.contains("stopped 1"))
       try await Installed.ended(old)
       #expect(try await sluice("down").output.contains("nothing was running"))
+    }
+  }
+
+  @Test("a process of this installation that is no control is not taken for one, whatever number a file has")
+  func noPredecessor() async throws {
+    try await TestProject.withProject { project in
+      let sluice = Installed(project)
+      #expect(try await sluice("init").status == 0)
+      let worker = try sluice.start(
+        program: "/bin/sh", "-c", "sleep 600 & wait", "worker", "--project", project.directory, "--env", "local",
+        name: "worker")
+      defer { kill(-worker, SIGKILL) }
+      try project.write(".sluice/local/control.json", "{\"pid\": \(worker), \"url\": \"http://127.0.0.1:1\"}")
+      #expect(try await sluice("down").output.contains("nothing was running"))
+      #expect(kill(worker, 0) == 0)
     }
   }
 

@@ -93,7 +93,7 @@ struct ProcessTests {
 
       #expect(try await sluice("down", "--json").status == 0)
       #expect(try await sluice("status", "--json").json("workers").list.isEmpty)
-      #expect(!project.exists(".sluice/local/control.json"))
+      #expect(!project.exists(Installed.controlFile("json")))
       #expect(!project.exists(".sluice/postgres/data/postmaster.pid"))
     }
   }

@@ -7,6 +7,6 @@ create table sluice.project_folder (
   environment text not null,
   folder      text not null,                              -- where it was seen last: for people, a folder may be moved
   host        text not null,
-  inode       text not null,                              -- of that file: a copy of the folder has another
+  inode       text not null,                              -- DEVICE:NUMBER of the folder of that file: a copy has another
   seen_at     timestamptz not null default now()
 );

@@ -3,7 +3,7 @@ import Glibc
 import JobModel
 import Launchers
 
-/// Where a running control process of this environment says who and where it is: `.sluice/ENV/control.json`.
+/// Where a running control process of this environment says who and where it is: `.sluice/ENV/control-HOST.json`.
 struct ControlFile: Codable {
   var pid: Int32
   var url: String
@@ -19,16 +19,23 @@ struct ControlFile: Codable {
     case failing(String, times: Int)
   }
 
-  static func path(_ stateDirectory: String) -> String { stateDirectory + "/control.json" }
+  static func path(_ stateDirectory: String) -> String {
+    stateDirectory + "/control-" + Installation.hostFolder + ".json"
+  }
 
-  /// The control process that runs now; nil where there is none, whatever an earlier one left behind.
+  /// Where engines from before write it, one for all hosts.
+  static func formerPath(_ stateDirectory: String) -> String { stateDirectory + "/control.json" }
+
+  /// The control process that runs now on this host; nil where there is none, whatever an earlier one left behind.
   static func read(_ stateDirectory: String) -> ControlFile? {
-    guard let data = FileManager.default.contents(atPath: path(stateDirectory)),
-      let file = try? JSONDecoder().decode(ControlFile.self, from: data)
-    else { return nil }
     let processes = Installation.processes(stateDirectory)
-    let isAlive = processes.entry(ProcessTable.control)?.pid == file.pid || processes.isPredecessor(file.pid)
-    return isAlive ? file : nil
+    return [path(stateDirectory), formerPath(stateDirectory)].lazy.compactMap(content).first {
+      processes.entry(ProcessTable.control)?.pid == $0.pid || processes.isPredecessor($0.pid)
+    }
+  }
+
+  private static func content(_ path: String) -> ControlFile? {
+    FileManager.default.contents(atPath: path).flatMap { try? JSONDecoder().decode(ControlFile.self, from: $0) }
   }
 
   func write(_ stateDirectory: String) throws {
@@ -39,9 +46,6 @@ struct ControlFile: Codable {
 
   /// Removes the file when it is this process's own.
   static func remove(_ stateDirectory: String) {
-    guard let data = FileManager.default.contents(atPath: path(stateDirectory)),
-      let file = try? JSONDecoder().decode(ControlFile.self, from: data), file.pid == getpid()
-    else { return }
-    unlink(path(stateDirectory))
+    if content(path(stateDirectory))?.pid == getpid() { unlink(path(stateDirectory)) }
   }
 }

@@ -3,7 +3,8 @@ import FoundationEssentials
 import Glibc
 import ObjectStore
 
-/// What a client of the control API has to send: `.sluice/ENV/control.token`, which only the user of this control can read.
+/// What a client of the control API has to send: `.sluice/ENV/control-HOST.token`, which only the user of this
+/// control can read.
 struct ControlToken {
   private static let bytes = 32
 
@@ -27,7 +28,9 @@ struct ControlToken {
     try PrivateFiles.write(Array((text + "\n").utf8), to: path)
   }
 
-  static func path(_ stateDirectory: String) -> String { stateDirectory + "/control.token" }
+  static func path(_ stateDirectory: String) -> String {
+    stateDirectory + "/control-" + Installation.hostFolder + ".token"
+  }
 
   /// The token of the control that runs; nil where there is none, or where another user runs it.
   static func read(_ stateDirectory: String) -> String? {
@@ -45,6 +48,7 @@ struct ControlToken {
     RequestGuard(
       token: text,
       hint:
-        "send \"Authorization: Bearer TOKEN\" with the content of the project's .sluice/\(environment)/control.token")
+        "send \"Authorization: Bearer TOKEN\" with the content of the project's .sluice/\(environment)/control-\(Installation.hostFolder).token"
+    )
   }
 }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import JobModel
 import JobStore
+import JobWorker
 import Launchers
 import PipelineDefinition
 
@@ -39,7 +40,7 @@ extension Installation {
       return try await take(own, from: owner)
     }
     let own = try ownFolder(file)
-    if own.identity == owner.identity, own.inode == owner.inode {
+    if own.identity == owner.identity, isSameFolder(own.inode, owner) {
       // Moved on this host: the description is to be right. Another host may know the folder by another path.
       if own.folder != owner.folder, own.host == owner.host { _ = try await catalog.move(from: owner, to: own) }
       return
@@ -63,18 +64,11 @@ extension Installation {
       return nil
     }
     if let file = try InstallationFile.read(stateDirectory), file.identity == owner.identity,
-      InstallationFile.inode(stateDirectory) == owner.inode
+      let inode = InstallationFile.inode(stateDirectory), isSameFolder(inode, owner)
     {
       return nil
     }
-    let busy = try await foreignWorkers()
-    guard busy.isEmpty else {
-      throw Refusal(
-        code: "installation_busy",
-        message: "\(busy.count) worker(s) of \(owner.folder) on \(owner.host) are at work: "
-          + busy.map { "\($0.host) pid \($0.pid)" }.joined(separator: ", "),
-        hint: "stop them there: sluice down; a worker that was killed is forgotten when its lease runs out")
-    }
+    try await refuseBusy("\(owner.folder) on \(owner.host)")
     let file = newFile(identity: UUID().uuidString.lowercased())
     try file.replace(in: stateDirectory)
     try await take(try ownFolder(file), from: owner)
@@ -85,6 +79,9 @@ extension Installation {
   private var hasPipelines: Bool { !project.definitions.isEmpty }
 
   private func claim() async throws {
+    // Workers of an engine from before the identity may serve another folder, which has claimed nothing. A database in the
+    // folder is the folder's. Programs that use the queue alone have no folder.
+    if !isEmbedded { try await refuseBusy("another project folder", sparing: WorkerSettings.program) }
     let file = try InstallationFile.readOrMake(stateDirectory, newFile(identity: UUID().uuidString.lowercased()))
     if try await catalog.claim(for: try ownFolder(file)) { return }
     // Another process was faster: perhaps another folder's.
@@ -129,10 +126,15 @@ extension Installation {
     owner.folder == directory && owner.host == Self.host && owner.environment == environment
   }
 
+  private func isSameFolder(_ inode: String, _ owner: ProjectFolder) -> Bool {
+    InstallationFile.isSame(inode, owner.inode, onOneHost: owner.host == Self.host)
+  }
+
   /// The folder that this one is a copy of, where it can be seen from here.
   private func original(of owner: ProjectFolder) -> String? {
     let state = Self.stateDirectory(owner.folder, environment: owner.environment)
-    guard state != stateDirectory, InstallationFile.inode(state) == owner.inode,
+    guard state != stateDirectory, let inode = InstallationFile.inode(state), isSameFolder(inode, owner),
+      inode != InstallationFile.inode(stateDirectory),
       (try? InstallationFile.read(state))?.identity == owner.identity
     else { return nil }
     return owner.folder
@@ -141,6 +143,17 @@ extension Installation {
   /// Workers that live, and are no processes of this folder on this host.
   private func foreignWorkers() async throws -> [WorkerRecord] {
     try await store.workers().filter { $0.host != Self.host || !processes.contains(Int32($0.pid)) }
+  }
+
+  private func refuseBusy(_ owner: String, sparing engine: String? = nil) async throws {
+    let busy = try await foreignWorkers().filter { $0.engine != engine }
+    guard busy.isEmpty else {
+      throw Refusal(
+        code: "installation_busy",
+        message: "\(busy.count) worker(s) of \(owner) are at work on the \(settings): "
+          + busy.map { "\($0.host) pid \($0.pid)" }.joined(separator: ", "),
+        hint: "stop them there: sluice down; a worker that was killed is forgotten when its lease runs out")
+    }
   }
 
   private func noteForeign(_ owner: ProjectFolder?) throws {

@@ -49,11 +49,9 @@ struct Installation: Sendable {
   var isEmbedded: Bool { embedded != nil }
 
   static func processes(_ stateDirectory: String) -> ProcessTable {
-    // Several hosts may share the folder, and each knows its own processes.
-    let name = String(host.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) ? $0 : "_" })
     let parts = stateDirectory.split(separator: "/").map(String.init)
     return ProcessTable(
-      folder: stateDirectory + "/processes/" + (name.isEmpty ? "localhost" : name),
+      folder: stateDirectory + "/processes/" + hostFolder,
       // DIRECTORY/.sluice/ENV
       predecessors: parts.count < 2
         ? [] : ["--project", "/" + parts.dropLast(2).joined(separator: "/"), "--env", parts[parts.count - 1]])
@@ -190,6 +188,12 @@ struct Installation: Sendable {
   }
 
   func duckDB() throws -> DuckDB { try DuckDB.locate(projectDirectory: directory) }
+
+  /// This host's name as the name of a file. Several hosts may share the project folder, and each has processes of its own.
+  static var hostFolder: String {
+    let name = String(host.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) ? $0 : "_" })
+    return name.isEmpty ? "localhost" : name
+  }
 
   static var host: String {
     var name = [CChar](repeating: 0, count: 256)

@@ -53,9 +53,16 @@ struct InstallationFile: Codable, Equatable {
     try PrivateFiles.write(Array(try JSONEncoder().encode(self)), to: path)
   }
 
-  /// A copy of a file has another; the same file has the same one under every path and on every host.
+  /// The device and the number of the folder that the file is in. A copy of the folder has another, also one of hard links;
+  /// the same folder has the same number under every path and on every host.
   static func inode(_ stateDirectory: String) -> String? {
     var status = stat()
-    return stat(path(stateDirectory), &status) == 0 ? "\(status.st_ino)" : nil
+    guard access(path(stateDirectory), F_OK) == 0, stat(stateDirectory, &status) == 0 else { return nil }
+    return "\(status.st_dev):\(status.st_ino)"
+  }
+
+  /// Whether two values of ``inode(_:)`` name one folder. Each host numbers its devices by itself.
+  static func isSame(_ one: String, _ other: String, onOneHost: Bool) -> Bool {
+    onOneHost ? one == other : one.split(separator: ":").last == other.split(separator: ":").last
   }
 }
