@@ -15,9 +15,6 @@ package struct ReleaseRetention: Sendable {
   package static let kept = 10
   /// An engine in the storage that no release has now may belong to a deploy that is under way.
   private static let orphanSeconds: Int64 = 86_400
-  /// Deploys cannot stage for so long, because the storage does not answer. Shorter than the session's limit for an idle transaction,
-  /// which ends the lock.
-  package static let deletion = Duration.seconds(5)
   /// A copy in the cache whose releases have ended stays for so long after its last start: a rollback may want it.
   private static let unusedSeconds: Int64 = 7 * 86_400
 
@@ -33,12 +30,10 @@ package struct ReleaseRetention: Sendable {
 
   private let store: JobStore
   private let engines: EngineStore
-  private let clock: any Clock<Duration>
 
-  package init(store: JobStore, engines: EngineStore, clock: any Clock<Duration> = ContinuousClock()) {
+  package init(store: JobStore, engines: EngineStore) {
     self.store = store
     self.engines = engines
-    self.clock = clock
   }
 
   /// One round. Any number of processes may run it at once.
@@ -68,27 +63,11 @@ package struct ReleaseRetention: Sendable {
     var removed: [String] = []
     for engine in try await engines.stored()
     where gone.contains(engine.hash) && engine.modifiedAt < now - Self.orphanSeconds {
-      if try await store.whileUnneeded(engine: engine.hash, { try await remove(engine.hash) }) {
+      if try await store.whileUnneeded(engine: engine.hash, { try await engines.remove(engine.hash) }) {
         removed.append(engine.hash)
       }
     }
     return removed
-  }
-
-  private func remove(_ hash: String) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { [clock, engines] group in
-      group.addTask { try await engines.remove(hash) }
-      group.addTask {
-        try await clock.sleep(for: Self.deletion)
-        throw StageFailure(
-          code: "storage_slow",
-          message:
-            "the storage did not delete the engine \(hash.prefix(12)) within \(Self.deletion.components.seconds) s",
-          hint: "it is tried again in an hour; look whether the storage answers", isTransient: true)
-      }
-      defer { group.cancelAll() }
-      try await group.next()
-    }
   }
 
   /// Only of this machine: a process that runs a removed copy keeps it until it ends, and the next start fetches it again.

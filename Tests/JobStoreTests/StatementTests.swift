@@ -83,6 +83,21 @@ struct PlanTests {
     }
   }
 
+  @Test("lanes that expire are locked only when all jobs have been read")
+  func laneLocks() async throws {
+    try await QueueFixture.with { queue in
+      let statement = try #require(jobStoreStatements.first { $0.name == "lane_expire" })
+      try await queue.session.execute("prepare expiry as \(statement.text)")
+      let plan = try await queue.session.query(SQLStatement(text: "explain (costs off) execute expiry(1, null)"))
+        .compactMap {
+          $0.optionalString(at: 0)
+        }
+      let lock = try #require(plan.firstIndex { $0.contains("LockRows") })
+      let filter = plan[lock...].prefix(4).contains { $0.contains("One-Time Filter") }
+      #expect(filter, "\(plan.joined(separator: "\n"))")
+    }
+  }
+
   private static func plan(of statement: SQLStatement, on session: PostgresConnection) async throws -> [String] {
     let values = calls[statement.name] ?? ""
     try await session.execute("prepare planned as \(statement.text)")

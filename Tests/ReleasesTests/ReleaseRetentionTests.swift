@@ -197,6 +197,25 @@ struct ReleaseRetentionTests {
     }
   }
 
+  @Test("a storage that does not delete in time keeps no release from being staged")
+  func slowStorage() async throws {
+    try await with { bench, _, _ in
+      let pool = PostgresPool(bench.settings, maximum: 2)
+      let store = JobStore(database: pool)
+      await #expect(throws: PostgresError.self) {
+        try await store.whileUnneeded(engine: String(repeating: "a", count: 64), within: .milliseconds(100)) {
+          try await eventually("the lock ends") {
+            do { _ = try await bench.desk.stage(Self.release, cap: 8, by: ReleaseBench.author) } catch is EnginesSwept {
+              return false
+            }
+            return true
+          }
+        }
+      }
+      await pool.close()
+    }
+  }
+
   private static let release = JobStore.NewRelease(
     contentHash: "three", definitionHash: "d", label: nil, engine: "1", engineHash: "e", engineBytes: 1,
     schemaNumber: 5,

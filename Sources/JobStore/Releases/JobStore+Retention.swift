@@ -60,14 +60,20 @@ extension JobStore {
   }
 
   /// Does something with an engine that no release has, and keeps releases from being staged for as long. Returns false, and does
-  /// nothing, where one has it. The session's limit for an idle transaction ends the lock: `body` is to be shorter.
+  /// nothing, where one has it.
   ///
+  /// - Parameter limit: The server ends the lock when `body` takes longer, and this throws when `body` has returned: a storage that
+  ///   does not answer must not keep deploys waiting.
   /// - Source: `engine_lock_exclusive.sql`, `engine_list.sql`.
   package func whileUnneeded(
-    engine hash: String, _ body: @Sendable () async throws -> Void
+    engine hash: String, within limit: Duration = .seconds(10), _ body: @Sendable () async throws -> Void
   ) async throws -> Bool {
     try await database.transaction { transaction in
-      try await transaction.execute("set local lock_timeout = '2s'")
+      try await transaction.execute(
+        """
+        set local lock_timeout = '2s';
+        set local idle_in_transaction_session_timeout = '\(Int64(limit.inSeconds * 1000))ms'
+        """)
       try await transaction.query(Statement.engineLockExclusive, [])
       guard try await neededEngines(only: hash, in: transaction).engines.isEmpty else { return false }
       try await body()
