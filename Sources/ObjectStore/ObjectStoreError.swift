@@ -45,7 +45,11 @@ package struct ObjectStoreError: Failure, Equatable {
       ObjectStoreError(
         .diskFull, "the disk of \(directory) is full",
         hint: "free space there or point `storage` to another disk; nothing partial was kept")
-    case EACCES, EPERM, EROFS:
+    case EROFS:
+      ObjectStoreError(
+        .storageDenied, "cannot \(operation) \(path): \(reason)",
+        hint: "the file system of \(directory) is mounted read-only: mount it writable, or point `storage` elsewhere")
+    case EACCES, EPERM:
       ObjectStoreError(
         .storageDenied, "cannot \(operation) \(path): \(reason)",
         hint: "let the user of this process write to \(directory)")

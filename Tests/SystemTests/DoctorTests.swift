@@ -44,6 +44,15 @@ struct DoctorTests {
         #expect(after["ok"] == .bool(false))
         #expect(after["fix"].text?.contains("grant usage, create on schema sluice to \(role)") == true)
         #expect(try await check("migrations", guest)["fix"].text?.contains("grant sluice to \(role)") == true)
+        // A claim draws its fencing number from a sequence.
+        try await database.pool.execute("grant usage, create on schema sluice to \(role)")
+        try await database.pool.execute("grant all on all tables in schema sluice to \(role)")
+        let sequences = try await check("rights", guest)
+        #expect(sequences["ok"] == .bool(false), "\(sequences)")
+        #expect(sequences["fix"].text?.contains("grant usage on all sequences in schema sluice to \(role)") == true)
+        try await database.pool.execute("grant usage on all sequences in schema sluice to \(role)")
+        #expect(try await check("rights", guest)["ok"] == .bool(true))
+        try await database.pool.execute("drop owned by \(role)")
         try await database.pool.execute("drop role \(role)")
       }
     }
@@ -87,6 +96,25 @@ struct DoctorTests {
         let storage = try await check("storage", sluice)
         #expect(storage["ok"] == .bool(false))
         #expect(storage["fix"].text?.contains("free space on the disk of \(project.path(".sluice/storage"))") == true)
+      }
+    }
+  }
+
+  @Test(
+    "the places on disk are tested also where the database does not answer; a full and a read-only one have hints of their own",
+    .enabled(if: FullDisk.isAvailable))
+  func diskAlone() async throws {
+    try await TestProject.withProject { project in
+      let sluice = Installed(project, ["SLUICE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"])
+      #expect(try await sluice("init").status == 0)
+      try await FullDisk.with(bytes: 1 << 16, at: project.path(".sluice/storage")) { disk in
+        try project.write(".sluice/storage/filling", [UInt8](repeating: 0, count: 1 << 16))
+        let full = try await check("storage", sluice)
+        #expect(full["detail"].text?.contains("the disk is full") == true, "\(full)")
+        try #require(mount("tmpfs", disk.directory, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), nil) == 0)
+        let readOnly = try await check("storage", sluice)
+        #expect(readOnly["detail"].text?.contains("mounted read-only") == true, "\(readOnly)")
+        #expect(readOnly["fix"].text?.contains("remount,rw") == true, "\(readOnly)")
       }
     }
   }

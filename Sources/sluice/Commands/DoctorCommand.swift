@@ -4,7 +4,6 @@ import DuckDB
 import FoundationEssentials
 import JobModel
 import Loading
-import ObjectStore
 import PipelineDefinition
 import Postgres
 
@@ -67,13 +66,11 @@ struct DoctorCommand: AsyncParsableCommand {
       checks.append(Check(name: "duckdb", ok: true, detail: duckDB.executable))
     } catch { checks.append(failed("duckdb", error)) }
     checks.append(privacy(project))
+    checks += DiskDoctor(project: project).examine()
     var url: String?
     do {
       url = try await Installation.with(project, logger: Logs.quiet, migrating: false) { installation in
         checks += try await DatabaseDoctor(installation: installation).examine()
-        checks += DiskDoctor(
-          project: project, storage: (installation.objects as? LocalObjectStore)?.root
-        ).examine()
         return installation.settings.withoutPassword
       }
     } catch { checks.append(failed("database", error)) }

@@ -92,20 +92,26 @@ struct UpCommand: AsyncParsableCommand {
     throw StageFailure(
       code: "not_up",
       message: "control and a first worker were not up within \(Self.patience.components.seconds) s"
-        + log.lastWords(of: log.control),
+        + log.lastWords(of: log.control) + Self.disk(project),
       hint: "look at \(process.logPath)", isTransient: true)
+  }
+
+  /// A disk that takes nothing is behind many errors, and a log on it cannot say so.
+  private static func disk(_ project: Project) -> String {
+    DiskDoctor(project: project).complaint.map { "\n\($0)" } ?? ""
   }
 
   private func ended(_ status: Int32, _ project: Project, _ log: ServiceLog) -> any Failure {
     let processes = Installation.processes(Installation.stateDirectory(project))
     guard status == ExitStatus.refused.rawValue else {
       return StageFailure(
-        code: "not_up", message: "control ended while it started\(log.lastWords(of: log.control))",
+        code: "not_up", message: "control ended while it started\(log.lastWords(of: log.control))\(Self.disk(project))",
         hint: "fix the cause and call sluice up again; sluice doctor names what is missing")
     }
     // Another one was faster.
     if processes.entry(ProcessTable.control) != nil { return Refusal.alreadyUp(project) }
-    return Refusal(code: "not_up", message: "control does not start\(log.lastWords(of: log.control))")
+    return Refusal(
+      code: "not_up", message: "control does not start\(log.lastWords(of: log.control))\(Self.disk(project))")
   }
 
   /// What was started and cannot work is not left behind.

@@ -79,9 +79,15 @@ struct DatabaseDoctor {
         coalesce(has_schema_privilege(to_regnamespace('sluice'), 'USAGE'), false) as may_use,
         coalesce(has_schema_privilege(to_regnamespace('sluice'), 'CREATE'), false) as may_extend,
         (select string_agg(c.relname, ', ' order by c.relname) from pg_class c
-          where c.relnamespace = to_regnamespace('sluice') and c.relkind in ('r', 'p')
-            and not (has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT')
-              and has_table_privilege(c.oid, 'UPDATE') and has_table_privilege(c.oid, 'DELETE'))) as closed,
+          where c.relnamespace = to_regnamespace('sluice') and case
+            when c.relkind in ('r', 'p') then
+              not (has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT')
+                and has_table_privilege(c.oid, 'UPDATE') and has_table_privilege(c.oid, 'DELETE'))
+            -- That of an identity column needs no right of its own.
+            when c.relkind = 'S' then
+              not has_sequence_privilege(c.oid, 'USAGE')
+              and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'i')
+            else false end) as closed,
         (select string_agg(distinct quote_ident(pg_get_userbyid(c.relowner)), ', ') from pg_class c
           where c.relnamespace = to_regnamespace('sluice') and c.relkind in ('r', 'p')
             and not pg_has_role(c.relowner, 'MEMBER')) as owners
@@ -108,7 +114,8 @@ struct DatabaseDoctor {
           ? "\(role) may read and write the schema sluice"
           : "\(role) may not read and write in the schema sluice\(closed.map { ": \($0)" } ?? "")",
         fix: "as their owner: grant usage, create on schema sluice to \(role); "
-          + "grant select, insert, update, delete on all tables in schema sluice to \(role)"))
+          + "grant select, insert, update, delete on all tables in schema sluice to \(role); "
+          + "grant usage on all sequences in schema sluice to \(role)"))
     let owners = try row.optionalString("owners")
     let mayMigrate = try row.bool("may_extend") && owners == nil
     checks.append(

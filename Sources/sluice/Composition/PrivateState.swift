@@ -11,14 +11,18 @@ struct PrivateState {
 
   private let state: String
   private let storages: [String]
+  /// Where objects are, if that is a folder of this machine.
+  let storage: String?
 
   /// - Parameter storage: The location of the environment's storage.
   init(_ project: Project, storage: String, resolver: ValueResolver) {
     state = project.directory + "/.sluice"
     let zones = project.pipelines.compactMap { try? $0.raw.location?.resolved(with: resolver) }
-    storages = ([storage] + zones).compactMap {
-      (try? openObjectStore(location: $0, projectDirectory: project.directory) as? LocalObjectStore)?.root
+    let folder = { location in
+      (try? openObjectStore(location: location, projectDirectory: project.directory) as? LocalObjectStore)?.root
     }
+    self.storage = folder(storage)
+    storages = ([storage] + zones).compactMap(folder)
   }
 
   /// Tightens what an older version, or a copy of the folder, left open to others.
