@@ -31,6 +31,8 @@ package final class RunningAttempts: Sendable {
     var isAborted = false
     /// Grows as a turn that claims begins, and as it ends: odd while one is under way.
     var turns = 0
+    /// Grows with every attempt that starts.
+    var starts = 0
   }
 
   private let state = Mutex(State())
@@ -59,6 +61,9 @@ package final class RunningAttempts: Sendable {
   /// When a look at leases was taken, counted in turns.
   var turns: Int { state.withLock { $0.turns } }
 
+  /// How many attempts have started.
+  var starts: Int { state.withLock { $0.starts } }
+
   /// Takes a slot for an attempt and starts it.
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {
     let holder = attempt.claim.holder
@@ -68,6 +73,7 @@ package final class RunningAttempts: Sendable {
     let (task, isAborted) = state.withLock { state in
       if state.isDraining { attempt.requestYield() }
       let task = Task(operation: work)
+      state.starts += 1
       state.entries[holder] = Entry(attempt: attempt, task: task, startedAt: now, movedAt: now)
       return (task, state.isAborted)
     }

@@ -77,7 +77,7 @@ public struct Worker: Service {
     } catch {
       outcome = .failure(error)
     }
-    await session.leave(logger: logger)
+    await session.leave(running, logger: logger)
     logger.info("worker stopped")
     try outcome.get()
   }

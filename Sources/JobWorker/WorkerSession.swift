@@ -7,6 +7,8 @@ import Postgres
 actor WorkerSession {
   /// How long a worker without a database tries to give its jobs back.
   static let farewellPatience = Duration.seconds(60)
+  /// The same for one that has nothing to give back: without a goodbye its registration ends with its lease.
+  static let emptyHandedPatience = Duration.seconds(5)
   /// How long one try may take: a server that hangs answers nothing, and a later try may find it well.
   static let farewellLimit = Duration.seconds(10)
 
@@ -16,6 +18,8 @@ actor WorkerSession {
   private let store: JobStore
   private var connection: PostgresConnection?
   private var hasLock: Bool
+  /// ``RunningAttempts/starts`` when the database last knew no lease of this worker.
+  private var startsWithoutLease: Int?
   /// As the last beat found it.
   private(set) var isAskedToDrain = false
 
@@ -83,7 +87,9 @@ actor WorkerSession {
   /// - Returns: What is unknown now.
   func giveBackUnknown(_ running: RunningAttempts, suspected: Unknown) async throws -> Unknown {
     guard let connection else { return suspected }
+    let starts = running.starts
     let leases = try await store.leases(ofWorker: worker, on: connection)
+    startsWithoutLease = leases.isEmpty ? starts : nil
     let now = Unknown(holders: running.unknown(among: leases), turns: running.turns)
     let suspects = now.holders.intersection(suspected.holders)
     guard !suspects.isEmpty else { return now }
@@ -111,14 +117,19 @@ actor WorkerSession {
   /// reaper gives everyone a lease's time after one.
   ///
   /// - Parameters:
+  ///   - running: What was in hand. Where the database knew no lease and no attempt has started since, the worker ends soon.
   ///   - limit: Of one try.
   ///   - patience: Of all of them.
   func leave(
-    logger: Logger, limit: Duration = farewellLimit, patience: Duration = farewellPatience
+    _ running: RunningAttempts? = nil, logger: Logger, limit: Duration = farewellLimit,
+    patience: Duration = farewellPatience
   ) async {
     let store = self.store
     let worker = self.worker
     let clock = ContinuousClock()
+    let isEmptyHanded = running.map { $0.starts == startsWithoutLease } ?? false
+    let most = isEmptyHanded ? Self.emptyHandedPatience : max(limit, patience)
+    let (limit, patience) = (min(limit, most), min(patience, most))
     let giveUpAt = clock.now + patience
     while true {
       let farewell = Task {

@@ -1,5 +1,7 @@
 import EmbeddedPostgres
 import Glibc
+import Migrations
+import Postgres
 import Synchronization
 
 /// A PostgreSQL server of a test's own, which the test may crash and whose settings it may change.
@@ -31,6 +33,13 @@ package final class OwnServer: Sendable {
       try await server.release()
       return result
     }
+  }
+
+  /// Gives its database every migration.
+  package func migrate() async throws {
+    let connection = try await PostgresConnection.connect(PostgresSettings(url))
+    _ = try await Migrator().migrate(connection)
+    await connection.close()
   }
 
   private func release() async throws { try await lease.withLock { $0 }.release() }
