@@ -15,7 +15,9 @@ extension CurationWork {
     let readNames = Set(statement.tables.filter { $0.schema.isEmpty }.map { SQLName($0.table) })
     let readIndexes = Set(readNames.compactMap { byName[$0]?.index })
     let read = streams.filter { readIndexes.contains($0.index) }
-    let plain = try await statement.text(session)
+    let rules = CurationLint.Rules.dataset(request.streams.map(\.reference), previous: [step.name])
+    let check: SelectStatement.Check = { [session] in try await CurationLint.refuse($0, rules, session) }
+    let plain = try await statement.text(session, check: check)
     let columns = try await session.columns(of: plain)
     guard let table = statement.rowByRowSource(among: Set(byName.keys)), let source = byName[SQLName(table.table)]
     else { return selection(plain, columns, source: nil, read: read) }
@@ -24,7 +26,7 @@ extension CurationWork {
     let wanted = place(of: source)
     if wanted.allSatisfy(given.contains) { return selection(plain, columns, source: source, read: read) }
     guard !wanted.contains(where: given.contains) else { return selection(plain, columns, source: nil, read: read) }
-    let added = try await statement.adding(columns: wanted, of: table, session)
+    let added = try await statement.adding(columns: wanted, of: table, session, check: check)
     // An aggregate without GROUP BY is only told from other functions when the statement is bound.
     guard (try? await session.columns(of: added)) != nil else {
       return selection(plain, columns, source: nil, read: read)
@@ -43,8 +45,8 @@ extension CurationWork {
         code: "sql_missing", message: "dataset \(step.name) is made from \(streams.count) streams and has no SQL",
         hint: "write `sql: sql/\(step.name).sql`", at: "\(step.place)")
     }
-    let contract = Set(step.columns.map { $0.name.lowercased() })
-    let fields = source.table.fields.map(\.name).filter { contract.isEmpty || contract.contains($0.lowercased()) }
+    let contract = Set(step.columns.map { SQLName($0.name) })
+    let fields = source.table.fields.map(\.name).filter { contract.isEmpty || contract.contains(SQLName($0)) }
     let list = (fields + place(of: source)).map(quoteIdentifier).joined(separator: ", ")
     let text = "select \(list) from main.\(quoteIdentifier(source.table.stream.reference.description))"
     return selection(text, try await session.columns(of: text), source: source, read: [source])
@@ -53,8 +55,8 @@ extension CurationWork {
   private func selection(
     _ text: String, _ columns: [DuckDBTable.Column], source: LoadedStream?, read: [LoadedStream]
   ) -> Selection {
-    let contract = Set(step.columns.map { $0.name.lowercased() })
-    let own = columns.filter { !SystemColumn.all.contains($0.name) || contract.contains($0.name) }
+    let contract = Set(step.columns.map { SQLName($0.name) })
+    let own = columns.filter { !SystemColumn.isReserved($0.name) || contract.contains(SQLName($0.name)) }
     let plan = ContractPlan(
       columns: step.columns, selected: own, salts: request.salts, carriesPositions: source != nil,
       cursorIsCarried: source?.table.stream.definition.cursor != nil)
@@ -65,13 +67,13 @@ extension CurationWork {
   func accounting(for selection: Selection) -> Accounting {
     let plan = selection.plan
     let wanted = selection.source?.table.stream.definition.key ?? []
-    let key = wanted.compactMap { name in plan.outputNames.first { $0.lowercased() == name.lowercased() } }
+    let key = wanted.compactMap { name in plan.outputNames.first { SQLName($0) == SQLName(name) } }
     return Accounting(key: key.count == wanted.count ? key : [], cursorIsCarried: plan.cursorIsCarried)
   }
 
   func cursorField(of selection: Selection) -> String? {
     guard let cursor = selection.source?.table.stream.definition.cursor else { return nil }
-    return selection.plan.outputNames.first { $0.lowercased() == cursor.field.lowercased() }
+    return selection.plan.outputNames.first { SQLName($0) == SQLName(cursor.field) }
   }
 
   /// Counts where every row went, each by itself, and holds the sum against the raw.

@@ -13,6 +13,8 @@ extension CurationWork {
       let problems = try await CurationLint.problems(
         of: statement, sql, .dataset(request.streams.map(\.reference), previous: [step.name]), session)
       if let problem = problems.first { throw problem }
+      let rules = CurationLint.Rules.dataset(request.streams.map(\.reference), previous: [step.name])
+      _ = try await statement.text(session) { [session] in try await CurationLint.refuse($0, rules, session) }
       return statement
     } catch let problem as SelectProblem {
       throw StageFailure(
@@ -57,7 +59,7 @@ extension CurationWork {
       let own = names[loaded.table.stream.reference] ?? []
       for statement in StreamViews.statements(loaded.table, names: own) { try await session.run(statement) }
       let mentioned = tables.contains { table in
-        table.schema.lowercased() == "current" && own.contains { $0.lowercased() == table.table.lowercased() }
+        table.schema.lowercased() == "current" && own.contains { SQLName($0) == SQLName(table.table) }
       }
       if mentioned { try await createCurrent(loaded, names: own) }
     }
@@ -113,14 +115,14 @@ extension CurationWork {
     for loaded in streams where !loaded.table.stream.objects.isEmpty {
       let stream = loaded.table.stream
       let known = stream.knownFields + stream.definition.columns.map(\.name)
-      let found = Set(loaded.found.names.map { $0.lowercased() })
+      let found = Set(loaded.found.names.map { SQLName($0) })
       let isFirst = known.isEmpty
-      let before = Set(known.map { $0.lowercased() })
-      let new = isFirst ? [] : loaded.found.names.filter { !before.contains($0.lowercased()) }
-      var seen: Set<String> = []
+      let before = Set(known.map { SQLName($0) })
+      let new = isFirst ? [] : loaded.found.names.filter { !before.contains(SQLName($0)) }
+      var seen: Set<SQLName> = []
       let missing =
         found.isEmpty
-        ? [] : known.filter { !found.contains($0.lowercased()) && seen.insert($0.lowercased()).inserted }
+        ? [] : known.filter { !found.contains(SQLName($0)) && seen.insert(SQLName($0)).inserted }
       events += new.map { CurationEvent(.newField, "stream \(stream.reference): the field \"\($0)\" is new") }
       events += loaded.found.extra.map {
         CurationEvent(.extraField, "stream \(stream.reference): rows have a field beyond `columns`, \($0)")

@@ -56,7 +56,7 @@ package struct ConfinedQuery: Sendable {
       let statement = try await SelectStatement.parse(sql, session)
       let used = try Self.views(of: statement, sql, among: views)
       for view in used { try await session.run(Self.create(view)) }
-      let text = try await statement.text(session)
+      let text = try await statement.text(session) { _ = try Self.views(of: $0, "", among: views) }
       return (used, text, try await session.columns(of: text))
     }
     try await begin(columns)
@@ -95,6 +95,7 @@ package struct ConfinedQuery: Sendable {
     if let source = statement.refusedSources.first {
       throw SelectProblem("\(source.kind) is not possible here; name a dataset", at: source.location, in: sql)
     }
+    if let problem = statement.unwritable.first { throw SelectProblem(problem.message, at: problem.location, in: sql) }
     var refused: (name: String, location: Int)?
     statement.visit { node in
       guard let name = node["function_name"]?.text, surroundings.contains(SQLName(name)) else { return }
@@ -131,7 +132,6 @@ extension DuckDBTable.Column {
   /// Whether a ``ConfinedQuery`` gives the values as JSON. DuckDB's JSON would round a decimal inside of a list, so that such a
   /// list is given as DuckDB writes it.
   package var isJSON: Bool {
-    guard type != "JSON" else { return true }
     let isNested = type.hasSuffix("]") || ["STRUCT", "MAP", "UNION"].contains { type.hasPrefix($0) }
     return isNested && !["DECIMAL", "HUGEINT"].contains { type.contains($0) }
   }
@@ -166,6 +166,9 @@ private struct RowReader {
       rest.removeAll(keepingCapacity: true)
     }
     rest += chunk[start...]
+    guard rest.count <= LineReader.maximumLineBytes else {
+      throw tooLarge("\(LineReader.maximumLineBytes) bytes in a row")
+    }
     return found
   }
 

@@ -55,7 +55,8 @@ package struct DuckDBError: Failure, Equatable, CustomDebugStringConvertible {
         hint: "raise limits.memory, or split the batch", detail: text)
     }
     // A library that gets no memory, or no thread for lack of it, ends the process.
-    if first.hasPrefix("Out of Memory Error") || text.contains("std::bad_alloc") || first.hasPrefix("terminate called") {
+    if first.hasPrefix("Out of Memory Error") || text.contains("std::bad_alloc") || first.hasPrefix("terminate called")
+    {
       return DuckDBError(
         .memoryLimit, "the SQL needs more than \(megabytes(limits.memoryBytes)) of memory",
         hint: "raise limits.memory, or lower limits.threads", detail: text)

@@ -46,11 +46,50 @@ package struct SelectStatement: Sendable {
     "select json_serialize_sql(\(quoteLiteral(text))) as tree"
   }
 
-  /// This statement as DuckDB writes it.
-  package func text(_ session: DuckDBSession) async throws -> String { try await Self.text(of: tree, session) }
+  /// Refuses a statement that may not run.
+  package typealias Check = @Sendable (SelectStatement) async throws -> Void
 
-  private static func text(of tree: DuckDBValue, _ session: DuckDBSession) async throws -> String {
-    onOneLine(try await session.value(deserializing(tree)).text ?? "")
+  /// This statement as DuckDB writes it: the text that runs.
+  ///
+  /// DuckDB writes some names without quotes, `NAME.*` and `$NAME` among them, so that the text can say something else than the tree.
+  /// Therefore it is taken apart once more, and must be one SELECT that passes the same check.
+  ///
+  /// - Throws: ``SelectProblem``, also where only the written text fails.
+  package func text(_ session: DuckDBSession, check: Check) async throws -> String {
+    try await Self.text(of: tree, session, check: check)
+  }
+
+  private static func text(of tree: DuckDBValue, _ session: DuckDBSession, check: Check) async throws -> String {
+    let text = onOneLine(try await session.value(deserializing(tree)).text ?? "")
+    do { try await check(try await parse(text, session)) } catch let problem as SelectProblem {
+      throw SelectProblem(
+        "a name in it cannot be written as SQL (\(problem.message)); use names of letters, digits and _", at: 0, in: "")
+    }
+    return text
+  }
+
+  /// Names that DuckDB would write without quotes and that need some, and parameters, which have no value here.
+  package var unwritable: [(message: String, location: Int)] {
+    var found: [(String, Int)] = []
+    visit { object in
+      let location = object["query_location"]?.int ?? 0
+      if object["class"]?.text == "PARAMETER" { found.append(("a parameter has no value here", location)) }
+      if object["class"]?.text == "STAR", let name = object["relation_name"]?.text, !Self.isPlain(name) {
+        found.append(("a table before .* needs a name of letters, digits and _; give it an alias", location))
+      }
+    }
+    return found
+  }
+
+  private static func isPlain(_ name: String) -> Bool {
+    name.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+        true
+      default: false
+      }
+    }
   }
 
   /// DuckDB writes a statement on one line, but for the line ends in its literals; these become escapes.
@@ -196,7 +235,7 @@ package struct SelectStatement: Sendable {
 
   /// This statement with more columns of one of its tables at the end of its list.
   package func adding(
-    columns: [String], of table: TableName, _ session: DuckDBSession
+    columns: [String], of table: TableName, _ session: DuckDBSession, check: Check
   ) async throws -> String {
     let owner = table.alias.isEmpty ? table.table : table.alias
     let added = columns.map { name in
@@ -213,7 +252,7 @@ package struct SelectStatement: Sendable {
     statement["node"] = .object(changed)
     statements[0] = .object(statement)
     root["statements"] = .list(statements)
-    return try await Self.text(of: .object(root), session)
+    return try await Self.text(of: .object(root), session, check: check)
   }
 }
 

@@ -25,6 +25,8 @@ struct CurationLintTests {
       "with x as (select * from orders) select x.id from x join current.orders c using (id) where hash(x.id) % 2 = 0",
       "select * from orders where id not in (select id from previous.orders)",
       "select unnest(['a', 'b']) as u from orders",
+      "select o.*, list_sum([1, 2]) as s, nullif(id, 1) as n, age(t, u) as a from orders as o",
+      "select o.* exclude (\"a b\") from orders o",
     ])
   func accepted(sql: String) async throws {
     #expect(try await problems(sql).isEmpty)
@@ -84,6 +86,15 @@ struct CurationLintTests {
       ("select * from query('select 1')", "query() reads something else"),
       ("select * from orders at (version => 1)", "BASE_TABLE is not possible"),
       ("select * from shop.orders", "write orders"), ("select * from a.same", "write \"a.same\""),
+      ("select \"1; copy (select 42) to 'PWNED'; select 1 --\".* from orders", "1:8: a table before .* needs a name"),
+      ("select COLUMNS(\"o o\".*) from orders as \"o o\"", "a table before .* needs a name"),
+      ("select $\"a b\" from orders", "a parameter has no value"), ("select ? from orders", "a parameter has no value"),
+      ("select ago(interval 1 hour) from orders", "ago()"),
+      ("select pg_conf_load_time() from orders", "pg_conf_load_time()"),
+      ("select age(timestamp '2020-01-01') from orders", "age() of one time"),
+      ("select reservoir_quantile(id, 0.5, 10) from orders", "reservoir_quantile()"),
+      ("select pg_get_viewdef(1) from orders", "pg_get_viewdef()"),
+      ("select current_database() from orders", "current_database()"),
       ("select 1\n.shell touch PWNED", "2:1: syntax error"), ("select 'a\0b' from orders", "1:10: the SQL holds a NUL"),
       ("select id,\n from where", "2:7: syntax error"), ("", "1:1: there are 0 statements"),
     ])

@@ -51,6 +51,30 @@ struct JSONCurationTests {
     }
   }
 
+  @Test("keeps names apart that are other bytes, and tells which field is no column")
+  func exactNames() async throws {
+    try await Workbench.with { bench in
+      let lines = [
+        "{\"caf\u{E9}\":\"nfc\",\"\u{212A}\":\"kelvin\",\"k\":\"k\"}", "{\"cafe\u{301}\":\"nfd\"}",
+        "{\"_object\":\"o\",\"Name\":1,\"name\":2,\"" + String(repeating: "x", count: 64) + "\":3}",
+      ]
+      let result = try await bench.curate(
+        try bench.request(step(), [input(stream(records: .ndjson), try bench.objects([lines.joined(separator: "\n")]))])
+      )
+      let names = result.columns.map { Array($0.name.utf8) }
+      for name in ["caf\u{E9}", "cafe\u{301}", "\u{212A}", "k", "Name"] { #expect(names.contains(Array(name.utf8))) }
+      #expect(names.count == 7)
+      #expect(result.events.filter { $0.kind == .unusableField }.count == 3)
+      let rows = try await bench.ask(
+        result,
+        "select \"caf\u{E9}\" as a, \"cafe\u{301}\" as b, \"\u{212A}\" as c, k as d from data order by _position")
+      #expect(
+        rows.map { ["a", "b", "c", "d"].map { name in $0[name]?.text } }.prefix(2) == [
+          ["nfc", nil, "kelvin", "k"], [nil, "nfd", nil, nil],
+        ])
+    }
+  }
+
   @Test("takes any name of a field, and the first of names that differ in case only")
   func fieldNames() async throws {
     try await Workbench.with { bench in

@@ -91,6 +91,8 @@ struct ConfinedQueryTests {
       ("select * from information_schema.tables", "there is no dataset"),
       ("select * from nosuch", "there are: big, d, p.d"),
       ("with d as (select 1) select * from d, (select * from secrets)", "there is no dataset \"secrets\""),
+      ("select \"1; copy (select 42) to 'HERE/curated/PWNED'; select 1 --\".* from d", "needs a name"),
+      ("select $\"1; copy (select 42) to 'HERE/curated/PWNED'; select 1 --\" from d", "a parameter"),
       ("select 'a\0b'", "NUL"), ("", "0 statements"),
     ])
   func refused(sql: String, says: String) async throws {

@@ -20,15 +20,15 @@ struct ContractPlan: Sendable {
   /// Columns of the SELECT that the contract does not know, and so the dataset does not keep.
   var droppedNames: [String] {
     guard !columns.isEmpty else { return [] }
-    let known = Set(columns.map { $0.name.lowercased() })
-    return selected.map(\.name).filter { !known.contains($0.lowercased()) }
+    let known = Set(columns.map { SQLName($0.name) })
+    return selected.map(\.name).filter { !known.contains(SQLName($0)) }
   }
 
-  var maskedNames: Set<String> { Set(columns.filter { $0.mask != nil }.map { $0.name.lowercased() }) }
+  var maskedNames: Set<SQLName> { Set(columns.filter { $0.mask != nil }.map { SQLName($0.name) }) }
 
   private var rules: [ContractRule] {
     columns.map { column in
-      let type = selected.first { $0.name.lowercased() == column.name.lowercased() }?.type
+      let type = selected.first { SQLName($0.name) == SQLName(column.name) }?.type
       return ContractRule(column: column, sourceType: type, salt: salts[column.name])
     }
   }
@@ -71,7 +71,7 @@ struct ContractPlan: Sendable {
   /// The row as the SELECT gave it, every value as text so that JSON rounds none.
   private var original: String {
     let pairs = selected.map { column in
-      let contract = columns.first { $0.name.lowercased() == column.name.lowercased() }
+      let contract = columns.first { SQLName($0.name) == SQLName(column.name) }
       let text = "\(quoteIdentifier(column.name))::VARCHAR"
       let rule = contract.map { ContractRule(column: $0, sourceType: column.type, salt: salts[$0.name]) }
       return "\(quoteLiteral(column.name)), \(rule?.masked(text) ?? text)"

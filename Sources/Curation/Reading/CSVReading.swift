@@ -19,8 +19,6 @@ struct CSVReading {
   static let maximumLineBytes = 8_000_000
   /// DuckDB keeps a few buffers of this size a thread; one must hold two lines.
   static let bufferBytes = 16_000_000
-  /// For reading no more than the first line.
-  static let headBytes = 1_000_000
 
   /// Reads every row as text. Order within a file is the file's; files come in the order of `paths`.
   ///
@@ -54,7 +52,7 @@ struct CSVReading {
   /// The file's columns go by their number here: their names are data.
   func insert(into table: String, fields: [RecordTable.Field]) -> String {
     let read = columns.enumerated().compactMap { index, name in
-      fields.first { $0.name.lowercased() == name.lowercased() }.map { (from: "s.k\(index)", to: $0.column) }
+      fields.first { SQLName($0.name) == SQLName(name) }.map { (from: "s.k\(index)", to: $0.column) }
     }
     let list = read.map { ", \($0.to)" }.joined()
     let values = read.map { nullIsReplaced ? ", nullif(\($0.from), \(quoteLiteral(format.null)))" : ", \($0.from)" }
@@ -79,16 +77,6 @@ struct CSVReading {
     from \(rejects) e join \(rejectScans) s using (scan_id, file_id) join raw.objects o on o.path = s.file_path
     group by o.id, e.line_byte_position
     """
-  }
-
-  /// SQL for the first line of each file, without its line break; null for an empty file.
-  static func firstLines(of objects: [(id: Int64, path: String)], format: CSVFormat) -> String {
-    objects.map { object in
-      """
-      select \(object.id) as id, (select line from \(
-        lineScan([object.path], skip: format.skip, encoding: format.encoding, maximumBytes: headBytes)) limit 1) as line
-      """
-    }.joined(separator: " union all ")
   }
 
   /// Reads files line by line, whatever the lines hold; a byte that is no text of the encoding rejects its line.
@@ -139,13 +127,13 @@ extension CSVFormat {
 
   /// Names that can stand beside each other in one table: none empty, none twice, none of Sluice's own.
   static func columnNames(_ header: [String]) -> [String] {
-    var taken: Set<String> = []
+    var taken: Set<SQLName> = []
     return header.enumerated().map { index, raw in
       var name = raw.trimmingWhitespace()
-      if !FieldName.isUsable(name) || SystemColumn.all.contains(name.lowercased()) { name = "c\(index + 1)" }
+      if !FieldName.isUsable(name) || SystemColumn.isReserved(name) { name = "c\(index + 1)" }
       var candidate = name
       var count = 2
-      while !taken.insert(candidate.lowercased()).inserted {
+      while !taken.insert(SQLName(candidate)).inserted {
         candidate = "\(name)_\(count)"
         count += 1
       }

@@ -1,7 +1,7 @@
 /// What a name that a source gave to a field must be to become a column.
 enum FieldName {
-  /// Longer ones are data that stands in the wrong place.
-  static let maximumBytes = 1_000
+  /// A column of PostgreSQL has no longer name: one field with a longer one would end every later load.
+  static let maximumBytes = 63
 
   /// A control character has no place in a name: DuckDB's parser ends at a NUL, and terminals obey the others.
   static func isUsable(_ name: String) -> Bool {

@@ -14,6 +14,9 @@ enum SystemColumn {
   static let all: Set<String> = [
     object, position, run, runAt, record, cursor, "_n", "_state", "_line", "_fields", "_ordinal",
   ]
+  private static let reserved = Set(all.map(SQLName.init))
+
+  static func isReserved(_ name: String) -> Bool { reserved.contains(SQLName(name)) }
 }
 
 /// The table of the scratch database that holds the records of one stream.
@@ -119,7 +122,7 @@ struct RecordTable: Sendable {
     let pairs = fields.map { "\(quoteLiteral($0.name)), \($0.column)" }.joined(separator: ", ")
     let record = isJSON ? "_record" : "json_object(\(pairs))"
     let key = stream.definition.key.compactMap { name in
-      fields.first { $0.name.lowercased() == name.lowercased() }.map { field in
+      fields.first { SQLName($0.name) == SQLName(name) }.map { field in
         (quoteLiteral(name), text(of: field))
       }
     }
@@ -136,7 +139,7 @@ struct RecordTable: Sendable {
   }
 
   private func cursorExpression(_ cursor: Cursor) -> String {
-    guard let field = fields.first(where: { $0.name.lowercased() == cursor.field.lowercased() }) else {
+    guard let field = fields.first(where: { SQLName($0.name) == SQLName(cursor.field) }) else {
       return "null::\(cursor.type.duckDBName)"
     }
     let text = text(of: field)

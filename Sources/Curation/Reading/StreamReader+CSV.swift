@@ -8,12 +8,20 @@ extension StreamReader {
   func readCSV(
     _ objects: [CurationObject], _ format: CSVFormat, into table: inout RecordTable, index: Int
   ) async throws -> FoundFields {
-    let heads = try await firstLines(objects, format)
     let declared = table.stream.definition.columns.map(\.name)
     var groups: [(columns: [String], objects: [CurationObject])] = []
     var widest = 0
     for object in objects {
-      guard let line = heads[object.id] else { continue }
+      let line: String
+      do {
+        // Nothing in it: no record, and no field.
+        guard let first = try await CSVHead.firstLine(of: object.path, format) else { continue }
+        line = first
+      } catch let unreadable as CSVHead.Unreadable {
+        throw StageFailure(
+          code: "csv_header", message: "\(table.stream.reference): \(object.name): \(unreadable.reason)",
+          hint: "the object stays in raw; correct the definition or have it delivered again")
+      }
       guard let names = format.names(inHeader: line) else {
         throw StageFailure(
           code: "csv_header",
@@ -22,7 +30,7 @@ extension StreamReader {
       }
       widest = max(widest, names.count)
       let columns = format.header ? CSVFormat.columnNames(names) : []
-      if let index = groups.firstIndex(where: { $0.columns == columns }) {
+      if let index = groups.firstIndex(where: { $0.columns.map(ExactText.init) == columns.map(ExactText.init) }) {
         groups[index].objects.append(object)
       } else {
         groups.append((columns, [object]))
@@ -32,8 +40,8 @@ extension StreamReader {
       let all = groups.flatMap(\.objects)
       return try await readHeaderless(all, format, declared: declared, width: widest, into: &table, index: index)
     }
-    var seen: Set<String> = []
-    let found = groups.flatMap(\.columns).filter { seen.insert($0.lowercased()).inserted }
+    var seen: Set<SQLName> = []
+    let found = groups.flatMap(\.columns).filter { seen.insert(SQLName($0)).inserted }
     table.fields = Self.fields(found: found, of: table.stream)
     try await createTable(table)
     for group in groups {
@@ -110,24 +118,5 @@ extension StreamReader {
     }
     try await session.run("update raw.objects set path = \(quoteLiteral(target)) where id = \(object.id)")
     return copy
-  }
-
-  /// Files whose first lines one statement reads. Each has a scan of its own, which reserves buffers of some megabytes.
-  private static let headsPerStatement = 25
-
-  private func firstLines(_ objects: [CurationObject], _ format: CSVFormat) async throws -> [Int64: String] {
-    var lines: [Int64: String] = [:]
-    var rest = objects[...]
-    while !rest.isEmpty {
-      let group = rest.prefix(Self.headsPerStatement)
-      rest = rest.dropFirst(Self.headsPerStatement)
-      let rows = try await session.rows(
-        CSVReading.firstLines(of: group.map { ($0.id, $0.path) }, format: format))
-      for row in rows {
-        guard let id = row["id"]?.int, let line = row["line"]?.text else { continue }
-        lines[Int64(id)] = line
-      }
-    }
-    return lines
   }
 }

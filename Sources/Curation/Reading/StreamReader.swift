@@ -139,20 +139,22 @@ struct StreamReader: Sendable {
     try await session.run(JSONReading.takeBadLines(of: name, stream: index))
     let found = try await session.rows(JSONReading.fieldNames(of: name)).compactMap { $0["name"]?.text }
     table.fields = Self.fields(found: found, of: table.stream)
-    return FoundFields(
-      names: found.filter(FieldName.isUsable), unusable: found.filter { !FieldName.isUsable($0) })
+    let names = Set(table.fields.map { Array($0.name.utf8) })
+    let declared = Set(table.stream.definition.columns.map { SQLName($0.name) })
+    func isColumn(_ name: String) -> Bool { names.contains(Array(name.utf8)) || declared.contains(SQLName(name)) }
+    return FoundFields(names: found.filter(isColumn), unusable: found.filter { !isColumn($0) })
   }
 
   /// Known fields first, in their order, then new ones; of names that differ in case only, the first.
   static func fields(found: [String], of stream: CurationStream) -> [RecordTable.Field] {
-    var taken: Set<String> = []
+    var taken: Set<SQLName> = []
     var fields: [RecordTable.Field] = []
     let declared = stream.definition.columns
     for name in declared.map(\.name) + stream.knownFields + found {
-      guard FieldName.isUsable(name), !SystemColumn.all.contains(name.lowercased()),
-        taken.insert(name.lowercased()).inserted
+      guard FieldName.isUsable(name), !SystemColumn.isReserved(name),
+        taken.insert(SQLName(name)).inserted
       else { continue }
-      let type = declared.first { $0.name.lowercased() == name.lowercased() }?.type
+      let type = declared.first { SQLName($0.name) == SQLName(name) }?.type
       fields.append(RecordTable.Field(name: name, type: type, column: "_field\(fields.count)"))
     }
     return fields

@@ -64,13 +64,22 @@ package struct CurationLint: Sendable {
       for text in texts {
         do {
           let statement = try await SelectStatement.parse(text, session)
-          found.append(try await Self.problems(of: statement, text, rules, session))
+          let problems = try await Self.problems(of: statement, text, rules, session)
+          if problems.isEmpty {
+            _ = try await statement.text(session) { try await Self.refuse($0, rules, session) }
+          }
+          found.append(problems)
         } catch let problem as SelectProblem {
           found.append([problem])
         }
       }
       return found
     }
+  }
+
+  /// The check of a text that DuckDB wrote.
+  static func refuse(_ statement: SelectStatement, _ rules: Rules, _ session: DuckDBSession) async throws {
+    if let problem = try await problems(of: statement, "", rules, session).first { throw problem }
   }
 
   static func problems(
@@ -86,6 +95,7 @@ package struct CurationLint: Sendable {
     problems += statement.tableFunctions(notAmong: SelectStatement.pureTableFunctions).map {
       ($0.location, "\($0.name)() reads something else than the streams; name a stream in `from` instead")
     }
+    problems += statement.unwritable.map { ($0.location, $0.message) }
     statement.visit { node in
       let location = node["query_location"]?.int ?? 0
       if let problem = problem(of: node, refused: refused, mayAskTheClock: rules.mayAskTheClock) {
@@ -103,6 +113,9 @@ package struct CurationLint: Sendable {
     {
       return "\(name) gives another result at another time; the run's time is _run_at"
     }
+    if !mayAskTheClock, node["function_name"]?.text?.lowercased() == "age", node["children"]?.list?.count == 1 {
+      return "age() of one time compares it with the present; the run's time is _run_at"
+    }
     if let name = node["function_name"]?.text?.lowercased(), refused.contains(name) {
       return "\(name)() gives another result at another time; the run's time is _run_at"
     }
@@ -115,11 +128,15 @@ package struct CurationLint: Sendable {
   private static let unstableFunctions = """
     select distinct function_name as name from duckdb_functions()
     where function_type = 'scalar' and stability <> 'CONSISTENT'
+      or function_type in ('macro', 'table_macro') and regexp_matches(lower(macro_definition),
+        'current_|now\\(|today\\(|random|uuid|getvariable|pg_|duckdb_|pragma|\\(select ')
     """
 
   /// Called constant by DuckDB's list, and not so from one run to the next.
   private static let alsoRefused: Set<String> = [
     "current_localtime", "current_localtimestamp", "getenv", "current_setting", "getvariable", "version",
+    // Aggregates whose result depends on the order in which threads give them rows.
+    "reservoir_quantile", "approx_quantile", "approx_top_k",
   ]
   private static let clockFunctions: Set<String> = [
     "now", "today", "current_date", "current_timestamp", "transaction_timestamp", "get_current_timestamp",

@@ -6,11 +6,11 @@ import PipelineDefinition
 enum StreamViews {
   /// `source.stream` always; the stream's own name too, where no other source has one of that name.
   static func names(of streams: [StreamReference]) -> [StreamReference: [String]] {
-    var byName: [String: Int] = [:]
-    for stream in Set(streams) { byName[stream.stream.lowercased(), default: 0] += 1 }
+    var byName: [SQLName: Int] = [:]
+    for stream in Set(streams) { byName[SQLName(stream.stream), default: 0] += 1 }
     return Dictionary(
       uniqueKeysWithValues: Set(streams).map { stream in
-        let isShared = byName[stream.stream.lowercased(), default: 0] > 1
+        let isShared = byName[SQLName(stream.stream), default: 0] > 1
         return (stream, (isShared ? [] : [stream.stream]) + [stream.description])
       })
   }

@@ -67,15 +67,20 @@ struct DatasetChecks: Sendable {
         statement = try await SelectStatement.parse(text, session)
         let problems = try await CurationLint.problems(of: statement, text, .check(of: step.name), session)
         if let problem = problems.first { throw problem }
-      } catch let problem as SelectProblem {
-        throw StageFailure(
-          code: "check_sql", message: "dataset \(step.name): a check's SQL cannot run: \(problem.message)",
-          hint: "\"sluice check\" lists all problems", at: "\(check.place)")
-      }
-      let select = try await statement.text(session)
+      } catch let problem as SelectProblem { throw refusal(problem, check) }
+      let select: String
+      do {
+        select = try await statement.text(session) { try await CurationLint.refuse($0, .check(of: step.name), session) }
+      } catch let problem as SelectProblem { throw refusal(problem, check) }
       let value = try await session.rows("select * from (\(select)) limit 1").first?.values.first?.text
       return value == expected ? nil : "a check's SQL returned something else than \(expected)"
     }
+  }
+
+  private func refusal(_ problem: SelectProblem, _ check: DatasetCheck) -> StageFailure {
+    StageFailure(
+      code: "check_sql", message: "dataset \(step.name): a check's SQL cannot run: \(problem.message)",
+      hint: "\"sluice check\" lists all problems", at: "\(check.place)")
   }
 
   /// Asked of the rows before older versions were taken out: where `unique` is written, they are an error.

@@ -55,7 +55,7 @@ final class QueryPrinter: Sendable {
   private static func json(_ text: String?, _ column: DuckDBTable.Column) -> JSONValue {
     guard let text else { return .null }
     switch column.type {
-    case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN":
+    case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "BOOLEAN", "JSON":
       return .raw(text)
     case "FLOAT", "DOUBLE": return Double(text)?.isFinite == true ? .raw(text) : .text(text)
     default: return column.isJSON ? .raw(text) : .text(text)
