@@ -173,6 +173,29 @@ struct IdentityTests {
     }
   }
 
+  @Test("control ends when its folder is moved, and comes up at the new path")
+  func movedWhileUp() async throws {
+    try await TestProject.withProject { place in
+      try await TestDatabase.withEmptyDatabase { database in
+        let variables = ["SLUICE_DATABASE_URL": database.url]
+        let before = Installed(TestProject(directory: place.path("before")), variables)
+        let after = Installed(TestProject(directory: place.path("after")), variables)
+        try place.write("before/pipelines/.keep", "")
+        #expect(try await before("init").status == 0)
+        #expect(try await before("up", "--detach", "--workers", "1").status == 0)
+        #expect(rename(before.project.directory, after.project.directory) == 0)
+        try await eventually(within: .seconds(30), "control and its worker have ended") {
+          ProcessLockTests.processes(of: after.project) == []
+        }
+        let log = try after.project.text(".sluice/local/logs/control.log")
+        #expect(log.contains("the folder was moved: sluice up there"), "\(log)")
+        let up = try await after("up", "--detach", "--workers", "1")
+        #expect(up.status == 0, "\(up.errors)")
+        #expect(try await after("down").output.contains("stopped 2"))
+      }
+    }
+  }
+
   @Test("a container with another host name and the same volume goes on", .enabled(if: geteuid() == 0))
   func otherHost() async throws {
     try await TestProject.withProject { project in
