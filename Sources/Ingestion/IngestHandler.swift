@@ -73,6 +73,7 @@ package struct IngestHandler: JobHandler {
     case .files(let files):
       let connector = FilesConnector(
         source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
+        secretsDirectory: surroundings.secretsDirectory,
         seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
       try await carry(connector, stream, id, run, payload.range, context, attempt)
     }

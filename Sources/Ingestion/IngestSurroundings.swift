@@ -13,6 +13,8 @@ package struct IngestSurroundings: Sendable {
   package var resolver: ValueResolver
   /// Locations of a definition are relative to it.
   package var projectDirectory: String
+  /// Never read as a source; nil: `secrets` of the project.
+  package var secretsDirectory: String?
   package var environment: String
   /// The environment's storage, where a pipeline names no raw zone of its own.
   package var storageLocation: String
@@ -26,8 +28,9 @@ package struct IngestSurroundings: Sendable {
   package init(
     catalog: Catalog, pipeline: @escaping @Sendable (JobAttempt) async throws -> Pipeline, resolver: ValueResolver,
     projectDirectory: String, environment: String, storageLocation: String, client: HTTPClient, timing: PullTiming,
-    keyMark: String = ""
+    keyMark: String = "", secretsDirectory: String? = nil
   ) {
+    self.secretsDirectory = secretsDirectory
     self.keyMark = keyMark
     self.catalog = catalog
     self.pipeline = pipeline

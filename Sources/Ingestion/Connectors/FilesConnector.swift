@@ -18,18 +18,22 @@ package struct FilesConnector: Connector {
   private let stream: PipelineDefinition.Stream
   private let resolver: ValueResolver
   private let projectDirectory: String
+  private let secretsDirectory: String
   private let seen: Set<SeenFile>
   private let timing: PullTiming
 
-  /// - Parameter seen: The files that completed runs have taken, and those of this run.
+  /// - Parameters:
+  ///   - secretsDirectory: Never read, nor is the installation's state; nil: `secrets` of the project.
+  ///   - seen: The files that completed runs have taken, and those of this run.
   package init(
     source: FilesSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, projectDirectory: String,
-    seen: Set<SeenFile>, timing: PullTiming
+    secretsDirectory: String? = nil, seen: Set<SeenFile>, timing: PullTiming
   ) {
     self.source = source
     self.stream = stream
     self.resolver = resolver
     self.projectDirectory = projectDirectory
+    self.secretsDirectory = secretsDirectory ?? projectDirectory + "/secrets"
     self.seen = seen
     self.timing = timing
   }
@@ -58,7 +62,16 @@ package struct FilesConnector: Connector {
     return FilesPull(
       directory: directory, match: match, seen: stream.read == .full ? [] : seen, format: stream.records,
       timing: timing, context: context, files: listing.files.filter { glob.matches($0.path) },
-      leftOut: listing.leftOut.filter { glob.matches($0) }, state: state)
+      leftOut: listing.leftOut.filter { glob.matches($0) }, foldersNotRead: Self.foldersNotRead(listing, match),
+      state: state)
+  }
+
+  /// Those of which the pattern may want files.
+  private static func foldersNotRead(_ listing: SourceDirectory.Listing, _ match: String) -> [String] {
+    let glob = Glob(match)
+    let wanted = listing.withheld.filter { match.contains("**") || glob.matches($0 + "/x") }
+    return wanted.map { "\($0) (secrets or the installation's state)" }
+      + listing.tooDeep.map { "\($0.prefix(40))… (more than \(SourceDirectory.maximumDepth) levels)" }
   }
 
   private func root(label: String) throws -> SourceDirectory {
@@ -79,7 +92,15 @@ package struct FilesConnector: Connector {
         code: "source_location", message: "\(label): the location of these files leads out of the project",
         hint: LocationText.outsideHint, at: "\(source.at.place)")
     }
-    return SourceDirectory(root: path.hasPrefix("/") ? path : projectDirectory + "/" + path)
+    let root = path.hasPrefix("/") ? path : projectDirectory + "/" + path
+    let withheld = WithheldFolders([secretsDirectory, projectDirectory + "/.sluice"], project: projectDirectory)
+    let head = LocationText.literalHead(ofGlob: stream.match ?? "**")
+    guard !withheld.holds(root), head.isEmpty || !withheld.holds(root + "/" + head) else {
+      throw StageFailure(
+        code: "source_private", message: "\(label): \(LocationText.withheldMessage)",
+        hint: LocationText.withheldHint, at: "\(source.at.place)")
+    }
+    return SourceDirectory(root: root, withheld: withheld)
   }
 }
 

@@ -45,6 +45,8 @@ struct FilesPull: Pull {
   let files: [SourceFile]
   /// Entries that match and that are never read: links, pipes, devices.
   let leftOut: [String]
+  /// Each with the reason.
+  let foldersNotRead: [String]
   var state: FilesPullState
 
   private var position = 0
@@ -52,7 +54,8 @@ struct FilesPull: Pull {
 
   init(
     directory: SourceDirectory, match: String, seen: Set<SeenFile>, format: RecordFormat, timing: PullTiming,
-    context: PullContext, files: [SourceFile], leftOut: [String], state: FilesPullState
+    context: PullContext, files: [SourceFile], leftOut: [String], foldersNotRead: [String],
+    state: FilesPullState
   ) {
     self.directory = directory
     self.match = match
@@ -62,6 +65,7 @@ struct FilesPull: Pull {
     self.context = context
     self.files = files
     self.leftOut = leftOut
+    self.foldersNotRead = foldersNotRead
     self.state = state
     sizes = Dictionary(grouping: seen) { ExactText($0.path) }.mapValues { Set($0.map(\.bytes)) }
   }
@@ -72,7 +76,7 @@ struct FilesPull: Pull {
   var newCursor: String? { nil }
 
   var remark: String? {
-    let parts = [progressRemark, leftOutRemark].compactMap { $0 }
+    let parts = [progressRemark, leftOutRemark, foldersRemark].compactMap { $0 }
     return parts.isEmpty ? nil : "\(context.label): " + parts.joined(separator: "; ")
   }
 
@@ -86,6 +90,12 @@ struct FilesPull: Pull {
     guard let first = leftOut.first else { return nil }
     let others = leftOut.count > 1 ? " and \(leftOut.count - 1) more" : ""
     return "links, pipes, devices and names that are not UTF-8 are not read: \(first)\(others)"
+  }
+
+  private var foldersRemark: String? {
+    guard let first = foldersNotRead.first else { return nil }
+    let others = foldersNotRead.count > 1 ? " and \(foldersNotRead.count - 1) more" : ""
+    return "these folders are not read: \(first)\(others)"
   }
 
   mutating func next() async throws -> PulledStep? {

@@ -17,10 +17,12 @@ struct SourceDirectory: Sendable {
 
   /// Absolute, or relative to the working directory. It may itself be a link: the definition's author chose it.
   let root: String
+  /// Folders that are never read, even where they lie below the root: those of secrets and of the installation's state.
+  var withheld = WithheldFolders()
 
   /// What the directory's state at one moment could not be read for; `errno`.
   struct Unreadable: Error { let path: String, number: Int32 }
-  /// More entries or levels than a source may have.
+  /// More entries than a source may have.
   struct TooLarge: Error { let path: String, limit: String }
 
   /// What is in a directory.
@@ -28,6 +30,10 @@ struct SourceDirectory: Sendable {
     var files: [SourceFile] = []
     /// Paths of entries that are never read: links, pipes, devices, and names that are not UTF-8.
     var leftOut: [String] = []
+    /// Folders that are not entered because they are withheld.
+    var withheld: [String] = []
+    /// Folders that lie deeper than ``maximumDepth``. The writer of an inbox must not stop a stream with them.
+    var tooDeep: [String] = []
   }
 
   /// Every regular file below the root, sorted by the bytes of its path.
@@ -38,7 +44,10 @@ struct SourceDirectory: Sendable {
     var pending = [(path: "", depth: 0)]
     var entries = 0
     while let (folder, depth) = pending.popLast() {
-      guard depth <= Self.maximumDepth else { throw TooLarge(path: folder, limit: "\(Self.maximumDepth) levels") }
+      guard depth <= Self.maximumDepth else {
+        listing.tooDeep.append(folder)
+        continue
+      }
       guard let directory = try opened(folder) else { continue }
       defer { _ = closedir(directory) }
       while let entry = readdir(directory) {
@@ -57,7 +66,9 @@ struct SourceDirectory: Sendable {
           continue
         }
         guard fstatat(dirfd(directory), name.1, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-        if status.st_mode & S_IFMT == S_IFDIR {
+        if status.st_mode & S_IFMT == S_IFDIR, withheld.contains(status) {
+          listing.withheld.append(relative)
+        } else if status.st_mode & S_IFMT == S_IFDIR {
           pending.append((relative, depth + 1))
         } else if let file = SourceFile(path: relative, status: status) {
           listing.files.append(file)
@@ -131,6 +142,11 @@ struct SourceDirectory: Sendable {
         throw Unreadable(path: path(parts.joined(separator: "/")), number: number)
       }
       descriptor = next
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, !withheld.contains(status) else {
+        _ = close(descriptor)
+        throw FileReader.Missing(path: part)
+      }
     }
     return descriptor
   }

@@ -40,6 +40,14 @@ package enum LocationText {
   /// The way out where ``leadsOut(_:)``.
   package static let outsideHint = "write an absolute path, such as file:/data/drops"
 
+  /// The folders that every match of a pattern lies in: `a/b` of `a/b/*.csv`; a pattern without `*` and `?` is its own head.
+  package static func literalHead(ofGlob pattern: String) -> String {
+    pattern.pathParts.prefix { !$0.contains("*") && !$0.contains("?") }.joined(separator: "/")
+  }
+
+  package static let withheldMessage = "secrets and the installation's state are no source"
+  package static let withheldHint = "let `at` name another folder, such as file:drops"
+
   /// The scheme that this version cannot open; nil where it can.
   static func laterScheme(_ text: String) -> String? {
     laterSchemes.first { text.hasPrefix($0 + ":") }

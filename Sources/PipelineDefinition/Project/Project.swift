@@ -24,7 +24,7 @@ package struct Project: Sendable {
   package let settings: ProjectSettings
   package let bundle: ProjectBundle
   /// Sorted by file.
-  package private(set) var definitions: [Definition]
+  package internal(set) var definitions: [Definition]
   /// What is wrong with `sluice.yaml` and with files that belong to no pipeline.
   package let projectDiagnostics: [Diagnostic]
 
@@ -79,6 +79,7 @@ package struct Project: Sendable {
     self.projectDiagnostics = settingsDiagnostics + strays
     self.definitions = definitions
     refuseSharedDatasets()
+    refuseWithheldSources()
   }
 
   /// The project that a directory is in: the nearest one upwards that has `pipelines/` or `sluice.yaml`.

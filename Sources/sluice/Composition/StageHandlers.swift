@@ -29,7 +29,8 @@ struct StageHandlers: Sendable {
         catalog: installation.catalog, pipeline: pipeline, resolver: resolver,
         projectDirectory: installation.directory, environment: installation.environment,
         storageLocation: installation.storageLocation, client: client, timing: .live,
-        keyMark: String(UUID().uuidString.lowercased().prefix(8))))
+        keyMark: String(UUID().uuidString.lowercased().prefix(8)),
+        secretsDirectory: installation.project.path(installation.project.settings.secretsDirectory)))
     curate = CurateHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
       expansion: ExpansionLimit(
