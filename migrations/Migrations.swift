@@ -50,7 +50,7 @@ package struct Migrator: Sendable {
   /// - Throws: ``EncodingRefused`` for a database that is not UTF-8; ``SchemaError`` when the database's schema is newer than this binary can work with.
   package func migrate(_ connection: PostgresConnection) async throws -> [Migration] {
     try await requireEncoding(connection)
-    if try await isCurrent(connection) { return [] }
+    if try await standing(connection) == .current { return [] }
     try await alone(connection) { transaction in
       try await transaction.execute(
         """
@@ -131,12 +131,22 @@ package struct Migrator: Sendable {
     }
   }
 
-  private func isCurrent(_ connection: PostgresConnection) async throws -> Bool {
-    let present = try await connection.query("select to_regclass('sluice.migration') is not null as present", [])
-    guard try present.first?.bool("present") == true else { return false }
-    try await verify(connection)
-    let newest = try await connection.query("select coalesce(max(number), 0) as number from sluice.migration", [])
-    let known = Int64(migrations.last?.number ?? 0)
-    return try newest.first.map { try $0.int("number") >= known } ?? false
+  /// What of the schema a database has.
+  package enum Standing: Sendable, Equatable {
+    case none
+    /// Up to this migration, and this binary knows more.
+    case older(Int)
+    case current
+  }
+
+  /// - Throws: ``SchemaError`` when the database's schema is newer than this binary can work with.
+  package func standing(_ session: some PostgresSession) async throws -> Standing {
+    let present = try await session.query("select to_regclass('sluice.migration') is not null as present", [])
+    guard try present.first?.bool("present") == true else { return .none }
+    try await verify(session)
+    let newest = try await session.query("select coalesce(max(number), 0) as number from sluice.migration", [])
+    let number = Int(try newest.first?.int("number") ?? 0)
+    if number >= migrations.last?.number ?? 0 { return .current }
+    return number == 0 ? .none : .older(number)
   }
 }

@@ -134,6 +134,28 @@ struct IdentityTests {
     }
   }
 
+  @Test("a refused folder changes no schema, and a verb that only looks changes none either")
+  func olderSchema() async throws {
+    try await inTwoProjects { first, second, database in
+      for sluice in [first, second] { #expect(try await sluice("init").status == 0) }
+      #expect(try await first("run", "cities").status == 0)
+      _ = try await database.pool.query(
+        "create table kept as select * from sluice.migration order by number desc limit 1", [])
+      _ = try await database.pool.query("delete from sluice.migration where number in (select number from kept)", [])
+      for (sluice, verb, code) in [
+        (first, ["status"], "schema_older"), (second, ["status"], "schema_older"),
+        (second, ["run", "cities"], "other_installation"), (second, ["migrate"], "other_installation"),
+      ] {
+        let refused = try await sluice.call(verb + ["--json"])
+        #expect(refused.status == 3, "\(verb): \(refused.errors)")
+        #expect(try refused.json("error", "code").text == code, "\(refused.output)")
+        #expect(refused.errors.contains("sluice migrate"), "\(refused.errors)")
+      }
+      _ = try await database.pool.query("insert into sluice.migration select * from kept", [])
+      #expect(try await first("status").status == 0)
+    }
+  }
+
   @Test("a copy of hard links is a copy, and its processes are its own")
   func hardLinks() async throws {
     try await inTwoProjects { first, second, database in

@@ -15,14 +15,11 @@ struct MigrateCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await Installation.with(options, migrating: false) { installation in
+      // A refused folder changes no schema.
+      let isKnown = try await installation.knowsOwner()
+      var former = isKnown ? try await confirm(installation) : nil
       let applied = try await installation.migrate()
-      let former: ProjectFolder?
-      if adopt {
-        former = try await installation.adopt()
-      } else {
-        try await installation.confirmIdentity(.steering)
-        former = nil
-      }
+      if !isKnown { former = try await confirm(installation) }
       if options.json {
         let list = applied.map { migration in
           JSONValue.object([
@@ -44,5 +41,12 @@ struct MigrateCommand: AsyncParsableCommand {
         }
       }
     }
+  }
+
+  /// Returns the folder from which the database was taken.
+  private func confirm(_ installation: Installation) async throws -> ProjectFolder? {
+    if adopt { return try await installation.adopt() }
+    try await installation.confirmIdentity(.steering)
+    return nil
   }
 }

@@ -44,12 +44,7 @@ struct DatabaseDoctor {
 
   private func owner() async throws -> DoctorCommand.Check {
     do {
-      let present = try await installation.database.query(
-        """
-        select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-          where n.nspname = 'sluice' and c.relname = 'project_folder') as present
-        """, [])
-      guard try present.first?.bool("present") == true, let owner = try await installation.catalog.projectFolder()
+      guard try await installation.knowsOwner(), let owner = try await installation.catalog.projectFolder()
       else {
         return DoctorCommand.Check(name: "identity", ok: true, detail: "no project folder has the database yet")
       }

@@ -5,7 +5,9 @@ import JobModel
 import JobStore
 import JobWorker
 import Launchers
+import Migrations
 import PipelineDefinition
+import Postgres
 
 extension Installation {
   /// What a verb is about to do.
@@ -52,6 +54,30 @@ extension Installation {
     // original is elsewhere. The same path says that it is no copy, unless processes elsewhere are at work.
     guard own.folder == owner.folder, try await foreignWorkers().isEmpty else { throw copied(owner.folder, owner) }
     try await take(own, from: owner)
+  }
+
+  /// Makes sure that the database is this folder's, and that it has the schema.
+  ///
+  /// A refused folder changes no schema. A verb that only looks makes one in an empty database, and changes none.
+  ///
+  /// - Throws: ``Refusal``: those of ``confirmIdentity(_:)``, and `schema_older` to a verb that only looks.
+  func prepare(for access: Access) async throws {
+    let isKnown = try await knowsOwner()
+    if isKnown, access != .reading { try await confirmIdentity(access) }
+    if access == .reading, case .older(let number) = try await Migrator().standing(database) {
+      throw Refusal(
+        code: "schema_older",
+        message: "the \(settings) has the schema of an older engine (migration \(number)), and this verb changes none",
+        hint: "sluice migrate")
+    }
+    _ = try await migrate()
+    if !isKnown || access == .reading { try await confirmIdentity(access) }
+  }
+
+  /// Whether the schema is new enough to say which folder the database belongs to.
+  func knowsOwner() async throws -> Bool {
+    let row = try await database.query("select to_regclass('sluice.project_folder') is not null as present", []).first
+    return try row?.bool("present") == true
   }
 
   /// Gives the database to this folder, which takes a new identity: any other folder is refused from now on.

@@ -72,10 +72,7 @@ struct Installation: Sendable {
   ) async throws -> T {
     let installation = try await open(project, logger: logger)
     do {
-      if migrating {
-        _ = try await installation.migrate()
-        try await installation.confirmIdentity(access)
-      }
+      if migrating { try await installation.prepare(for: access) }
       let result = try await body(installation)
       try await installation.close()
       return result
