@@ -39,7 +39,7 @@ struct ServerProcess: Sendable {
       // Alive: ready, about to be, or the remains of a killed one, which end by themselves.
       let server = RunningServer(in: folders)
       if let run = server?.reachableRun {
-        try ServerFolders.requirePrivate(run)
+        try folders.requirePrivate(run)
         return run
       }
       if server?.hasLostSocket == true {
@@ -62,11 +62,11 @@ struct ServerProcess: Sendable {
     let binaries = try ServerBinaries.locate(major: cluster.major, environment: environment)
     if cluster.major == nil { logger.info("creating a database", metadata: ["folder": "\(folders.data)"]) }
     let user = try cluster.createIfMissing(binaries)
-    try folders.prepareRunFolder(for: user)
+    let run = try folders.prepareRunFolder(for: user)
     // Of a server that was killed. None of its processes lives, as the lock says, whoever has its number now.
-    let socket = ServerFolders.socket(in: folders.run)
+    let socket = ServerFolders.socket(in: run)
     for leftover in [folders.pidFile, socket, socket + ".lock"] { unlink(leftover) }
-    let pid = try launch(binaries, user, lock.descriptor)
+    let pid = try launch(binaries, user, run, lock.descriptor)
     while true {
       if let status = Command.ended(pid) {
         throw EmbeddedPostgresError(
@@ -77,17 +77,17 @@ struct ServerProcess: Sendable {
       try patience.pause()
     }
     logger.info("started PostgreSQL", metadata: ["folder": "\(folders.data)", "pid": "\(pid)"])
-    return folders.run
+    return run
   }
 
-  private func launch(_ binaries: ServerBinaries, _ user: ServerUser, _ lock: CInt) throws -> pid_t {
+  private func launch(_ binaries: ServerBinaries, _ user: ServerUser, _ run: String, _ lock: CInt) throws -> pid_t {
     var status = stat()
     if stat(folders.log, &status) == 0, status.st_size > Self.logBytes { rename(folders.log, folders.log + ".1") }
     let log = open(folders.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard log >= 0 else { throw EmbeddedPostgresError.system("cannot open", folders.log) }
     defer { close(log) }
     var merged = Self.defaults.merging(settings) { _, new in new }
-    merged["unix_socket_directories"] = folders.run
+    merged["unix_socket_directories"] = run
     merged["port"] = "\(ServerFolders.port)"
     let flags = merged.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
     return try user.command([binaries.postgres, "-D", folders.data] + flags).start(output: log, kept: lock)

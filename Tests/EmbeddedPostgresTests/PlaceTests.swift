@@ -92,15 +92,40 @@ struct PlaceTests {
     }
   }
 
-  @Test("A run folder that somebody else could have made is refused")
+  @Test("Where another user could have made the socket's folder, the server has another one, and keeps it")
   func foreignRunFolder() async throws {
     try await Lodging.inside { lodging in
       let run = try ServerFolders(directory: lodging.directory).run
       #expect(symlink(lodging.project.directory, run) == 0)
       defer { unlink(run) }
-      await #expect { try await lodging.server.acquire() } throws: { error in
-        (error as? EmbeddedPostgresError)?.kind == .folder
+      let lease = try await lodging.server.acquire()
+      #expect(try await answer(lease.url, "select 1") == "1")
+      #expect(!lease.url.contains(run))
+      try await lease.release()
+      let again = try await lodging.server.acquire()
+      #expect(again.url == lease.url)
+      try await again.release()
+      #expect(!lodging.project.exists("s.PGSQL.5432"))
+    }
+  }
+
+  @Test("Root uses the server that another user has started in the folder", .enabled(if: geteuid() == 0))
+  func otherUser() async throws {
+    try await Lodging.inside { lodging in
+      let user = ServerUser(
+        uid: 12_345, gid: 12_345,
+        prefix: ["/usr/bin/setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"])
+      for folder in [lodging.project.directory, lodging.project.path(".sluice"), lodging.directory] {
+        #expect(mkdir(folder, 0o755) == 0 || errno == EEXIST)
+        #expect(chmod(folder, 0o755) == 0)
       }
+      let lease = try await lodging.server(users: [user]).acquire()
+      let pid = lease.postmasterPID
+      let again = try await lodging.server.acquire()
+      #expect(again.postmasterPID == pid)
+      #expect(try await answer(again.url, "select 1") == "1")
+      try await again.release()
+      try await lease.release()
     }
   }
 
