@@ -190,7 +190,7 @@ struct ProcessLockTests {
         let up = try await sluice("up", "--detach", "--workers", "1", "--json")
         let control = Int32(try #require(try up.json("pid").int, "\(up.errors)"))
         kill(control, SIGSTOP)
-        for url in ["", database.server.url(database: "no_such_database")] {
+        for url in ["", database.url.replacingOccurrences(of: "@/", with: "@/no_such_")] {
           let down = try await sluice("down", "--timeout", "6", adding: ["SLUICE_DATABASE_URL": url])
           #expect(down.errors.contains("still stopping"), "\(down.output)\(down.errors)")
           #expect(kill(control, 0) == 0)
