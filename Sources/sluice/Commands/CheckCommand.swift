@@ -17,7 +17,16 @@ struct CheckCommand: AsyncParsableCommand {
     for name in pipelines { _ = try project.definition(named: name) }
     let chosen = project.definitions.filter { pipelines.isEmpty || pipelines.contains($0.name) }
     var diagnostics = pipelines.isEmpty ? project.diagnostics : chosen.flatMap(\.diagnostics)
-    diagnostics += try await SQLReview.problems(of: chosen.compactMap(\.pipeline), in: project)
+    do {
+      diagnostics += try await SQLReview.problems(of: chosen.compactMap(\.pipeline), in: project)
+    } catch let error as DuckDBError where error.kind == .missing {
+      // The definition may be right: it is this machine that cannot tell.
+      diagnostics.append(
+        Diagnostic(
+          .warning, code: error.code,
+          place: SQLReview.steps(of: chosen.compactMap(\.pipeline)).first?.place ?? .unknown,
+          message: "the SQL is not checked: \(error.message)", suggestion: error.hint))
+    }
     diagnostics = diagnostics.sortedByPlace()
     let isGood = !diagnostics.contains(where: \.refusesRun)
     for diagnostic in diagnostics { Console.note(diagnostic.description) }
@@ -36,8 +45,13 @@ struct CheckCommand: AsyncParsableCommand {
 
 /// What only the SQL engine can say of a project's SELECTs.
 enum SQLReview {
+  /// The steps that have SQL.
+  static func steps(of pipelines: [Pipeline]) -> [CurateStep] {
+    pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }
+  }
+
   static func problems(of pipelines: [Pipeline], in project: Project) async throws -> [Diagnostic] {
-    let steps = pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }
+    let steps = steps(of: pipelines)
     guard !steps.isEmpty else { return [] }
     let duckDB = try DuckDB.locate(projectDirectory: project.directory)
     let scratch =

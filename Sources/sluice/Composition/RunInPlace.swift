@@ -28,6 +28,8 @@ extension Installation {
       if !isServed, let current {
         try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
       }
+      // What does the work here must be able to: a run that is refused leaves nothing in the queue.
+      if !isServed { _ = try duckDB() }
       return try await enqueue(isServed ? .any : .only(engine ?? 0))
     }
     try await noteDifference(from: release)
