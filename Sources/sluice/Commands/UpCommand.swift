@@ -65,6 +65,15 @@ struct UpCommand: AsyncParsableCommand {
       verb, project: project.directory, environment: project.environment, stateDirectory: stateDirectory,
       log: "control.log")
     let pid = try process.start()
+    return try await InterruptNotice.during(
+      "control (pid \(pid)) continues to start\n  look at it: sluice status; stop it: sluice down"
+    ) { try await waitUntilUp(pid, project, log, process.logPath) }
+  }
+
+  private func waitUntilUp(
+    _ pid: Int32, _ project: Project, _ log: ServiceLog, _ logPath: String
+  ) async throws -> ControlFile {
+    let stateDirectory = Installation.stateDirectory(project)
     let clock = ContinuousClock()
     let deadline = clock.now + Self.patience
     var unanswered = 0
@@ -93,7 +102,7 @@ struct UpCommand: AsyncParsableCommand {
       code: "not_up",
       message: "control and a first worker were not up within \(Self.patience.components.seconds) s"
         + log.lastWords(of: log.control) + Self.disk(project),
-      hint: "look at \(process.logPath)", isTransient: true)
+      hint: "look at \(logPath)", isTransient: true)
   }
 
   /// A disk that takes nothing is behind many errors, and a log on it cannot say so.
