@@ -9,8 +9,13 @@ enum Logs {
   /// For processes that run on their own: their log file is read later.
   static var service: Logger { logger(level: configuredLevel ?? .info) }
 
+  /// Of the whole process, whatever the logger.
+  private static let memory = LogMemory()
+
   private static func logger(level: Logger.Level) -> Logger {
-    var logger = Logger(label: "sluice") { StreamLogHandler(label: $0, stream: LogStream()) }
+    var logger = Logger(label: "sluice") {
+      CalmLogHandler(StreamLogHandler(label: $0, stream: LogStream()), memory: memory)
+    }
     logger.logLevel = level
     return logger
   }
