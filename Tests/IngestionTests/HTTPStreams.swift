@@ -11,6 +11,7 @@ func httpConnector(
   query: [(name: String, value: ValueTemplate)] = [],
   body: ValueTemplate? = nil, paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages,
   redirects: HTTPRequest.Redirects = .sameHost, minimumRate: Int = HTTPSource.defaultMinimumRate,
+  maximumBody: Int = Source.defaultMaximumBody,
   cursor: Cursor? = nil, storedCursor: String? = nil, range: CursorRange? = nil, auth: HTTPAuth? = nil,
   retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil, line: RequestPace? = nil,
   headTimeout: TimeAmount = .seconds(20), timing: PullTiming? = nil,
@@ -25,7 +26,7 @@ func httpConnector(
     cursor: cursor)
   let source = HTTPSource(
     baseURL: ValueTemplate(literal: base + "/"), auth: auth, retry: retry, requestsPerSecond: requestsPerSecond,
-    minimumRate: minimumRate)
+    minimumRate: minimumRate, maximumBody: maximumBody)
   return HTTPConnector(
     source: source, stream: stream,
     resolver: ValueResolver(

@@ -34,6 +34,8 @@ final class SourceServer: Sendable {
     var repetitions = 1
     /// What `Content-Length` says where it lies.
     var announcedBytes: Int?
+    /// Off: the end of the connection ends the body.
+    var announcesLength = true
     /// The connection stays open and silent after the body.
     var staysSilent = false
     /// Nothing is sent; the connection is closed.
@@ -132,7 +134,8 @@ private final class Conversation: ChannelInboundHandler {
       return
     }
     let length = response.announcedBytes ?? response.body.count * response.repetitions
-    var head = "HTTP/1.1 \(response.status) X\r\nContent-Length: \(length)\r\nConnection: close\r\n"
+    var head = "HTTP/1.1 \(response.status) X\r\nConnection: close\r\n"
+    if response.announcesLength { head += "Content-Length: \(length)\r\n" }
     for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
     if let pause = response.headPause { return trickle(Array((head + "\r\n").utf8)[...], every: pause, context) }
     context.write(wrapOutboundOut(ByteBuffer(string: head + "\r\n")), promise: nil)

@@ -63,6 +63,7 @@ package struct FilesConnector: Connector {
       directory: directory, match: match, seen: stream.read == .full ? [] : seen, format: stream.records,
       timing: timing, context: context, files: listing.files.filter { glob.matches($0.path) },
       leftOut: listing.leftOut.filter { glob.matches($0) }, foldersNotRead: Self.foldersNotRead(listing, match),
+      limit: BodyLimit(bytes: source.maximumBody, label: context.label),
       state: state)
   }
 

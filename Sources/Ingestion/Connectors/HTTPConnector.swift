@@ -76,7 +76,8 @@ package struct HTTPConnector: Connector {
         headTimeout: headTimeout),
       paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
       pace: line.flatMap { line in source.requestsPerSecond.map { (line, .seconds(1) / $0) } },
-      storedCursor: storedCursor, minimumRate: source.minimumRate, movesCursor: range == nil, state: state)
+      storedCursor: storedCursor, minimumRate: source.minimumRate,
+      limit: BodyLimit(bytes: source.maximumBody, label: context.label), movesCursor: range == nil, state: state)
   }
 
   private func start(_ text: String?, paginator: Paginator, label: String) throws -> HTTPPullState {

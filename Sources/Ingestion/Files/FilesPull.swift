@@ -47,6 +47,7 @@ struct FilesPull: Pull {
   let leftOut: [String]
   /// Each with the reason.
   let foldersNotRead: [String]
+  let limit: BodyLimit
   var state: FilesPullState
 
   private var position = 0
@@ -55,7 +56,7 @@ struct FilesPull: Pull {
   init(
     directory: SourceDirectory, match: String, seen: Set<SeenFile>, format: RecordFormat, timing: PullTiming,
     context: PullContext, files: [SourceFile], leftOut: [String], foldersNotRead: [String],
-    state: FilesPullState
+    limit: BodyLimit, state: FilesPullState
   ) {
     self.directory = directory
     self.match = match
@@ -66,6 +67,7 @@ struct FilesPull: Pull {
     self.files = files
     self.leftOut = leftOut
     self.foldersNotRead = foldersNotRead
+    self.limit = limit
     self.state = state
     sizes = Dictionary(grouping: seen) { ExactText($0.path) }.mapValues { Set($0.map(\.bytes)) }
   }
@@ -182,11 +184,13 @@ struct FilesPull: Pull {
   private func copy(
     _ before: SourceFile, to key: ObjectKey, _ monitor: BodyMonitor
   ) async throws -> StoredObject {
+    try limit.check(before.bytes, of: before.path)
     let reader = directory.reader(of: before.path)
     let base = AsyncThrowingStream { try await BlockingIO.run { try reader.next(256 * 1024) } }
     let body = MonitoredBody(
       base: base,
       onChunk: { [self] chunk, _ in
+        try limit.check(monitor.bytes + Int64(chunk.count), of: before.path)
         monitor.take(chunk)
         tell(bytes: monitor.bytes, note: nil, of: before)
       },

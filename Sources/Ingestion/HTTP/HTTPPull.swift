@@ -22,6 +22,7 @@ struct HTTPPull: Pull {
   let storedCursor: String?
   /// Bytes per second.
   let minimumRate: Int
+  let limit: BodyLimit
   /// Off in a backfill: a run over a range says nothing of what is behind it.
   let movesCursor: Bool
 
@@ -32,7 +33,7 @@ struct HTTPPull: Pull {
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
     timing: PullTiming, context: PullContext, pace: (line: RequestPace, interval: Duration)?, storedCursor: String?,
-    minimumRate: Int, movesCursor: Bool, state: HTTPPullState
+    minimumRate: Int, limit: BodyLimit, movesCursor: Bool, state: HTTPPullState
   ) {
     self.stream = stream
     self.exchange = exchange
@@ -43,6 +44,7 @@ struct HTTPPull: Pull {
     self.pace = pace
     self.storedCursor = storedCursor
     self.minimumRate = minimumRate
+    self.limit = limit
     self.movesCursor = movesCursor
     self.state = state
   }
@@ -131,11 +133,14 @@ struct HTTPPull: Pull {
     -> StoredObject
   {
     let announced = answer.announcedBytes
+    let what = "the answer" + atPage(answer.url)
+    try limit.check(announced ?? 0, of: what)
     var rate = MinimumRate(bytesPerSecond: minimumRate)
     let body = MonitoredBody(
       base: answer.response.body.map { Array($0.readableBytesView) }, now: timing.now,
-      onChunk: { [context, state, moved] chunk, waited in
+      onChunk: { [context, state, moved, limit] chunk, waited in
         try rate.received(chunk.count, waiting: waited)
+        try limit.check(monitor.bytes + Int64(chunk.count), of: what)
         monitor.take(chunk)
         context.report(
           JobProgress(

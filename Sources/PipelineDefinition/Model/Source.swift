@@ -7,6 +7,9 @@ package struct Source: Sendable, Equatable {
   package var streams: [Stream]
   package var place: Place
 
+  /// 20 GB, as the temporary files of the SQL engine may have.
+  package static let defaultMaximumBody = 20_000_000_000
+
   package init(name: String, kind: SourceKind, streams: [Stream], place: Place = .unknown) {
     self.name = name
     self.kind = kind
@@ -31,11 +34,15 @@ package struct HTTPSource: Sendable, Equatable {
   /// Bytes per second, over a minute; an answer that comes more slowly is given up.
   package var minimumRate: Int
 
+  /// Bytes of one answer; a larger one is an error.
+  package var maximumBody: Int
+
   package static let defaultMinimumRate = 1000
 
   package init(
     baseURL: ValueTemplate, auth: HTTPAuth? = nil, retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil,
-    inFlight: Int? = nil, minimumRate: Int = HTTPSource.defaultMinimumRate
+    inFlight: Int? = nil, minimumRate: Int = HTTPSource.defaultMinimumRate,
+    maximumBody: Int = Source.defaultMaximumBody
   ) {
     self.baseURL = baseURL
     self.auth = auth
@@ -43,6 +50,7 @@ package struct HTTPSource: Sendable, Equatable {
     self.requestsPerSecond = requestsPerSecond
     self.inFlight = inFlight
     self.minimumRate = minimumRate
+    self.maximumBody = maximumBody
   }
 }
 
@@ -78,7 +86,13 @@ package struct HTTPRetry: Sendable, Equatable {
 package struct FilesSource: Sendable, Equatable {
   /// `file:` location; a relative path is relative to the project directory.
   package var at: ValueTemplate
-  package init(at: ValueTemplate) { self.at = at }
+  /// Bytes of one file; a larger one is an error.
+  package var maximumBody: Int
+
+  package init(at: ValueTemplate, maximumBody: Int = Source.defaultMaximumBody) {
+    self.at = at
+    self.maximumBody = maximumBody
+  }
 }
 
 /// One table, endpoint or set of files of a source.

@@ -31,9 +31,16 @@ extension PipelineBuilder {
           requestsPerSecond: http[path: "limits", "requests_per_second"]?.scalar?.number,
           inFlight: http["limits"]?.integer("in_flight"),
           minimumRate: http["limits"]?.text("min_rate").flatMap { try? MeasureText.byteRate($0) }
-            ?? HTTPSource.defaultMinimumRate))
+            ?? HTTPSource.defaultMinimumRate,
+          maximumBody: maximumBody(http)))
     }
-    return node["files"]?.location("at").map { .files(FilesSource(at: $0)) }
+    return node["files"].flatMap { files in
+      files.location("at").map { .files(FilesSource(at: $0, maximumBody: maximumBody(files))) }
+    }
+  }
+
+  private func maximumBody(_ kind: YAMLNode) -> Int {
+    kind["limits"]?.text("body").flatMap { try? MeasureText.byteCount($0) } ?? Source.defaultMaximumBody
   }
 
   private func auth(_ node: YAMLNode) -> HTTPAuth? {

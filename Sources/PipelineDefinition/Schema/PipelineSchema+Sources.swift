@@ -45,6 +45,7 @@ extension PipelineSchema {
           .key(
             "min_rate", .text(.byteRate), "An answer that comes more slowly than this over a minute is given up",
             default: "1kB/s", example: "100B/s"),
+          .key("body", .text(.byteCount), "A larger answer ends the pull with an error", default: "20GB"),
         ])), "How gently to ask"),
     .key("retry", .object(retry), "Which answers are tried again"),
   ])
@@ -93,7 +94,13 @@ extension PipelineSchema {
   ])
 
   static let files = ObjectShape([
-    .required("at", .text(.location), "The directory", example: "\"file:drops/{env}\"")
+    .required("at", .text(.location), "The directory", example: "\"file:drops/{env}\""),
+    .key(
+      "limits",
+      .object(
+        ObjectShape([
+          .key("body", .text(.byteCount), "A larger file ends the pull with an error", default: "20GB")
+        ])), "How much to take"),
   ])
 
   static let httpStream = Shape.variants(
