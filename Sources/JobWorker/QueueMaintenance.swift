@@ -61,8 +61,11 @@ public struct QueueMaintenance: Service {
   }
 
   private func keepServing(_ thread: BeatThread) async throws {
+    // Of the clocks and of retention all sessions know: a new one may be a new server's, and is no reason to begin again.
+    var judge = Judge(lease: timing.lease)
+    var seldom = Seldom()
     while !Task.isCancelled {
-      do { try await serve(thread) } catch let error as PostgresError where error.isTransient {
+      do { try await serve(thread, &judge, &seldom) } catch let error as PostgresError where error.isTransient {
         logger.warning("queue maintenance lost its connection; trying again", metadata: ["error": "\(error)"])
         try await thread.pause(for: .milliseconds(500))
       } catch let error as PostgresError where error.mayBeOfOneRow {
@@ -73,25 +76,29 @@ public struct QueueMaintenance: Service {
     }
   }
 
+  /// When what is not for every round was begun last.
+  private struct Seldom {
+    var retainedAt: ContinuousClock.Instant?
+    var lanesAt: ContinuousClock.Instant?
+  }
+
   /// Serves until its session ends.
-  private func serve(_ thread: BeatThread) async throws {
+  private func serve(_ thread: BeatThread, _ judge: inout Judge, _ seldom: inout Seldom) async throws {
     let session = try await store.queueSession(database)
+    judge.connected()
     do {
-      var judge = Judge(lease: timing.lease)
-      var retainedAt: ContinuousClock.Instant?
-      var lanesAt: ContinuousClock.Instant?
       while true {
         try await thread.pause(for: tick)
         guard try await round(&judge, on: session) else { continue }
         // A clock that has jumped may come back: what it says is old may be new.
         let mayDelete = judge.jumpedAt.map { $0.duration(to: clock.now) >= Self.pauseAfterJump } ?? true
-        if retainedAt.map({ $0.duration(to: clock.now) >= Self.retentionEvery }) ?? true {
-          retainedAt = clock.now
+        if seldom.retainedAt.map({ $0.duration(to: clock.now) >= Self.retentionEvery }) ?? true {
+          seldom.retainedAt = clock.now
           let rules = QueueRetention(store: store, keep: retention, logger: logger)
           try await rules.recover(on: session)
           if mayDelete { try await rules.run(on: session) }
-          if mayDelete, lanesAt.map({ $0.duration(to: clock.now) >= Self.lanesEvery }) ?? true {
-            lanesAt = clock.now
+          if mayDelete, seldom.lanesAt.map({ $0.duration(to: clock.now) >= Self.lanesEvery }) ?? true {
+            seldom.lanesAt = clock.now
             try await rules.runSeldom(on: session)
           }
         }
@@ -102,8 +109,8 @@ public struct QueueMaintenance: Service {
     }
   }
 
-  /// Who is missing, as far as this session has seen.
-  private struct Judge: Sendable {
+  /// Who is missing, as far as this session has seen, and what all sessions have seen of the database's clock.
+  struct Judge: Sendable {
     var rule: RevocationRule<ContinuousClock.Instant>
     /// As each was seen first, with the database's time of it.
     var suspects: [Int64: JobStore.Suspect] = [:]
@@ -113,6 +120,12 @@ public struct QueueMaintenance: Service {
     private(set) var jumpedAt: ContinuousClock.Instant?
 
     init(lease: Duration) { rule = RevocationRule(lease: lease) }
+
+    /// There is a new session. Its server's clock is compared with the one before.
+    mutating func connected() {
+      rule.connected()
+      suspects = [:]
+    }
 
     mutating func watchClock(_ databaseTime: Duration, at now: ContinuousClock.Instant) {
       if let lastLook {

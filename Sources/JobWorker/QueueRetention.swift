@@ -24,6 +24,24 @@ struct QueueRetention: Sendable {
 
   /// One round. The tables' locks are asked for briefly: who is in the way is met again at the next round.
   func run(on session: PostgresConnection, now: String? = nil) async throws {
+    try await step("history") { try await expireHistory(on: session, now: now) }
+    try await step("dead jobs") {
+      while case let dead = try await store.expiredDead(after: keep, limit: Self.deadAtOnce, on: session, now: now),
+        !dead.isEmpty
+      {
+        guard try await store.expireDead(dead, on: session) > 0 else { break }
+      }
+    }
+    try await step("messages") {
+      _ = try await store.expireOutbox(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
+    }
+    try await step("workers") {
+      _ = try await store.expireWorkers(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
+    }
+    try await step("snapshots") { try await warn(on: session) }
+  }
+
+  private func expireHistory(on session: PostgresConnection, now: String?) async throws {
     do {
       let made = try await briefly(on: session) { try await store.preparePartitions(on: $0, now: now) }
       if made > 0 { logger.info("partitions of the history were made", metadata: ["partitions": "\(made)"]) }
@@ -37,25 +55,33 @@ struct QueueRetention: Sendable {
       logger.info(
         "the history's table is in use; its partitions are looked at again later", metadata: ["error": "\(error)"])
     }
-    while case let dead = try await store.expiredDead(after: keep, limit: Self.deadAtOnce, on: session, now: now),
-      !dead.isEmpty
-    {
-      guard try await store.expireDead(dead, on: session) > 0 else { break }
+  }
+
+  /// What one of these cannot do keeps neither the others nor the queue from their work: the database has answered, and the session
+  /// goes on.
+  private func step(_ name: String, _ body: () async throws -> Void) async throws {
+    do { try await body() } catch let error as PostgresError where error.kind == .statement {
+      logger.warning(
+        "a step of retention failed; it is tried again at the next round",
+        metadata: ["step": "\(name)", "error": "\(error)"])
     }
-    _ = try await store.expireOutbox(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
-    _ = try await store.expireWorkers(after: keep, limit: Self.rowsAtOnce, on: session, now: now)
-    try await warn(on: session)
   }
 
   /// Lanes that have long had no job. Reads the whole of the jobs, so that it is not for every round.
   func runSeldom(on session: PostgresConnection, now: String? = nil) async throws {
-    let lanes = try await store.expireLanes(after: keep, on: session, now: now)
-    if lanes > 0 { logger.info("lanes without jobs were deleted", metadata: ["lanes": "\(lanes)"]) }
+    try await step("lanes") {
+      let lanes = try await store.expireLanes(after: keep, on: session, now: now)
+      if lanes > 0 { logger.info("lanes without jobs were deleted", metadata: ["lanes": "\(lanes)"]) }
+    }
   }
 
   /// Brings back what a clock has dated that was ahead, and forgets the marks of jobs that have ended.
   func recover(on session: PostgresConnection, now: String? = nil) async throws {
-    try await store.forgetSuspects(on: session)
+    try await step("suspects") { try await store.forgetSuspects(on: session) }
+    try await step("clock") { try await recoverFromClock(on: session, now: now) }
+  }
+
+  private func recoverFromClock(on session: PostgresConnection, now: String?) async throws {
     let recovery = try await session.transaction { transaction in
       let recovery = try await store.recoverFromClock(on: transaction, now: now)
       guard !recovery.isEmpty else { return recovery }

@@ -46,6 +46,47 @@ struct QueueRetentionTests {
     }
   }
 
+  @Test("a step that the database refuses keeps neither the other steps nor the session from their work")
+  func refusedSteps() async throws {
+    try await WorkerFixture.with { queue in
+      let session = try await PostgresConnection.connect(queue.database.settings)
+      let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1)
+      _ = try await queue.store.registerWorker(birth, lease: .seconds(3600), on: session)
+      try await queue.database.pool.execute(
+        """
+        update sluice.worker set started_at = now() - interval '90 days';
+        delete from sluice.beat;
+        create function refuse() returns trigger language plpgsql as $$
+        begin raise exception 'not now' using errcode = 'data_exception'; end $$;
+        create trigger refuse before delete on sluice.outbox for each statement execute function refuse();
+        create trigger refuse before delete on sluice.suspect for each statement execute function refuse();
+        create trigger refuse before update on sluice.lane for each statement execute function refuse();
+        create trigger refuse before update on sluice.later for each statement execute function refuse()
+        """)
+      let retention = QueueRetention(store: queue.store, keep: .seconds(7 * 86_400), logger: queue.logger)
+      try await retention.recover(on: session)
+      try await retention.run(on: session)
+      try await retention.runSeldom(on: session)
+      #expect(try await count("worker", queue) == 0)
+      await session.close()
+    }
+  }
+
+  @Test("a jump of the clock is seen also where the session ended in between")
+  func jumpAcrossSessions() {
+    let start = ContinuousClock.now
+    var judge = QueueMaintenance.Judge(lease: .seconds(15))
+    judge.watchClock(.seconds(1000), at: start)
+    judge.connected()
+    judge.watchClock(.seconds(1010), at: start + .seconds(10))
+    #expect(judge.jumpedAt == nil)
+    judge.connected()
+    judge.watchClock(.seconds(1_000_000), at: start + .seconds(20))
+    #expect(judge.jumpedAt == start + .seconds(20))
+    judge.connected()
+    #expect(judge.jumpedAt != nil)
+  }
+
   @Test("what a clock that was ahead has dated begins now, and says so; what the caller dated stays")
   func clockSetBack() async throws {
     try await WorkerFixture.with { queue in
