@@ -6,38 +6,61 @@ extension JobStore {
   package struct SingleClaims: Sendable {
     package var claims: [Claim] = []
     /// Jobs that no claim can take: dead from now on, with the reason.
-    package var setAside: [(job: JobID, reason: String)] = []
+    package var setAside: [(job: JobID, reason: PostgresError)] = []
+    /// Jobs whose claim failed, where the job is not the likely cause: they stay.
+    fileprivate var failed: [(job: JobID, reason: PostgresError)] = []
   }
+  /// How many jobs of a lane are passed over, one after the other, for one that can be claimed.
+  private static let passedOver = 10
 
   /// Claims what a request asks for one job at a time, after the claim of all of them failed. A job whose own claim fails is set
   /// aside, dead and without an attempt, so that it does not keep its neighbours from running.
   ///
-  /// Stops behind the first job that is set aside in a lane: the next claim of many continues from there.
+  /// Stops behind the first job that is set aside in a lane: the next claim of many continues from there. A job that is likely not
+  /// the cause itself stays ready and is passed over; a later survey finds it again.
   ///
-  /// - Throws: What the claim failed with where no job is the cause.
+  /// - Parameter rule: What it knows of the claims before, for whether a job may be set aside.
+  /// - Throws: What the claim failed with where no job is the cause, and none could be claimed.
   /// - Source: `ready_lock.sql`, `job_claim.sql`, `job_set_aside.sql`.
   package func claimSingly(
-    _ request: ClaimRequest, worker: Int64, release: Int64, on session: PostgresConnection, now: String? = nil
+    _ request: ClaimRequest, worker: Int64, release: Int64, rule: inout SetAsideRule,
+    at instant: ContinuousClock.Instant,
+    on session: PostgresConnection, now: String? = nil
   ) async throws -> SingleClaims {
     var found = SingleClaims()
     for (lane, from) in request.lanes {
       var next = from
-      for _ in 0..<request.each.rawValue {
+      var (claimed, passed) = (0, 0)
+      while claimed < request.each.rawValue, passed < Self.passedOver {
         let one = ClaimRequest(lanes: [(lane, next)], each: .one, alone: request.alone)
+        let known = rule
         let result = try await session.transaction { transaction in
-          try await claimOrSetAside(one, worker: worker, release: release, in: transaction, now: now)
+          try await claimOrSetAside(
+            one, worker: worker, release: release, rule: known, at: instant, in: transaction, now: now)
         }
         found.claims += result.claims
         found.setAside += result.setAside
-        guard let claim = result.claims.first else { break }
-        next = claim.jobID.rawValue
+        found.failed += result.failed
+        for (job, error) in result.setAside { rule.setAside(job, error, at: instant) }
+        if let claim = result.claims.first {
+          rule.claimed()
+          claimed += 1
+          next = claim.jobID.rawValue
+        } else if let (job, _) = result.failed.first {
+          passed += 1
+          next = job.rawValue + 1
+        } else {
+          break
+        }
       }
     }
+    if found.claims.isEmpty, found.setAside.isEmpty, let (_, error) = found.failed.first { throw error }
     return found
   }
 
   private func claimOrSetAside(
-    _ request: ClaimRequest, worker: Int64, release: Int64, in transaction: PostgresTransaction, now: String?
+    _ request: ClaimRequest, worker: Int64, release: Int64, rule: SetAsideRule, at instant: ContinuousClock.Instant,
+    in transaction: PostgresTransaction, now: String?
   ) async throws -> SingleClaims {
     let (lane, from) = request.lanes[0]
     try await transaction.query(Statement.claimLock, [])
@@ -51,13 +74,14 @@ extension JobStore {
       return SingleClaims(claims: try await claim(only, worker, release, in: transaction, now: now))
     } catch let error as PostgresError where error.mayBeOfOneRow {
       try await transaction.execute("rollback to savepoint attempted")
+      guard rule.allows(job, error, at: instant) else { return SingleClaims(failed: [(job, error)]) }
       // A claim that fails with no job at all fails for another reason.
       let none = ClaimRequest(lanes: [(lane, .max)], each: .one)
       _ = try await claim(none, worker, release, in: transaction, now: now)
       let reason = SetAside(job: job, reason: error.message)
       try await transaction.query(
         Statement.jobSetAside, [.int(job.rawValue), .json(reason.json), .optional(now)])
-      return SingleClaims(setAside: [(job, error.message)])
+      return SingleClaims(setAside: [(job, error)])
     }
   }
 
@@ -87,14 +111,4 @@ struct SetAside: Failure {
   var message: String { "no worker can claim job \(job), so it was set aside (\(reason))" }
   var hint: String? { "remove the cause, then: sluice jobs retry \(job)" }
   var isTransient: Bool { false }
-}
-
-extension PostgresError {
-  /// Whether the values of one row may be the cause, and not the statement, the schema, the role or the server.
-  ///
-  /// 22 data exception (but a sequence at its end) · 23 constraint · 54 program limit · P0 and 38 a trigger's own · XX damaged rows.
-  package var mayBeOfOneRow: Bool {
-    guard kind == .statement, let sqlState, sqlState != "2200H" else { return false }
-    return ["22", "23", "38", "54", "P0", "XX"].contains(sqlState.prefix(2))
-  }
 }

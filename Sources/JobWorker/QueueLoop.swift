@@ -18,6 +18,7 @@ final class QueueLoop: Sendable {
   private let running: RunningAttempts
   private let logger: Logger
   private let planner: Mutex<ClaimPlanner<ContinuousClock.Instant>>
+  private let setAsides = Mutex(SetAsideRule())
   private let clock = ContinuousClock()
   private let alarm: Alarm
   let acknowledger: Acknowledger
@@ -98,7 +99,7 @@ final class QueueLoop: Sendable {
           if let session { connection = session } else { connection = try await store.queueSession(database) }
           session = connection
           try await turn(action, entries, &uncertain, connection, start)
-        } catch let error as PostgresError where error.isTransient {
+        } catch let error as PostgresError where error.isTransient || error.mayBeOfOneRow {
           logger.warning("the queue did not answer; trying again", metadata: ["error": "\(error)"])
           await session?.close()
           session = nil
@@ -142,6 +143,7 @@ final class QueueLoop: Sendable {
         acknowledger.putBack(entries)
         throw error
       }
+      if !outcome.claims.isEmpty { setAsides.withLock { $0.claimed() } }
       if let request { planner.withLock { $0.claimed(request, outcome.claims) } }
       for claim in outcome.claims { start(claim) }
       if outcome.unmatched.isEmpty {
@@ -165,11 +167,19 @@ final class QueueLoop: Sendable {
     _ request: ClaimRequest?, after error: PostgresError, _ session: PostgresConnection
   ) async throws -> QueueTurn.Outcome {
     guard let request else { throw error }
-    let found = try await store.claimSingly(
-      request, worker: worker, release: settings.release, on: session)
+    // Of one loop alone: no other changes it in between.
+    var rule = setAsides.withLock { $0 }
+    let result: Result<JobStore.SingleClaims, any Error>
+    do {
+      result = .success(
+        try await store.claimSingly(
+          request, worker: worker, release: settings.release, rule: &rule, at: clock.now, on: session))
+    } catch { result = .failure(error) }
+    setAsides.withLock { [rule] in $0 = rule }
+    let found = try result.get()
     for (job, reason) in found.setAside {
       logger.error(
-        "job set aside: no worker can claim it", metadata: ["job_id": "\(job)", "reason": "\(reason)"])
+        "job set aside: no worker can claim it", metadata: ["job_id": "\(job)", "reason": "\(reason.message)"])
     }
     return QueueTurn.Outcome(claims: found.claims)
   }

@@ -62,10 +62,57 @@ struct SetAsideTests {
       let worker = try await queue.store.registerWorker(birth, lease: .seconds(3600), on: session)
       let request = ClaimRequest(lanes: [(try await queue.store.survey()[0], 0)], each: .one)
       await #expect(throws: PostgresError.self) {
-        try await queue.store.claimSingly(request, worker: worker, release: 0, on: session)
+        var rule = SetAsideRule()
+        _ = try await queue.store.claimSingly(
+          request, worker: worker, release: 0, rule: &rule, at: .now, on: session)
       }
       #expect(try await queue.store.jobs(job: job).first?.state == .ready)
       await session.close()
     }
+  }
+
+  @Test(
+    "is one at most where each claim of any job fails, and none where a trigger's own error or a damaged page says so",
+    arguments: [("22000", 1), ("P0001", 0), ("XX001", 0), ("38000", 0)])
+  func everyJob(sqlState: String, most: Int) async throws {
+    try await WorkerFixture.with { queue in
+      try await queue.database.pool.execute(
+        """
+        create function obstruct() returns trigger language plpgsql as $$
+        begin raise exception 'no claims now' using errcode = '\(sqlState)'; end $$;
+        create trigger obstruct before insert on sluice.lease for each row execute function obstruct()
+        """)
+      try await queue.store.enqueue((0..<30).map { _ in NewJob(kind: "test") })
+      let session = try await queue.store.queueSession(queue.database.settings)
+      let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 10)
+      let worker = try await queue.store.registerWorker(birth, lease: .seconds(3600), on: session)
+      let request = ClaimRequest(lanes: [(try await queue.store.survey()[0], 0)], each: .ten)
+      var rule = SetAsideRule()
+      for _ in 0..<5 {
+        let found = try? await queue.store.claimSingly(
+          request, worker: worker, release: 0, rule: &rule, at: .now, on: session)
+        #expect(found?.claims.isEmpty ?? true)
+      }
+      #expect(try await queue.store.jobs(state: .dead).count == most)
+      try await queue.database.pool.execute("drop trigger obstruct on sluice.lease")
+      let found = try await queue.store.claimSingly(
+        request, worker: worker, release: 0, rule: &rule, at: .now, on: session)
+      #expect(found.claims.count == 10)
+      await session.close()
+    }
+  }
+
+  @Test("are ten in a minute at most, and none after another that failed with the same words")
+  func rule() {
+    let error = { PostgresError(.statement, operation: "claim", message: $0, sqlState: "22003") }
+    let start = ContinuousClock.now
+    var rule = SetAsideRule()
+    rule.setAside(JobID(1), error("a"), at: start)
+    #expect(!rule.allows(JobID(2), error("a"), at: start) && rule.allows(JobID(2), error("b"), at: start))
+    rule.claimed()
+    #expect(rule.allows(JobID(2), error("a"), at: start))
+    for job in Int64(2)...10 { rule.setAside(JobID(job), error("\(job)"), at: start) }
+    #expect(!rule.allows(JobID(11), error("c"), at: start))
+    #expect(rule.allows(JobID(11), error("c"), at: start + .seconds(60)))
   }
 }
