@@ -5,7 +5,8 @@ import JobStore
 ///
 /// - A worker with nothing in hand takes one at once, and nothing else until it has ended.
 /// - A worker with other jobs stops taking more after a while, for a time that doubles each time it was too short; before each of
-///   these times it works on for as long. So it becomes free however long its jobs are, and has at least half of the time for others.
+///   these times it works on for as long, so that it has half of the time for others. A hold of ``longestHold`` goes on until the
+///   worker is free, however long its jobs are.
 /// - After one has ended, others come first for as long as it took.
 /// - Work of a lower class comes first here too.
 ///
@@ -62,6 +63,8 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
     guard from <= now else { return .others }
     let until = from.advanced(by: holdLength)
     if now < until { return .hold(until: until) }
+    // Surveys go on meanwhile: another worker may take it.
+    if holdLength == Self.longestHold { return .hold(until: now.advanced(by: Self.firstHold)) }
     holdLength = min(holdLength * 2, Self.longestHold)
     holdFrom = now.advanced(by: holdLength)
     return .others

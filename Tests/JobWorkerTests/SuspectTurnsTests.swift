@@ -87,6 +87,37 @@ struct SuspectTurnsTests {
     #expect(action == "alone 7")
   }
 
+  @Test("a worker whose jobs are longer than every hold takes no others in the end, and is free when they have ended")
+  func longJobs() {
+    var planner = ClaimPlanner(now: at(0))
+    let (one, long) = (lane(1, suspect: 7), lane(2, lowest: 1))
+    _ = next(&planner, [long], free: 4, at: 0)
+    // Each is as long as an hour, and begins in the next moment in which others may.
+    var inHand: [(claim: Claim, endsAt: Int)] = []
+    var aloneAt: Int?
+    for second in 0..<20_000 where aloneAt == nil {
+      for ended in inHand where ended.endsAt <= second { planner.ended(ended.claim) }
+      inHand.removeAll { $0.endsAt <= second }
+      let free = 4 - inHand.count
+      guard free > 0 else { continue }
+      let action = next(&planner, [one, long], free: free, at: Double(second))
+      if action == "alone 7" { aloneAt = second }
+      guard action.hasPrefix("claim") else { continue }
+      let new = claim(Int64(100 + second), long)
+      planner.claimed(ClaimRequest(lanes: [(long, 1)], each: .one), [new])
+      inHand.append((new, second + 3600))
+    }
+    #expect(aloneAt != nil, "it starves")
+    // Another worker has taken it.
+    var other = ClaimPlanner(now: at(0))
+    other.claimed(ClaimRequest(lanes: [(long, 1)], each: .one), [claim(1, long)])
+    for second in 0..<6000 { _ = next(&other, [one, long], free: 3, at: Double(second)) }
+    let held = next(&other, [one, long], free: 3, at: 6001)
+    #expect(held.hasPrefix("wait"))
+    let after = next(&other, [long], free: 3, at: 6002)
+    #expect(after == "claim [2]")
+  }
+
   @Test("after one has ended, others come first for as long as it took")
   func turns() {
     var planner = ClaimPlanner(now: at(0))
