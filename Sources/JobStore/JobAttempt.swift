@@ -19,7 +19,7 @@ public final class JobAttempt: Sendable {
   private struct State {
     var progress = JobProgress()
     var movements = 0
-    var hasCheckpointed = false
+    var hasMovedOn = false
     /// The most that its worker's own process had in memory while it ran, and the largest child of its own.
     var ownMemory: Int64 = 0
     var childMemory: Int64 = 0
@@ -79,11 +79,18 @@ public final class JobAttempt: Sendable {
     format: CheckpointFormat, state: String, _ also: @Sendable (PostgresTransaction) async throws -> Void = { _ in }
   ) async throws {
     let holder = claim.holder
-    try await store.database.transaction { transaction in
-      try await store.checkpoint(holder, JobMark(format: format, state: state), in: transaction)
+    // Once it has moved on, the first one is not sent again.
+    let first = hasMovedOn ? nil : claim.mark
+    let isNew = try await store.database.transaction { transaction in
+      let isNew = try await store.checkpoint(
+        holder, JobMark(format: format, state: state), since: first, in: transaction)
       try await also(transaction)
+      return isNew
     }
-    moved()
+    self.state.withLock {
+      $0.movements += 1
+      if isNew { $0.hasMovedOn = true }
+    }
   }
 
   /// Ends the job as done, with nothing more to write.
@@ -138,14 +145,8 @@ public final class JobAttempt: Sendable {
 
   /// Grows whenever bytes, rows or a checkpoint moved: an attempt where it stands still has hung.
   package var movements: Int { state.withLock { $0.movements } }
-  /// Whether it has committed a checkpoint.
-  package var hasCheckpointed: Bool { state.withLock { $0.hasCheckpointed } }
-  private func moved() {
-    state.withLock {
-      $0.movements += 1
-      $0.hasCheckpointed = true
-    }
-  }
+  /// Whether it has committed a checkpoint that is another one than it began with.
+  package var hasMovedOn: Bool { state.withLock { $0.hasMovedOn } }
 
   private var progressJSON: String {
     let (progress, memory) = state.withLock { ($0.progress, $0.ownMemory + $0.childMemory) }

@@ -43,7 +43,7 @@ extension JobStore {
     case dead(failure: String)
     /// Someone cancelled it.
     case cancelled
-    /// The attempt's database session ended without a word, and it had written no checkpoint. Back after a while: not charged for
+    /// The attempt's database session ended without a word, and it had written no checkpoint but the one that it began with. Back after a while: not charged for
     /// the first time in a row, because an outage does the same.
     case lostSession(after: Duration, failure: String)
   }
@@ -122,13 +122,22 @@ extension JobStore {
 
   /// Writes a checkpoint in the caller's transaction, which holds the lease until it commits.
   ///
+  /// - Parameter first: What the attempt has begun with.
+  /// - Returns: Whether it is another one.
   /// - Throws: ``LeaseLost``.
   /// - Source: `job_checkpoint.sql`.
-  package func checkpoint(_ holder: LeaseHolder, _ mark: JobMark, in session: some PostgresSession) async throws {
+  @discardableResult
+  package func checkpoint(
+    _ holder: LeaseHolder, _ mark: JobMark, since first: JobMark? = nil, in session: some PostgresSession
+  ) async throws -> Bool {
     let rows = try await session.query(
       Statement.jobCheckpoint,
-      [.int(holder.jobID.rawValue), .int(holder.epoch), .text(mark.format.description), .json(mark.state), .null])
-    if rows.isEmpty { throw LeaseLost(holder) }
+      [
+        .int(holder.jobID.rawValue), .int(holder.epoch), .text(mark.format.description), .json(mark.state), .null,
+        .optional(first?.format.description), .optionalJSON(first?.state),
+      ])
+    guard let row = rows.first else { throw LeaseLost(holder) }
+    return try row.bool("moved")
   }
 
   /// When a job's checkpoint was written; nil where it has none.

@@ -32,7 +32,7 @@ package struct AttemptExecutor: Sendable {
       noteEnd(of: attempt)
     } else {
       let end = Self.end(
-        of: result, claim: claim, hasCheckpointed: attempt.hasCheckpointed, stop: running.stop(of: attempt),
+        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn, stop: running.stop(of: attempt),
         retry: retry,
         jitter: .random(in: 0...1))
       await settle(attempt, end)
@@ -46,9 +46,9 @@ package struct AttemptExecutor: Sendable {
 
   /// How an attempt ended that is not done; nil where nothing is left to write: the lease is lost.
   ///
-  /// - Parameter hasCheckpointed: Whether the attempt has moved the job on before it ended.
+  /// - Parameter hasMovedOn: Whether the attempt has moved the job on before it ended: with a checkpoint that is not the one that it began with.
   package static func end(
-    of result: Result<Void, any Error>, claim: Claim, hasCheckpointed: Bool, stop: RunningAttempts.Stop?,
+    of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, stop: RunningAttempts.Stop?,
     retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
     let failure: any Failure
@@ -66,7 +66,7 @@ package struct AttemptExecutor: Sendable {
       // Another worker may know the kind; and this one, after the next deploy.
       case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
       // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest.
-      case let error as PostgresError where error.isSilentLoss && !hasCheckpointed:
+      case let error as PostgresError where error.isSilentLoss && !hasMovedOn:
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: error.json)
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
       case let error as PostgresError where error.isOutage: return .snoozed(.seconds(1))

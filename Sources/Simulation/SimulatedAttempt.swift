@@ -19,7 +19,7 @@ final class SimulatedAttempt {
   /// A transaction is on its way.
   private var isWriting = false
   private var isFinishing = false
-  private var hasCheckpointed = false
+  private var hasMovedOn = false
 
   init(claim: Claim, script: JobScript, worker: SimulatedWorker) {
     self.claim = claim
@@ -103,7 +103,7 @@ final class SimulatedAttempt {
     }
     guard isHeld else { return finish(.failure(LeaseLost(holder))) }
     movedAt = world.now
-    hasCheckpointed = true
+    hasMovedOn = true
     chunksDone = chunk
     if isLast { return done() }
     if isCancelled { return finish(.failure(CancellationError())) }
@@ -134,7 +134,7 @@ final class SimulatedAttempt {
   private func finish(_ result: Result<Void, any Error>) {
     isFinishing = true
     var end = AttemptExecutor.end(
-      of: result, claim: claim, hasCheckpointed: hasCheckpointed, stop: stop, retry: Simulation.retry,
+      of: result, claim: claim, hasMovedOn: hasMovedOn, stop: stop, retry: Simulation.retry,
       jitter: world.random.fraction())
     var isOutage = false
     if case .failure(let error) = result, error is PostgresError, stop == nil { isOutage = true }

@@ -75,6 +75,29 @@ struct FenceTests {
     }
   }
 
+  @Test("a checkpoint moves a job on where it is another one than the attempt began with, however its JSON is written")
+  func sameCheckpoint() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 1)
+      let worker = try await queue.worker()
+      let format = CheckpointFormat("test", 1)
+      let first = try #require(try await queue.claimOne(worker))
+      let new = queue.attempt(first)
+      try await new.checkpoint(format: format, state: #"{"bb":1,"a":2}"#)
+      #expect(new.hasMovedOn)
+      try await queue.store.endAttempt(first.holder, as: .yielded)
+
+      let second = try #require(try await queue.claimOne(worker))
+      let again = queue.attempt(second)
+      try await again.checkpoint(format: format, state: #"{ "bb": 1, "a": 2 }"#)
+      #expect(!again.hasMovedOn, "it would lose its session for ever, and never be charged")
+      try await again.checkpoint(format: format, state: #"{"bb":2,"a":2}"#)
+      #expect(again.hasMovedOn)
+      try await again.checkpoint(format: format, state: #"{"bb":1,"a":2}"#)
+      #expect(again.hasMovedOn)
+    }
+  }
+
   @Test("a yield and a snooze are not charged, a failure and a crash are")
   func charging() async throws {
     try await QueueFixture.with { queue in

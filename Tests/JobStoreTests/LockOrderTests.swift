@@ -157,7 +157,7 @@ struct LockOrderTests {
         return try await store.endAttempt(claim.holder, as: end ?? .yielded)
       case .checkpoint:
         guard let claim = peek() else { return false }
-        try await store.database.transaction {
+        _ = try await store.database.transaction {
           try await store.checkpoint(claim.holder, JobMark(format: CheckpointFormat("f", 1), state: "1"), in: $0)
         }
         return true

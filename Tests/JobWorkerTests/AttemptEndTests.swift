@@ -14,11 +14,11 @@ struct AttemptEndTests {
   }
 
   private func name(
-    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasCheckpointed: Bool = false,
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false,
     stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
-      of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasCheckpointed: hasCheckpointed, stop: stop,
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasMovedOn: hasMovedOn, stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
     case nil: "nothing"
@@ -47,7 +47,7 @@ struct AttemptEndTests {
     // Its own server process may have crashed under it; one that has moved on is not the cause.
     let silent = PostgresError(.connectionLost, operation: "checkpoint", message: "m")
     #expect(name(silent) == "lost session")
-    #expect(name(silent, hasCheckpointed: true) == "snoozed")
+    #expect(name(silent, hasMovedOn: true) == "snoozed")
     // What the others hear when one server process has crashed.
     #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "snoozed")
     // The session was ended because of what the handler did in it: that would come again without end.
@@ -63,7 +63,7 @@ struct AttemptEndTests {
   @Test("a handler that returns without completing its job is a dead job, not a lost one")
   func notCompleted() {
     let end = AttemptExecutor.end(
-      of: .success(()), claim: claim(attempt: 1, of: 3), hasCheckpointed: false, stop: nil, retry: RetryPolicy(),
+      of: .success(()), claim: claim(attempt: 1, of: 3), hasMovedOn: false, stop: nil, retry: RetryPolicy(),
       jitter: 0)
     guard case .dead(let failure) = end else {
       Issue.record("expected a dead job")

@@ -2,7 +2,7 @@
 -- until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
--- lost: its database session ended without a word, and no checkpoint was written before. Once that is taken for an outage and a
+-- lost: its database session ended without a word, and no checkpoint was written before but the one that it began with. Once that is taken for an outage and a
 -- snooze; a second time in a row the attempt is the likely cause, and is charged.
 -- Locks: the lease row, then the run row.
 with ended as (
