@@ -39,7 +39,7 @@ struct BoundsTests {
         select sluice.enqueue('a', time_limit => '178000000 years', max_attempts => 2000000000, label => repeat('l', 300));
         select sluice.enqueue('b', run_at => 'infinity');
         select sluice.enqueue('a', time_limit => '1000000 years -359999999 days');
-        select sluice.enqueue('a', pipeline => repeat('p', 201));
+        insert into sluice.lane (pipeline, stage) values (repeat('p', 201), 's');
         insert into sluice.release (content_hash, state, label, engine)
         select 'h' || n, 'DRAINED', repeat('l', 300) || n, 'e' from generate_series(1, 2) n
         """)
@@ -48,10 +48,10 @@ struct BoundsTests {
       let worker = try await store.registerWorker(
         JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1), lease: .seconds(3600),
         on: connection)
-      let claims = try await store.claim(worker: worker, limit: 3)
+      let claims = try await store.claim(worker: worker, limit: 2)
       let claim = try #require(claims.first)
       #expect(claim.maximumAttempts == 10_000 && claim.label.count == 200)
-      #expect(claims.count == 3, "the time limits can be added to a time")
+      #expect(claims.count == 2, "the time limits can be added to a time")
       try await connection.execute("update sluice.lane set paused = true")
       let labels = try await connection.query("select label from sluice.release order by release_id")
       #expect(try labels.map { try $0.string("label").count == 182 } == [true, true])
