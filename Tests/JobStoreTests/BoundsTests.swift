@@ -41,7 +41,7 @@ struct BoundsTests {
         select sluice.enqueue('a', time_limit => '1000000 years -359999999 days');
         insert into sluice.lane (pipeline, stage) values (repeat('p', 201), 's');
         insert into sluice.release (content_hash, state, label, engine)
-        select 'h' || n, 'DRAINED', repeat('l', 300) || n, 'e' from generate_series(1, 2) n
+        select 'h' || n, 'IMPLICIT', repeat('l', 300) || n, 'e' from generate_series(1, 2) n
         """)
       _ = try await Migrator().migrate(connection)
       let store = JobStore(database: database.pool)
