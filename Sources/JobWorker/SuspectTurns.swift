@@ -58,15 +58,17 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
       takenAt = now
       return .take(lane)
     }
-    let from = holdFrom ?? now.advanced(by: Self.firstHold)
+    var from = holdFrom ?? now.advanced(by: Self.firstHold)
+    // Also those that passed while no slot was free.
+    while from.advanced(by: holdLength) <= now {
+      // Surveys go on: another worker may take it.
+      if holdLength == Self.longestHold { return .hold(until: now.advanced(by: Self.firstHold)) }
+      let end = from.advanced(by: holdLength)
+      holdLength = min(holdLength * 2, Self.longestHold)
+      from = end.advanced(by: holdLength)
+    }
     holdFrom = from
-    guard from <= now else { return .others }
-    let until = from.advanced(by: holdLength)
-    if now < until { return .hold(until: until) }
-    // Surveys go on meanwhile: another worker may take it.
-    if holdLength == Self.longestHold { return .hold(until: now.advanced(by: Self.firstHold)) }
-    holdLength = min(holdLength * 2, Self.longestHold)
-    holdFrom = now.advanced(by: holdLength)
+    if from <= now { return .hold(until: from.advanced(by: holdLength)) }
     return .others
   }
 
