@@ -42,7 +42,7 @@ struct BundleLinkTests {
   @Test(
     "ends with an error where a link leads back",
     arguments: [
-      ("sql/loop", "loop"), ("sql/loop", "."), ("sql/shared", "../tests"), ("sql/loop", "../sql"),
+      ("sql/loop", "loop"), ("sql/loop", "."), ("sql/loop", "../sql"),
       ("sql/loop", "PROJECT/sql"),
       ("sql/pipelines", "../pipelines"),
     ])
