@@ -9,8 +9,8 @@ import Testing
 @Suite("A bundle of a directory with links")
 struct BundleLinkTests {
   private let files = [
-    "pipelines/shop.yaml": "pipeline: shop\n", "sql/orders.sql": "select 1", "tests/common.sql": "select 2",
-    "tests/deep/more.sql": "select 3", "secrets/tok": "hunter2", ".sluice/control.json": "hunter2",
+    "pipelines/shop.yaml": "pipeline: shop\n", "sql/orders.sql": "select 1", "sql/shared/common.sql": "select 2",
+    "sql/shared/deep/more.sql": "select 3", "secrets/tok": "hunter2", ".sluice/control.json": "hunter2",
     "sql/.hidden": "hunter2",
   ]
 
@@ -54,8 +54,8 @@ struct BundleLinkTests {
 
   @Test("follows one to a file of the definition")
   func inside() throws {
-    #expect(try bundle(link: "sql/c.sql", to: "../tests/common.sql")[path: "sql/c.sql"] == Array("select 2".utf8))
-    #expect(try bundle(link: "sluice.yaml", to: "tests/common.sql")[path: "sluice.yaml"] == Array("select 2".utf8))
+    #expect(try bundle(link: "sql/c.sql", to: "shared/common.sql")[path: "sql/c.sql"] == Array("select 2".utf8))
+    #expect(try bundle(link: "sluice.yaml", to: "sql/shared/common.sql")[path: "sluice.yaml"] == Array("select 2".utf8))
   }
 
   @Test("reads a project that a link leads to")
