@@ -113,8 +113,8 @@ struct PlaceTests {
   func otherUser() async throws {
     try await Lodging.inside { lodging in
       let user = ServerUser(
-        uid: 12_345, gid: 12_345,
-        prefix: ["/usr/bin/setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"])
+        uid: 65_534, gid: 65_534,
+        prefix: ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"])
       for folder in [lodging.project.directory, lodging.project.path(".sluice"), lodging.directory] {
         #expect(mkdir(folder, 0o755) == 0 || errno == EEXIST)
         #expect(chmod(folder, 0o755) == 0)
