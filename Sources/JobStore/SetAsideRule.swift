@@ -4,7 +4,7 @@ import Postgres
 /// Decides whether a job whose claim fails may be set aside: only where the job is the likely cause.
 ///
 /// - An error that a trigger, a function or a damaged page raises tells nothing of the job.
-/// - Where another job failed with the same words, and none was claimed since, the cause is likely not a job's.
+/// - Where another job failed with the same words within a ``period``, and none was claimed since, the cause is likely not a job's.
 /// - At most ``most`` in a ``period``, so that a wrong guess costs few.
 ///
 /// Pure: the caller tells what happened and when.
@@ -13,13 +13,17 @@ package struct SetAsideRule: Sendable {
   package static let period = Duration.seconds(60)
 
   private var times: [ContinuousClock.Instant] = []
-  private var last: (job: JobID, state: String?, message: String)?
+  private var last: (job: JobID, state: String?, message: String, at: ContinuousClock.Instant)?
 
   package init() {}
 
   package func allows(_ job: JobID, _ error: PostgresError, at now: ContinuousClock.Instant) -> Bool {
     guard error.isOfOneJob else { return false }
-    if let last, last.job != job, last.state == error.sqlState, last.message == error.message { return false }
+    if let last, last.job != job, last.state == error.sqlState, last.message == error.message,
+      last.at.duration(to: now) < Self.period
+    {
+      return false
+    }
     return times.filter { $0.duration(to: now) < Self.period }.count < Self.most
   }
 
@@ -28,7 +32,7 @@ package struct SetAsideRule: Sendable {
 
   package mutating func setAside(_ job: JobID, _ error: PostgresError, at now: ContinuousClock.Instant) {
     times = times.filter { $0.duration(to: now) < Self.period } + [now]
-    last = (job, error.sqlState, error.message)
+    last = (job, error.sqlState, error.message, now)
   }
 }
 

@@ -28,8 +28,12 @@ struct SetAsideTests {
     try await WorkerFixture.with { queue in
       try await Self.obstruct("bad", queue)
       let worker = queue.worker(slots: 20) { try await $0.complete() }
-      let orders = (0..<60).map { NewJob(kind: "test", label: $0 % 20 == 7 ? "bad" : "good") }
-      let jobs = try await queue.store.enqueue(orders).map(\.id)
+      // One by one: orders of one label would lie together, and of bad ones in a row only the first is told at once.
+      var jobs: [JobID] = []
+      for number in 0..<60 {
+        let order = NewJob(kind: "test", label: number % 20 == 7 ? "bad" : "good")
+        jobs += try await queue.store.enqueue([order]).map(\.id)
+      }
       try await queue.running([worker]) {
         try await queue.allDone(57)
         try await eventually("the bad ones are set aside") { try await queue.store.jobs(state: .dead).count == 3 }
@@ -114,5 +118,7 @@ struct SetAsideTests {
     for job in Int64(2)...10 { rule.setAside(JobID(job), error("\(job)"), at: start) }
     #expect(!rule.allows(JobID(11), error("c"), at: start))
     #expect(rule.allows(JobID(11), error("c"), at: start + .seconds(60)))
+    #expect(!rule.allows(JobID(11), error("10"), at: start + .seconds(59)))
+    #expect(rule.allows(JobID(11), error("10"), at: start + .seconds(60)))
   }
 }
