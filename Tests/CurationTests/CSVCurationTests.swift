@@ -129,8 +129,7 @@ struct CSVCurationTests {
   @Test("refuses a file that expands to far more than it has, before it fills the disk", arguments: ["gzip", "zstd"])
   func expandsTooFar(program: String) async throws {
     try await Workbench.with { bench in
-      let bomb = try await compressed(
-        [UInt8](repeating: UInt8(ascii: "x"), count: 150_000_000), with: program, in: bench.directory)
+      let bomb = try await bomb(of: 150_000_000, with: program)
       #expect(bomb.count < 500_000)
       for limit in [ExpansionLimit(bytes: 20_000_000_000), ExpansionLimit(bytes: 10_000_000, ratio: 1_000_000)] {
         var request = try bench.request(step(), [input(stream(), try bench.objects([bomb]))])

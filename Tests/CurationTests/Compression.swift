@@ -10,4 +10,12 @@ func compressed(_ bytes: [UInt8], with program: String, in directory: String) as
   return result.standardOutput
 }
 
+/// So many zeros as the program compresses them; they are never in this process.
+func bomb(of bytes: Int, with program: String) async throws -> [UInt8] {
+  let result = try await Subprocess.run(
+    .name("sh"), arguments: ["-c", "head -c \(bytes) /dev/zero | \(program) -c"], output: .bytes(limit: 10_000_000))
+  guard result.terminationStatus.isSuccess else { throw CompressionFailed(program: program) }
+  return result.standardOutput
+}
+
 struct CompressionFailed: Error { var program: String }

@@ -29,11 +29,12 @@ struct SetAsideTests {
       try await Self.obstruct("bad", queue)
       let worker = queue.worker(slots: 20) { try await $0.complete() }
       // One by one: orders of one label would lie together, and of bad ones in a row only the first is told at once.
-      var jobs: [JobID] = []
+      var made: [JobID] = []
       for number in 0..<60 {
         let order = NewJob(kind: "test", label: number % 20 == 7 ? "bad" : "good")
-        jobs += try await queue.store.enqueue([order]).map(\.id)
+        made += try await queue.store.enqueue([order]).map(\.id)
       }
+      let jobs = made
       try await queue.running([worker]) {
         try await queue.allDone(57)
         try await eventually("the bad ones are set aside") { try await queue.store.jobs(state: .dead).count == 3 }
