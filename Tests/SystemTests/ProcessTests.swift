@@ -40,7 +40,8 @@ struct ProcessTests {
         curate: {d: {from: s.a, columns: {id: {type: bigint, required: true}}}}
 
         """)
-      let count = 300
+      // More than a busy machine takes between two looks.
+      let count = 1500
       for number in 1...count { try project.write("d/\(1000 + number).csv", "id\n\(number)\n") }
       let sluice = Installed(project)
       let run = try sluice.start("run", "p", name: "run")
