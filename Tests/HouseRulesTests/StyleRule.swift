@@ -144,7 +144,8 @@ struct StyleRule: CustomStringConvertible, Sendable {
     description: "the command line prints through Console, which lets no text command a terminal",
     applies: { isSource($0) && $0.module == "sluice" && !$0.path.hasSuffix("/Console.swift") },
     violations: { file in
-      let other = /(?:^|[^.\w])(?:print|debugPrint|puts)\(|\bstd(?:out|err)\b|FileHandle\.standard|STD(?:OUT|ERR)_FILENO/
+      let other =
+        /(?:^|[^.\w])(?:print|debugPrint|puts)\(|\bstd(?:out|err)\b|FileHandle\.standard|STD(?:OUT|ERR)_FILENO/
       return file.codeLines.compactMap { number, code in
         code.contains(other) ? Violation(path: file.path, line: number, message: "print through Console") : nil
       }
