@@ -38,7 +38,8 @@ package struct Curator: Sendable {
   }
 
   private static func folder(of path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    // By scalars: a slash before a combining mark is a slash.
+    path.unicodeScalars.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
   }
 }
 

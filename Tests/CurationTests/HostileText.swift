@@ -34,9 +34,10 @@ struct HostileText {
 
   mutating func names(_ count: Int) -> [String] { (0..<count).map { _ in text() } }
 
-  /// A name that a file may have.
+  /// A name that a file may have. No backslash: where another part of the path is a pattern, DuckDB takes it for a separator and
+  /// finds no such file.
   mutating func pathComponent() -> String {
-    let bytes = text().utf8.filter { $0 != 0 && $0 != UInt8(ascii: "/") }
+    let bytes = text().utf8.filter { $0 != 0 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") }
     let name = String(decoding: bytes.prefix(60), as: UTF8.self)
     return name.allSatisfy { $0 == "." } ? "f" + name : name
   }
