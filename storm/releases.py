@@ -213,8 +213,8 @@ class Releases:
         deadline = time.monotonic() + DECISION_SECONDS
         while waits and self.state(label) in COMING and time.monotonic() < deadline:
             time.sleep(0.5)
-        # What is only staged can be promoted, not rolled back; a `rollback` without a name ends the canary.
-        for arguments in [["promote", label], ["rollback"]] if kind in GOOD else [["rollback"]]:
+        # By its name: a `rollback` without one ends a canary, and of a release that is only staged it leaves the current one.
+        for arguments in [["promote", label], ["rollback", label]] if kind in GOOD else [["rollback", label]]:
             for _ in range(SETTLE_ATTEMPTS):
                 if self.state(label) in COMING:
                     self.counts[f"{arguments[0]} by hand"] += 1
