@@ -24,8 +24,6 @@ struct ContractPlan: Sendable {
     return selected.map(\.name).filter { !known.contains(SQLName($0)) }
   }
 
-  var maskedNames: Set<SQLName> { Set(columns.filter { $0.mask != nil }.map { SQLName($0.name) }) }
-
   private var rules: [ContractRule] {
     columns.map { column in
       let type = selected.first { SQLName($0.name) == SQLName(column.name) }?.type

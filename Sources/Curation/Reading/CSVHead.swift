@@ -9,7 +9,7 @@ import SystemPackage
 /// It is read and decoded here, strictly. The SQL engine's reader leaves out a line that it cannot read, and the next one would
 /// pass for the header.
 enum CSVHead {
-  /// Why a first line cannot be one; as a message goes on after the file's name.
+  /// Why a first line cannot be read, for a message that begins with the file's name.
   struct Unreadable: Error { var reason: String }
 
   /// Read at first; a longer line, or a file that begins with many empty ones, takes the second amount.
