@@ -80,6 +80,25 @@ struct HTTPLimitTests {
     }
   }
 
+  @Test("in its interim answers is refused at once", arguments: [(2, false), (16, false), (17, true), (20_000, true)])
+  func interim(count: Int, isRefused: Bool) async throws {
+    try await withClient { client async throws in
+      var answer = page([1])
+      answer.interimHeads = count
+      let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { [answer] _, _ in answer }
+      try await pull(script) { server, fixture in
+        (httpConnector(server.url, client, fixture), nil)
+      } _: { outcome, server, _ in
+        #expect((outcome.failure?.code == "source_headers") == isRefused, "\(String(describing: outcome.error))")
+        #expect(outcome.objects.count == (isRefused ? 0 : 1))
+        #expect(server.requests.count == 1)
+        guard isRefused else { return }
+        #expect(outcome.failure?.isTransient == false)
+        #expect(outcome.failure?.message.contains("more than 16 interim answers") == true)
+      }
+    }
+  }
+
   @Test("in its headers is refused at once", arguments: [[100_000], Array(repeating: 1_000, count: 70)])
   func headers(sizes: [Int]) async throws {
     try await withClient { client async throws in

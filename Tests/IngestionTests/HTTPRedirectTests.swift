@@ -92,6 +92,36 @@ struct HTTPRedirectTests {
     }
   }
 
+  @Test(
+    "is not followed where its address holds a secret of the request",
+    arguments: [
+      "/hun%2Fter2/x", "/x/hun/ter2", "/x?other=hun%2Fter2", "/x?next=https%3A%2F%2Fa%2Fhun%252Fter2", "/%68un%2fter2",
+      "/x?code=bWU6aHVudGVyMg==",
+    ])
+  func disclosed(target: String) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving({ _, _ in page([1]) }) { other async throws in
+          let away = other.url + target
+          try await SourceServer.serving({ _, _ in .status(302, headers: [("Location", away)]) }) {
+            server async throws in
+            let outcome = await carry(
+              httpConnector(
+                server.url, client, fixture, pathTemplate: ValueTemplate(parts: [.literal("/v2/"), .secret("s")]),
+                redirects: .follow, auth: .basic(user: ValueTemplate(literal: "me"), password: Credential.secret),
+                secrets: ["s": target.contains("bWU6") ? "hunter2" : "hun/ter2"]), in: fixture.context())
+            #expect(outcome.failure?.code == "source_elsewhere")
+            #expect(outcome.failure?.isTransient == false)
+            #expect(outcome.failure?.message.contains("/v2/…") == true, "\(outcome.failure?.message ?? "")")
+            #expect(outcome.failure?.message.contains("ter") == false)
+            #expect(server.requests.count == 1)
+            #expect(other.requests.isEmpty)
+          }
+        }
+      }
+    }
+  }
+
   @Test("and back again carries nothing either")
   func backAgain() async throws {
     try await PullFixture.with { fixture async throws in

@@ -40,6 +40,8 @@ final class SourceServer: Sendable {
     var staysSilent = false
     /// Nothing is sent; the connection is closed.
     var hangsUp = false
+    /// So many times `103 Early Hints` is sent before the head.
+    var interimHeads = 0
     /// The head is sent a byte at a time, with a pause before each.
     var headPause: TimeAmount?
 
@@ -134,7 +136,8 @@ private final class Conversation: ChannelInboundHandler {
       return
     }
     let length = response.announcedBytes ?? response.body.count * response.repetitions
-    var head = "HTTP/1.1 \(response.status) X\r\nConnection: close\r\n"
+    let interim = String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", count: response.interimHeads)
+    var head = interim + "HTTP/1.1 \(response.status) X\r\nConnection: close\r\n"
     if response.announcesLength { head += "Content-Length: \(length)\r\n" }
     for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
     if let pause = response.headPause { return trickle(Array((head + "\r\n").utf8)[...], every: pause, context) }

@@ -53,7 +53,7 @@ package struct HTTPExchange: Sendable {
   ///
   /// A redirect to the same scheme, host and port is followed with all that the request holds. One that leads elsewhere is
   /// followed only where the stream says so, and from there on with nothing of the request: neither credentials nor a body,
-  /// even where a later redirect leads back.
+  /// even where a later redirect leads back. Its address must not hold a secret either.
   ///
   /// - Throws: ``HTTPTrouble`` where another try may help, a terminal ``StageFailure`` where a redirect leads elsewhere.
   func send(_ url: PageURL, now: Int64) async throws -> Answer {
@@ -93,6 +93,7 @@ package struct HTTPExchange: Sendable {
     } else {
       next.url = request.stripped(target)
       next.carriesRequest = false
+      guard !request.isDisclosed(by: next.url) else { throw disclosed(hop.url) }
     }
     if code < 307 || !next.carriesRequest, hop.method != "HEAD" {
       next.method = "GET"
@@ -105,6 +106,14 @@ package struct HTTPExchange: Sendable {
     StageFailure(
       code: "source_elsewhere", message: "\(label): \(request.shownPath(url)) redirects to another host",
       hint: "write `redirects: follow` on the stream to follow it without credentials, or write that host as base_url")
+  }
+
+  private func disclosed(_ url: PageURL) -> StageFailure {
+    StageFailure(
+      code: "source_elsewhere",
+      message:
+        "\(label): \(request.shownPath(url)) redirects to another host with a secret of this request in the address",
+      hint: "send the secret by `auth` instead of in the path, if the source allows it, or write that host as base_url")
   }
 
   private func execute(_ hop: Hop) async throws -> HTTPClientResponse {
@@ -124,6 +133,7 @@ package struct HTTPExchange: Sendable {
     do { response = try await client.execute(outgoing, timeout: headTimeout) } catch {
       try Task.checkCancellation()
       if error as? HTTPParserError == .headerOverflow { throw tooLarge(hop.url) }
+      if error is InterimHeads.TooMany { throw tooMany(hop.url) }
       throw HTTPTrouble.transport(Self.reason(error))
     }
     let bytes = response.headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
@@ -137,6 +147,14 @@ package struct HTTPExchange: Sendable {
       message:
         "\(label): the headers of the answer to \(request.shownPath(url)) are larger than \(Self.maximumHeaderBytes / 1024) KiB",
       hint: "ask the source's owner; nothing that is needed is that large")
+  }
+
+  private func tooMany(_ url: PageURL) -> StageFailure {
+    StageFailure(
+      code: "source_headers",
+      message:
+        "\(label): more than \(InterimHeads.maximum) interim answers (status 1xx) to \(request.shownPath(url)) before its answer",
+      hint: "ask the source's owner; a server sends one or two")
   }
 
   private static func trouble(_ response: HTTPClientResponse, now: Int64) async -> HTTPTrouble {
@@ -206,6 +224,9 @@ extension HTTPClient {
     configuration.decompression = .disabled
     configuration.timeout = .init(connect: .seconds(10), read: silence)
     configuration.connectionPool.retryConnectionEstablishment = false
+    // All limits of a source's answer are those of this protocol.
+    configuration.httpVersion = .http1Only
+    configuration.http1_1ConnectionDebugInitializer = InterimHeads.bound
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }
 }

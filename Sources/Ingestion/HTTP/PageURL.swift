@@ -161,6 +161,25 @@ struct PageURL: Sendable, Hashable {
     return String(decoding: out, as: UTF8.self)
   }
 
+  /// How often a value may be percent-encoded and still be found: a link inside of a link has it twice.
+  private static let maximumEncodings = 4
+
+  /// Whether one of the values stands anywhere behind the scheme, percent-encoded or not.
+  func mentions(_ values: [String]) -> Bool {
+    let values = values.map { Array($0.utf8) }.filter { !$0.isEmpty }
+    var text = String(withoutScheme)
+    for _ in 0..<Self.maximumEncodings {
+      let bytes = Array(text.utf8)
+      for value in values where bytes.indices.contains(where: { Self.end(of: value, in: bytes, from: $0) != nil }) {
+        return true
+      }
+      let decoded = Self.decoded(text)
+      guard decoded.utf8.count < bytes.count else { return false }
+      text = decoded
+    }
+    return false
+  }
+
   /// Where a value ends that begins at a position; nil where it does not begin there.
   private static func end(of value: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
     var position = start

@@ -23,13 +23,19 @@ struct StreamRequest: Sendable {
   private let secretParameters: [(name: String, value: String)]
   /// Every value that a secret or a variable gave, as it may come again in a link of the source.
   private let secretValues: [String]
+  /// What a redirect to another host must not hold: what secrets gave, and the credentials of the headers.
+  private let withheldValues: [String]
 
   /// - Throws: A terminal failure where a variable, a secret or a placeholder is missing, or what they make up is no URL.
   init(_ request: HTTPRequest, of source: HTTPSource, resolver: ValueResolver, label: String) throws {
     var secrets: [String] = []
     var values: [String] = []
+    var withheld: [String] = []
     func fill(_ template: ValueTemplate) throws -> String {
-      for case .secret(let name) in template.parts { secrets.append(name) }
+      for case .secret(let name) in template.parts {
+        secrets.append(name)
+        withheld += Self.withheldValues(ofSecret: (try? resolver.secret(name)) ?? "")
+      }
       defer { values += Self.secretValues(of: template, resolver) }
       do { return try template.resolved(with: resolver) } catch let error as TemplateError {
         throw StageFailure(
@@ -63,6 +69,7 @@ struct StreamRequest: Sendable {
     shownParameters = shown
     secretParameters = hidden + [secretParameter].compactMap { $0 }
     secretValues = values
+    withheldValues = withheld + headers.compactMap { $0.value.split(separator: " ").last.map(String.init) }
     let isOpen = ([request.path] + [request.body].compactMap { $0 }).allSatisfy { $0.parts.allSatisfy(Self.isShown) }
     holdsSecrets = !headers.isEmpty || !secretParameters.isEmpty || !isOpen || first.namesUser
     redirects = request.redirects
@@ -104,8 +111,14 @@ struct StreamRequest: Sendable {
     secretParameters.reduce(url.withoutUser) { $0.removing($1.name, value: $1.value) }
   }
 
-  /// A shorter value of a variable is no secret, and would be found in every other link.
-  private static let shortestSecretVariable = 4
+  /// Whether a redirect's target on another host holds what the request keeps to itself, because the source copied it there from
+  /// the path, say. It cannot be taken out: the target would be another one.
+  func isDisclosed(by url: PageURL) -> Bool {
+    url.mentions(withheldValues.filter { $0.utf8.count >= Self.shortestSecret })
+  }
+
+  /// A shorter value is no secret, and would be found in every other link.
+  private static let shortestSecret = 4
 
   /// Of a value that is a whole URL, the host stays open: only user, password and path count.
   private static func secretValues(of template: ValueTemplate, _ resolver: ValueResolver) -> [String] {
@@ -114,19 +127,28 @@ struct StreamRequest: Sendable {
       let shortest: Int
       switch part {
       case .literal, .placeholder: return []
-      case .environment(let name): (value, shortest) = (resolver.environment(name) ?? "", shortestSecretVariable)
+      case .environment(let name): (value, shortest) = (resolver.environment(name) ?? "", shortestSecret)
       case .secret(let name): (value, shortest) = ((try? resolver.secret(name)) ?? "", 1)
       }
-      var values = [value]
-      if let scheme = value.firstRange(of: "://") {
-        let rest = value[scheme.upperBound...]
-        let authority = rest.prefix { $0 != "/" && $0 != "?" }
-        let path = rest[authority.endIndex...].drop { $0 == "/" }
-        let user = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
-        values = [String(user), String(path.last == "/" ? path.dropLast() : path)]
-      }
-      return values.filter { $0.utf8.count >= shortest }
+      return (secretValues(ofURL: value) ?? [value]).filter { $0.utf8.count >= shortest }
     }
+  }
+
+  /// User and password, then the path; nil where the value is no whole URL.
+  private static func secretValues(ofURL value: String) -> [String]? {
+    guard let scheme = value.firstRange(of: "://") else { return nil }
+    let rest = value[scheme.upperBound...]
+    let authority = rest.prefix { $0 != "/" && $0 != "?" }
+    let path = rest[authority.endIndex...].drop { $0 == "/" }
+    let user = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
+    return [String(user), String(path.last == "/" ? path.dropLast() : path)]
+  }
+
+  /// A secret, and where it is a whole URL, its parts that are no host.
+  private static func withheldValues(ofSecret value: String) -> [String] {
+    let parts = secretValues(ofURL: value) ?? []
+    // User and password, one by one.
+    return [value] + parts + parts.prefix(1).flatMap { $0.split(separator: ":").map(String.init) }
   }
 
   private static func isShown(_ part: ValueTemplate.Part) -> Bool {
