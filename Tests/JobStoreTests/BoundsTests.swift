@@ -60,6 +60,35 @@ struct BoundsTests {
     }
   }
 
+  @Test("a label that is written while the migration waits becomes allowed too, and a later one is refused in words")
+  func lateLabel() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      let connection = try await PostgresConnection.connect(database.settings)
+      _ = try await Migrator(migrations: Array(Migration.all.prefix { $0.number < 6 })).migrate(connection)
+      let insert = "insert into sluice.release (content_hash, state, label, engine) values"
+      let early = try await PostgresConnection.connect(database.settings)
+      try await early.execute("begin; \(insert) ('a', 'IMPLICIT', repeat('l', 300), 'e')")
+      async let migrated = Migrator().migrate(connection)
+      let waits: SQLStatement = "select from pg_locks where not granted and relation = 'sluice.release'::regclass"
+      try await eventually("the migration waits") { try await !database.pool.query(waits).isEmpty }
+      try await early.execute("commit")
+      _ = try await migrated
+      // What a promotion does: it changes the row.
+      try await early.execute("update sluice.release set state = 'IMPLICIT'")
+      let label = try await early.query("select length(label) as length from sluice.release", []).only.int("length")
+      #expect(label <= 200)
+      for write in [
+        "\(insert) ('b', 'IMPLICIT', repeat('l', 201), 'e')", "update sluice.release set label = repeat('l', 201)",
+      ] {
+        let error = await #expect(throws: PostgresError.self) { try await early.execute(write) }
+        #expect(error?.message.contains("the label of a release has at most 200 characters") == true)
+        #expect(error?.sqlState == "23514")
+      }
+      await early.close()
+      await connection.close()
+    }
+  }
+
   @Test("a database that is not UTF-8 is refused, with the way out")
   func encoding() async throws {
     try await Self.withLatinDatabase { connection, _ in

@@ -2,6 +2,9 @@
 -- What one job, one client or one clock could do to all the others: bounds for every value that a claim, the reaper or a retry
 -- calculates with, and marks for jobs that must run alone because their worker ended under them.
 
+-- First, so that no other session writes a value that is out of bounds and that the changes of the rows do not see.
+lock table sluice.job, sluice.release, sluice.later in access exclusive mode;
+
 -- Rows that are there already get the nearest value that is allowed. An interval keeps months, days and time apart: each has a bound
 -- of its own, because one of a million years less as many days compares as short, and no time can be added to it.
 update sluice.job set
@@ -27,6 +30,15 @@ alter table sluice.job
   add constraint job_payload_size check (octet_length(payload::text) <= 1048576) not valid;
 alter table sluice.release add constraint release_label_length check (length(label) <= 200) not valid;
 alter table sluice.later add constraint later_run_at_finite check (isfinite(run_at)) not valid;
+
+-- In words, since an earlier engine lets such a label through.
+create function sluice.refuse_long_label() returns trigger language plpgsql as $$
+begin
+  raise exception 'the label of a release has at most 200 characters'
+    using errcode = 'check_violation', constraint = 'release_label_length', table = 'release', schema = 'sluice';
+end $$;
+create trigger release_label_length before insert or update of label on sluice.release for each row
+  when (length(new.label) > 200) execute function sluice.refuse_long_label();
 
 -- Of new lanes alone: a lane is changed as long as it is there, and one with a longer name may be there already.
 create function sluice.refuse_long_lane() returns trigger language plpgsql as $$
