@@ -55,6 +55,8 @@ struct PlanTests {
     "rate_reserve": "'a', 1, 1, null",
     "worker_beat": "1, 15, false, true",
   ]
+  /// The same of statements that are planned at each call.
+  private static let unprepared = ["ready_lock": "1, 0, null"]
   /// Tables in which a statement looks for what nobody has told it of: no more rows than there are slots.
   private static let looksThrough = ["lease_reap": "lease"]
   /// Runs are few beside their jobs, and every analyze of them makes a new plan.
@@ -83,6 +85,26 @@ struct PlanTests {
     }
   }
 
+  /// Compared with all of them, thousands of suspects would cost each claim their product with the jobs that it passes.
+  @Test(
+    "a ready job asks for its own mark by its key, and for none where there are no suspects",
+    arguments: ["job_claim", "lane_survey", "ready_lock"])
+  func suspects(name: String) async throws {
+    try await QueueFixture.with { queue in
+      try await queue.session.execute("analyze")
+      let session = try await queue.store.queueSession(queue.settings)
+      let statement = try #require(jobStoreStatements.first { $0.name == name })
+      let plan = try await Self.plan(of: statement, on: session)
+      await session.close()
+      let text = plan.joined(separator: "\n")
+      #expect(
+        plan.contains { $0.contains("Index Cond: (job_id = r.job_id)") || $0.contains("(s.job_id = r.job_id)") },
+        "\(text)")
+      #expect(plan.contains { $0.contains("InitPlan") }, "\(text)")
+      #expect(!text.contains("hashed SubPlan") && !text.contains(" ALL ("), "\(text)")
+    }
+  }
+
   @Test("lanes that expire are locked only when all jobs have been read")
   func laneLocks() async throws {
     try await QueueFixture.with { queue in
@@ -99,7 +121,7 @@ struct PlanTests {
   }
 
   private static func plan(of statement: SQLStatement, on session: PostgresConnection) async throws -> [String] {
-    let values = calls[statement.name] ?? ""
+    let values = (calls[statement.name] ?? unprepared[statement.name]) ?? ""
     try await session.execute("prepare planned as \(statement.text)")
     let call = values.isEmpty ? "planned" : "planned(\(values))"
     let rows = try await session.query(SQLStatement(text: "explain (costs off) execute \(call)"))

@@ -4,8 +4,9 @@
 -- is marked as alone, like every lease of a worker with one slot.
 -- Gives nothing to a worker without a live beat or in drain. The limit is a literal, because a plan for an unknown one is bad:
 -- Statement.jobClaim puts 1, 10, 50 or 200 in its place.
+-- Whether there is any suspect is asked once; only then each ready row asks for its own, by its key (offset 0: never by a hash of all).
 -- Locks: the ready rows it takes (others' are skipped), then its lease rows; run rows in order of their number.
--- Index: primary keys of ready, job, mark, run, lane; whatever the planner believes of their sizes (see queueSession).
+-- Index: primary keys of ready, suspect, job, mark, run, lane; whatever the planner believes of their sizes (see queueSession).
 with alive as materialized (
   select $6::bigint is not null or w.slots = 1 as is_alone
   from sluice.beat b join sluice.worker w on w.worker_id = b.worker_id
@@ -21,7 +22,8 @@ with alive as materialized (
     select r.ctid as place, r.lane_id, r.job_id, r.attempt, r.epoch from sluice.ready r
     where r.lane_id = open.lane_id and r.job_id >= asked.lowest
       and r.job_id <= coalesce($6::bigint, 9223372036854775807) and exists (select from alive)
-      and ($6::bigint is not null or r.job_id <> all (array(select s.job_id from sluice.suspect s where s.runs_alone)))
+      and ($6::bigint is not null or (select not exists (select from sluice.suspect))
+        or not exists (select from sluice.suspect s where s.job_id = r.job_id and s.runs_alone offset 0))
     order by r.job_id
     limit 1 --! literal
     for update skip locked) p
