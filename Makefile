@@ -33,7 +33,7 @@ build: setup ## the release binary, .build/release/sluice
 test: setup ## the whole test suite, after twenty simulated worlds with new seeds
 	@swift build --build-tests
 	@first=$$((RANDOM * 32768 + RANDOM)); .build/debug/simulate $$first..$$((first + 19))
-	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) swift test --skip-build
+	@SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) scripts/test.sh
 
 test-postgres: setup ## statements, queue and loading on PostgreSQL 16, 17 and 18; the whole suite: POSTGRES=18 POSTGRES_TESTS=.
 	@scripts/setup.sh --postgres
@@ -41,17 +41,17 @@ test-postgres: setup ## statements, queue and loading on PostgreSQL 16, 17 and 1
 	@for version in $(POSTGRES); do \
 	  bin=$$PWD/.tools/postgres/$$version/bin; "$$bin/postgres" --version; \
 	  SLUICE_POSTGRES_BIN=$$bin SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TEST_WIDTH) \
-	    swift test --skip-build --filter '$(POSTGRES_TESTS)'; \
+	    scripts/test.sh --filter '$(POSTGRES_TESTS)'; \
 	done
 
 soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SECONDS, SLUICE_TEST_SEED)
 	@swift build --build-tests
 	@SLUICE_SOAK_SECONDS=$(SOAK_SECONDS) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
-	  swift test --skip-build --filter 'FaultTests'
+	  scripts/test.sh --filter 'FaultTests'
 
 fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
 	@swift build --build-tests
-	@SLUICE_FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --skip-build --filter 'HostileTextTests|DefinitionFuzzTests'
+	@SLUICE_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test.sh --filter 'HostileTextTests|DefinitionFuzzTests'
 
 storm: build ## deploys, rollbacks, kills, stops and restarts beside running batches (SEED=7 MINUTES=10); builds an older engine too
 	@older=$$(scripts/older-engine.sh $(STORM_OLDER)); \
@@ -76,14 +76,14 @@ simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..5
 	@swift build --quiet --product simulate
 	@.build/debug/simulate $(or $(SEED),1..50)
 
-ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, test, fuzz, test-postgres
+ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, fuzz, test-postgres, test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory model MODEL=quick
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
 	@$(MAKE) --no-print-directory bench BENCH=--quick
-	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory test-postgres
+	@$(MAKE) --no-print-directory test
 
 clean: ## remove what build and demo made; .tools/ stays
 	@[ ! -d .demo ] || python3 demo/run.py --remove
