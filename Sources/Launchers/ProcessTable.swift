@@ -49,7 +49,12 @@ package struct ProcessTable: Sendable {
       // A sweep that removes what is left of killed processes may hold or remove a file at this moment.
       for _ in 0..<100 {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw LauncherError.folder("cannot open \(path)", errno, folder) }
+        guard descriptor >= 0 else {
+          let reason = errno
+          guard reason == ENOENT else { throw LauncherError.folder("cannot open \(path)", reason, folder) }
+          try makeFolder()
+          continue
+        }
         guard ProcessLock.take(descriptor) else {
           let reason = errno
           let isElsewhere = isHeldElsewhere(descriptor, path)
@@ -86,6 +91,15 @@ package struct ProcessTable: Sendable {
   /// The process of a name; nil where there is none.
   package func entry(_ name: String) -> Entry? {
     ProcessLock.held.withLock { entry(name, in: $0, sweeping: false) }
+  }
+
+  /// Removes the folder, of a host that is gone, with what killed processes left in it. False where a process holds a lock in it, or
+  /// something else is there.
+  package func removeFolder() -> Bool {
+    for name in names() {
+      guard ProcessLock.held.withLock({ entry(name, in: $0, sweeping: true) }) == nil else { return false }
+    }
+    return rmdir(folder) == 0 || errno == ENOENT
   }
 
   /// Whether a process of this number lives and is one of the installation's.

@@ -88,7 +88,10 @@ extension Installation {
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
       clients.api(socket, token, notice), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
-      ReleaseKeeper(tick: .seconds(3600), logger: logger) { try await sweepReleases() },
+      ReleaseKeeper(tick: .seconds(3600), logger: logger) {
+        HostFiles(stateDirectory).lookAfter(now: Date())
+        try await sweepReleases()
+      },
     ]
     if isEmbedded { services.append(ServerCare(installation: self)) }
     var pool: WorkerPool?
