@@ -1,8 +1,11 @@
 import Foundation
 import Glibc
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import sluice
 
 @Suite("Doctor")
 struct DoctorTests {
@@ -55,6 +58,36 @@ struct DoctorTests {
         try await database.pool.execute("drop owned by \(role)")
         try await database.pool.execute("drop role \(role)")
       }
+    }
+  }
+
+  @Test(
+    "a clock of the database that is more than two seconds off says by how much, and in which direction",
+    arguments: [
+      (0, "agree"), (-1.5, "agree"), (1.5, "agree"), (-60, "60.0 s ahead of this host's"),
+      (60, "s behind this host's"), (-86_400, "86400.0 s ahead of"), (2.5, "s behind"),
+    ])
+  func clock(hostIsAhead: Double, says: String) async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      let connection = try await PostgresConnection.connect(database.settings)
+      let check = try await DatabaseDoctor.clock(connection) { Date().timeIntervalSince1970 + hostIsAhead }
+      await connection.close()
+      #expect(check.ok == (abs(hostIsAhead) <= 2))
+      #expect(check.detail.contains(says), "\(check.detail)")
+      #expect(check.fix?.contains("set-ntp") == true)
+    }
+  }
+
+  @Test("a query of the clocks that takes long makes no difference")
+  func slowClock() async throws {
+    try await TestDatabase.withEmptyDatabase { database in
+      let connection = try await PostgresConnection.connect(database.settings)
+      let start = Date().timeIntervalSince1970
+      // Half a minute before, and half a minute after.
+      let looks = Mutex([start + 30, start - 30])
+      let check = try await DatabaseDoctor.clock(connection) { looks.withLock { $0.removeLast() } }
+      await connection.close()
+      #expect(check.ok, "\(check.detail)")
     }
   }
 

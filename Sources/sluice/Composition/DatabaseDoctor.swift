@@ -8,6 +8,8 @@ import Postgres
 /// Tests what the control database must be able to do. It creates nothing there.
 struct DatabaseDoctor {
   let installation: Installation
+  /// This host's clock, in seconds since 1970.
+  var clock: @Sendable () -> Double = { Date().timeIntervalSince1970 }
 
   /// How far the clocks may be apart. The database's decides; the host's is in logs and in requests to sources.
   private static let clockTolerance = 2.0
@@ -38,7 +40,7 @@ struct DatabaseDoctor {
     if rights.allSatisfy({ $0.ok || $0.name != "rights" }) { checks.append(try await owner()) }
     checks.append(try await sessions())
     checks.append(try await timeZones(connection))
-    checks.append(try await clock(connection))
+    checks.append(try await Self.clock(connection, host: clock))
     return checks
   }
 
@@ -164,18 +166,19 @@ struct DatabaseDoctor {
       fix: "write a name of: select name from pg_timezone_names; or update the time zone data of the database's host")
   }
 
-  private func clock(_ connection: PostgresConnection) async throws -> DoctorCommand.Check {
-    let before = Date().timeIntervalSince1970
+  /// The host's clock is read before and after the database's, so that the time of the query counts for neither side.
+  static func clock(_ connection: PostgresConnection, host: () -> Double) async throws -> DoctorCommand.Check {
+    let before = host()
     let row = try await connection.query(
       "select extract(epoch from clock_timestamp())::double precision as seconds", []
     ).first
-    let after = Date().timeIntervalSince1970
+    let after = host()
     let database = try row?.double("seconds") ?? before
     let difference = database < before ? database - before : max(0, database - after)
     let rounded = (difference * 10).rounded() / 10
     return DoctorCommand.Check(
-      name: "clock", ok: abs(difference) <= Self.clockTolerance,
-      detail: abs(difference) <= Self.clockTolerance
+      name: "clock", ok: abs(difference) <= clockTolerance,
+      detail: abs(difference) <= clockTolerance
         ? "this host and the database agree"
         : "the database's clock is \(abs(rounded)) s \(rounded > 0 ? "ahead of" : "behind") this host's",
       fix: "synchronise both: timedatectl set-ntp true, or the clock of the container's host")
