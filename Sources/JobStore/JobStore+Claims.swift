@@ -30,6 +30,33 @@ extension JobStore {
     ).map(ReadyLane.init(row:))
   }
 
+  /// What a survey found, for a worker that may keep slots free for a job that must run alone.
+  package struct Survey: Sendable {
+    package var lanes: [ReadyLane]
+    /// The job that this worker alone may keep slots free for, until its next survey.
+    package var waitingFor: JobID?
+
+    package init(lanes: [ReadyLane], waitingFor job: JobID? = nil) {
+      self.lanes = lanes
+      waitingFor = job
+    }
+  }
+
+  /// The same, and says before that the worker would keep slots free for this job. One worker at a time may.
+  ///
+  /// - Source: `suspect_wait.sql`, `lane_survey.sql`.
+  package func survey(
+    release: Int64, stages: [String]?, worker: Int64, waitingFor job: JobID?, on session: any PostgresSession,
+    now: String? = nil
+  ) async throws -> Survey {
+    guard let job else { return Survey(lanes: try await survey(release: release, stages: stages, on: session)) }
+    let isGranted = try await !session.query(
+      Statement.suspectWait, [.int(job.rawValue), .int(worker), .optional(now)]
+    ).isEmpty
+    let lanes = try await survey(release: release, stages: stages, on: session)
+    return Survey(lanes: lanes, waitingFor: isGranted ? job : nil)
+  }
+
   /// Claims ready jobs of the lanes that the request names, for this worker.
   ///
   /// Skips rows that other workers hold instead of waiting for them, so the result may be shorter than asked while work

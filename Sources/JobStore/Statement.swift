@@ -83,6 +83,7 @@ enum Statement {
   static let laneKnown = SQLStatement("lane_known", PackageResources.lane_known_sql)
   static let outboxExpire = SQLStatement("outbox_expire", PackageResources.outbox_expire_sql)
   static let suspectForget = SQLStatement("suspect_forget", PackageResources.suspect_forget_sql)
+  static let suspectWait = SQLStatement("suspect_wait", PackageResources.suspect_wait_sql)
   static let workerExpire = SQLStatement("worker_expire", PackageResources.worker_expire_sql)
 
   /// The claim of so many jobs of each lane; the limit is a literal, and each a statement of its own.
@@ -117,7 +118,7 @@ enum Statement {
       runRowLock,
       stageList, ticketRaise,
       workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
-      clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, workerExpire,
+      clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, workerExpire,
     ] + schedules + releases + ClaimBatch.allCases.map(jobClaim)
 }
 

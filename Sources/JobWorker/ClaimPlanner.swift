@@ -13,7 +13,8 @@ import JobStore
 /// Pure: the caller tells what happened and when.
 package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == Duration {
   package enum Action {
-    case survey
+    /// With the job that the worker would keep slots free for; nil: none.
+    case survey(waitingFor: JobID?)
     case claim(ClaimRequest)
     /// Nothing to do before this time, unless something happens; nil where only an end of an attempt can change that.
     case wait(until: Instant?)
@@ -53,7 +54,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
     guard free > 0, !suspects.isBusy else { return .wait(until: nil) }
     guard now < nextSurvey else {
       (rungSince, loweredSince) = ([], [])
-      return .survey
+      return .survey(waitingFor: suspects.wish)
     }
     let urgency = suspects.isWanted ? openUrgency : nil
     switch suspects.next(isIdle: inHand.isEmpty, urgency: urgency, now: now) {
@@ -72,10 +73,13 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   /// A survey came back.
   ///
   /// - Parameters:
+  ///   - job: The job that this worker alone may keep slots free for.
   ///   - poll: How long to wait where there is nothing to do.
-  package mutating func surveyed(_ found: [ReadyLane], took: Duration, poll: Duration, now: Instant) {
+  package mutating func surveyed(
+    _ found: [ReadyLane], waitingFor job: JobID? = nil, took: Duration, poll: Duration, now: Instant
+  ) {
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
-    suspects.surveyed(found)
+    suspects.surveyed(found, waitingFor: job)
     for lane in found where lane.hasWork {
       let lowered = loweredSince.contains(lane.id) ? lanes[lane.id]?.watermark : nil
       lanes[lane.id] = Lane(ready: lane, watermark: min(lane.lowest, lowered ?? .max), mayHaveWork: true)

@@ -154,12 +154,16 @@ final class QueueLoop: Sendable {
         await answer(entries, unmatched: outcome.unmatched, &uncertain)
       }
     }
-    guard case .survey = action else { return }
+    guard case .survey(let job) = action else { return }
     let asked = clock.now
-    let lanes = try await store.survey(release: settings.release, stages: settings.stages, on: session)
+    let survey = try await store.survey(
+      release: settings.release, stages: settings.stages, worker: worker, waitingFor: job, on: session)
     let now = clock.now
     let poll = settings.poll * Double.random(in: 0.75...1)
-    planner.withLock { $0.surveyed(lanes, took: asked.duration(to: now), poll: poll, now: now) }
+    planner.withLock {
+      $0.surveyed(
+        survey.lanes, waitingFor: survey.waitingFor, took: asked.duration(to: now), poll: poll, now: now)
+    }
   }
 
   /// One of the jobs cannot be claimed: it must not keep the others from running.

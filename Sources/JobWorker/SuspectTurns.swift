@@ -7,6 +7,7 @@ import JobStore
 /// - A worker with other jobs stops taking more after a while, for a time that doubles each time it was too short; before each of
 ///   these times it works on for as long, so that it has half of the time for others. A hold of ``longestHold`` goes on until the
 ///   worker is free, however long its jobs are.
+/// - Only one worker at a time keeps slots free for a job: a worker asks for that with its surveys, and takes others until it is granted.
 /// - After one has ended, others come first for as long as it took.
 /// - Work of a lower class comes first here too.
 ///
@@ -29,6 +30,10 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
   private var othersUntil: Instant?
   private var holdFrom: Instant?
   private var holdLength = Self.firstHold
+  /// The job that this worker would keep slots free for now.
+  private(set) var wish: JobID?
+  /// The one for which it was granted.
+  private var granted: JobID?
 
   /// Whether one is being done: there is nothing to look for.
   var isBusy: Bool { inHand != nil }
@@ -37,7 +42,8 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
   var isWanted: Bool { !lanes.isEmpty }
 
   /// What a survey found.
-  mutating func surveyed(_ found: [ReadyLane]) {
+  mutating func surveyed(_ found: [ReadyLane], waitingFor job: JobID?) {
+    granted = job
     lanes = found.filter { $0.suspect != nil }
     if lanes.isEmpty { rest() }
   }
@@ -45,6 +51,7 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
   /// - Parameters:
   ///   - urgency: The lowest class of other work; nil where there is none.
   mutating func next(isIdle: Bool, urgency: Int?, now: Instant) -> Decision {
+    wish = nil
     if isBusy { return .hold(until: nil) }
     if let takenAt {
       othersUntil = now.advanced(by: max(takenAt.duration(to: now), Self.firstHold))
@@ -62,14 +69,19 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
     // Also those that passed while no slot was free.
     while from.advanced(by: holdLength) <= now {
       // Surveys go on: another worker may take it.
-      if holdLength == Self.longestHold { return .hold(until: now.advanced(by: Self.firstHold)) }
+      if holdLength == Self.longestHold { return hold(for: lane.suspect, until: now.advanced(by: Self.firstHold)) }
       let end = from.advanced(by: holdLength)
       holdLength = min(holdLength * 2, Self.longestHold)
       from = end.advanced(by: holdLength)
     }
     holdFrom = from
-    if from <= now { return .hold(until: from.advanced(by: holdLength)) }
+    if from <= now { return hold(for: lane.suspect, until: from.advanced(by: holdLength)) }
     return .others
+  }
+
+  private mutating func hold(for job: JobID?, until end: Instant) -> Decision {
+    wish = job
+    return granted == job ? .hold(until: end) : .others
   }
 
   /// A claim of the job that ``next(isIdle:urgency:now:)`` named came back.
@@ -84,7 +96,7 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
   }
 
   private mutating func rest() {
-    holdFrom = nil
+    (holdFrom, wish, granted) = (nil, nil, nil)
     holdLength = Self.firstHold
   }
 }

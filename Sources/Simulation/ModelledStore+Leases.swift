@@ -23,6 +23,18 @@ extension ModelledStore {
     }.sorted { $0.id < $1.id }
   }
 
+  /// Whether this worker alone may keep slots free for a job that must run alone.
+  package mutating func wait(for job: JobID, worker: Int64) -> Bool {
+    guard jobs[job]?.isSuspect == true else { return false }
+    if let (other, at) = jobs[job]?.waiting, other != worker, at <= now.advanced(by: .seconds(5)),
+      at >= now.advanced(by: .seconds(-5))
+    {
+      return false
+    }
+    jobs[job]?.waiting = (worker, now)
+    return true
+  }
+
   private func isKeptAlone(_ job: Job) -> Bool { job.isSuspect && mistake != .suspectsInCompany }
 
   /// Claims of each lane that the request names, from its job on, oldest first.

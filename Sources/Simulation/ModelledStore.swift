@@ -27,6 +27,8 @@ package struct ModelledStore: Sendable {
     var isAlone = false
     /// A worker ended under it and others: it must run alone.
     var isSuspect = false
+    /// Which worker keeps slots free for it, and when it last said so.
+    var waiting: (worker: Int64, at: SimulatedInstant)?
     /// Its last attempt lost its database session without a word.
     var lostSession = false
   }

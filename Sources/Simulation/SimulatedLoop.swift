@@ -84,11 +84,16 @@ final class SimulatedLoop {
     waiting = []
     var request: ClaimRequest?
     if case .claim(let asked) = action { request = asked }
-    guard !entries.isEmpty || request != nil else { return survey() }
-    turn(entries, request, thenSurveys: { if case .survey = action { true } else { false } }())
+    guard case .survey(let job) = action else { return turn(entries, request) }
+    if entries.isEmpty {
+      survey(waitingFor: job)
+    } else {
+      turn(entries, nil) { [weak self] in self?.survey(waitingFor: job) }
+    }
   }
 
-  private func turn(_ entries: [SimulatedAttempt], _ request: ClaimRequest?, thenSurveys: Bool) {
+  /// - Parameter survey: What follows; nil: the next step.
+  private func turn(_ entries: [SimulatedAttempt], _ request: ClaimRequest?, then survey: (() -> Void)? = nil) {
     let number = worker.worker
     let finished = entries.map(\.holder)
     let revoked = worker.isRevoked
@@ -111,7 +116,7 @@ final class SimulatedLoop {
       if let request { planner.claimed(request, claims) }
       for claim in claims { try worker.begin(claim) }
       settle(entries, unmatched)
-      if thenSurveys { survey() } else { step() }
+      if let survey { survey() } else { step() }
     }
   }
 
@@ -147,14 +152,18 @@ final class SimulatedLoop {
     }
   }
 
-  private func survey() {
+  private func survey(waitingFor job: JobID?) {
     let asked = world.now
-    world.send("surveys", from: worker) {
-      $0.survey()
-    } answer: { [weak self] lanes in
+    let number = worker.worker
+    world.send("surveys", from: worker) { store in
+      let isGranted = job.map { store.wait(for: $0, worker: number) } ?? false
+      return JobStore.Survey(lanes: store.survey(), waitingFor: isGranted ? job : nil)
+    } answer: { [weak self] survey in
       guard let self else { return }
-      guard let lanes else { return fail([]) }
-      planner.surveyed(lanes, took: asked.duration(to: world.now), poll: Self.poll, now: world.now)
+      guard let survey else { return fail([]) }
+      planner.surveyed(
+        survey.lanes, waitingFor: survey.waitingFor, took: asked.duration(to: world.now), poll: Self.poll,
+        now: world.now)
       step()
     }
   }

@@ -68,6 +68,31 @@ struct ReaperTests {
     }
   }
 
+  @Test("one worker at a time keeps slots free for a job that must run alone, until it says so no more")
+  func waiting() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.enqueue(jobs: 1)
+      let (one, two) = (try await queue.worker(), try await queue.worker())
+      let job = try #require(try await queue.claimOne(one)).jobID
+      func isGranted(_ worker: Int64, at second: Int) async throws -> Bool {
+        try await queue.store.survey(
+          release: 0, stages: nil, worker: worker, waitingFor: job, on: queue.session,
+          now: "2030-01-01T00:00:\(second < 10 ? "0" : "")\(second)Z"
+        ).waitingFor == job
+      }
+      #expect(try await !isGranted(one, at: 10), "it need not run alone")
+      try await queue.session.execute(
+        "insert into sluice.suspect (job_id, runs_alone, since) values (\(job), true, now())")
+      #expect(try await isGranted(one, at: 10))
+      #expect(try await !isGranted(two, at: 14))
+      #expect(try await isGranted(one, at: 14))
+      #expect(try await !isGranted(two, at: 19))
+      #expect(try await isGranted(two, at: 20), "it has said nothing for longer than 5 seconds")
+      #expect(try await !isGranted(one, at: 20))
+      #expect(try await isGranted(one, at: 1), "the clock was set back")
+    }
+  }
+
   @Test("a draining worker keeps its jobs and gets no more")
   func draining() async throws {
     try await QueueFixture.with { queue in

@@ -29,12 +29,16 @@ struct SuspectTurnsTests {
     }
   }
 
-  /// What it does, where it surveys whenever it wants to.
-  private func next(_ planner: inout ClaimPlanner<Tick>, _ lanes: [ReadyLane], free: Int, at seconds: Double) -> String
-  {
+  /// What it does, where it surveys whenever it wants to; what it waits for is granted or not.
+  private func next(
+    _ planner: inout ClaimPlanner<Tick>, _ lanes: [ReadyLane], free: Int, at seconds: Double,
+    grants: (JobID) -> Bool = { _ in true }
+  ) -> String {
     let action = planner.next(free: free, now: at(seconds))
-    guard case .survey = action else { return told(action) }
-    planner.surveyed(lanes, took: .milliseconds(1), poll: .milliseconds(200), now: at(seconds))
+    guard case .survey(let job) = action else { return told(action) }
+    planner.surveyed(
+      lanes, waitingFor: job.flatMap { grants($0) ? $0 : nil }, took: .milliseconds(1), poll: .milliseconds(200),
+      now: at(seconds))
     return told(planner.next(free: free, now: at(seconds)))
   }
 
@@ -116,6 +120,40 @@ struct SuspectTurnsTests {
     #expect(held.hasPrefix("wait"))
     let after = next(&other, [long], free: 3, at: 6002)
     #expect(after == "claim [2]")
+  }
+
+  @Test("of several workers one at a time keeps slots free for a job, and another one once it is gone")
+  func oneAtATime() {
+    let (one, long) = (lane(1, suspect: 7), lane(2, lowest: 1))
+    var planners = (0..<3).map { _ in
+      var planner = ClaimPlanner(now: at(0))
+      planner.claimed(ClaimRequest(lanes: [(long, 1)], each: .one), [claim(1, long)])
+      return planner
+    }
+    // As `suspect_wait.sql` has it.
+    var holder: (worker: Int, at: Double)?
+    var held = [0, 0, 0]
+    for tenth in 0..<6000 {
+      let second = Double(tenth) / 10
+      var waits = 0
+      // The first one ends on its way.
+      for worker in planners.indices where worker > 0 || second < 300 {
+        let action = next(&planners[worker], [one, long], free: 3, at: second) { _ in
+          if let other = holder, other.worker != worker, other.at > second - 5 { return false }
+          holder = (worker, second)
+          return true
+        }
+        if action.hasPrefix("wait") {
+          waits += 1
+          held[worker] += 1
+        } else {
+          planners[worker].claimed(ClaimRequest(lanes: [(long, 1)], each: .one), [claim(2, long)])
+          planners[worker].ended(claim(2, long))
+        }
+      }
+      #expect(waits <= 1, "at \(second) s")
+    }
+    #expect(held.allSatisfy { $0 > 0 }, "\(held)")
   }
 
   @Test("after one has ended, others come first for as long as it took")

@@ -57,7 +57,9 @@ create table sluice.suspect (
   job_id       bigint primary key,
   runs_alone   boolean not null default false,          -- its worker's process ended, with other jobs in hand: next it has one to itself
   lost_session boolean not null default false,          -- its database session ended without a word; a second time is charged
-  since        timestamptz not null
+  since        timestamptz not null,
+  waiting_worker bigint,                                -- keeps slots free for the job: one worker at a time
+  waiting_at     timestamptz                            -- when it last said so
 );
 -- Claimed by a worker that has nothing else in hand and takes nothing else: the end of its process is charged to this job. Null:
 -- claimed by an engine from before this column. It does not let jobs run alone, so each of them is charged.
