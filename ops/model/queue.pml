@@ -28,6 +28,9 @@
 #ifndef CRASHES
 #define CRASHES 0       /* workers killed */
 #endif
+#ifndef SHARES
+#define SHARES 0        /* claims of a worker that has other jobs as well */
+#endif
 #ifndef SLOW
 #define SLOW 0          /* leases that end under a worker that lives: a zombie each */
 #endif
@@ -68,6 +71,10 @@ typedef Job {
   byte mark;            /* chunks committed, as the checkpoint says */
   byte format;          /* the release that wrote the checkpoint; 0: none */
   byte owner;           /* lease.worker_id */
+#if SHARES > 0
+  bool shared;          /* lease.alone is false: its worker has other jobs too, which are not in the model */
+  bool alone;           /* suspect.runs_alone */
+#endif
 #ifdef ASYNCCLAIM
   bool unflushed;       /* the claim's WAL is not on disk yet */
   byte pinBefore;
@@ -84,10 +91,13 @@ bool mature = true;     /* the reaper's session is older than one lease */
 bool hold;              /* an override: no workers */
 
 byte flips = FLIPS, canaries = CANARIES, crashes = CRASHES, slow = SLOW, restarts = RESTARTS, fails = FAILS,
-  snoozes = SNOOZES, retries = RETRIES, scales = SCALES, lost = LOST, holds = HOLDS;
+  shares = SHARES, snoozes = SNOOZES, retries = RETRIES, scales = SCALES, lost = LOST, holds = HOLDS;
 
 /* What really happened, for the assertions only. */
 byte chunks[J];         /* bit k: chunk k was committed */
+#if SHARES > 0
+byte spared[J];         /* crashes in a row that were not charged */
+#endif
 byte charged[J];        /* attempts that ended by a crash, an expiry or a failure since a person took the job up */
 
 /* Release 1 reads its own format, 2 reads 1's and its own, 3 reads 2's and its own. */
@@ -185,6 +195,17 @@ inline take(i, r) {
   job[i].epoch++;
 #endif
   job[i].attempt++;
+#if SHARES > 0
+  job[i].shared = false;
+  if
+  :: true
+#ifdef INCOMPANY
+  :: shares > 0 -> shares--; job[i].shared = true
+#else
+  :: shares > 0 && !job[i].alone -> shares--; job[i].shared = true      /* one that must run alone is left out */
+#endif
+  fi;
+#endif
   e = job[i].epoch; mine = job[i].mark;
   check()
 }
@@ -215,6 +236,9 @@ inline finish(i) {
 inline charge(i, where) {
   FLUSH;
   charged[i]++; job[i].owner = 0;
+#if SHARES > 0
+  spared[i] = 0; job[i].alone = false;
+#endif
 #ifdef CRASHFREE
   if :: where == READY -> job[i].attempt-- :: else fi;
 #endif
@@ -226,6 +250,23 @@ inline charge(i, where) {
 #endif
   check()
 }
+
+/* lease_reap for a job whose worker ended: charged to one that had the worker alone. One that shared it is not charged, and must run
+ * alone next. */
+#if SHARES > 0
+inline lose(i) {
+  if
+  :: job[i].shared ->
+     FLUSH;
+     spared[i]++; job[i].owner = 0; job[i].attempt--; job[i].st = READY; job[i].alone = true;
+     assert(spared[i] <= 1)                                             /* I12: a job is spared once until it is charged */
+  :: else -> charge(i, READY); job[i].alone = true
+  fi;
+  check()
+}
+#else
+inline lose(i) { charge(i, READY) }
+#endif
 
 /* job_end_attempt as yielded or snoozed, and the give-back of a lease that its worker does not know: not charged. */
 inline giveBack(i, where) {
@@ -342,7 +383,7 @@ inline revoke(x) {      /* beat_expire, beat_revoke: the delete tests the row ag
 
 /* A lease without a beat; one past the job's time limit, whose worker lives on; a job whose time has come. */
 #define REAP(i) \
-  :: atomic { job[i].st == LEASED && beat[job[i].owner] == NOROW && mature -> charge(i, READY) } \
+  :: atomic { job[i].st == LEASED && beat[job[i].owner] == NOROW && mature -> lose(i) } \
   :: atomic { slow > 0 && job[i].st == LEASED && mature -> slow--; charge(i, READY) } \
   :: atomic { job[i].st == LATER -> FLUSH; job[i].st = READY }
 

@@ -47,6 +47,7 @@ superseded       load   full   FULL SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
 unconfirmed      load   full   SLOW=2 CONTROLS=1 HANGS=1 TARGETS=1
 faults-quick     load   quick  SLOW=2 CRASHES=1 TARGETS=1 REPLIES=1
 restored-quick   load   quick  SLOW=1 CRASHES=1 REPLIES=1 RESTORES=1
+alone            queue  always W=3 CRASHES=3 SHARES=2 SLOW=1 RESTARTS=1 FAILS=1 RETRIES=1
 permits          permit always HOLDERS=3
 dependents       dependents always UPSTREAM=3 CANCELS=2
 locks            locks  always TURNS=2
@@ -81,6 +82,7 @@ EAGERREAPER      queue  I8  RESTARTS=1
 REAPBEAT         queue  I8  SLOW=1
 CRASHFREE        queue  I[89]  CRASHES=2 SLOW=1
 YIELDCHARGED     queue  I9  SCALES=1
+INCOMPANY        queue  I12  CRASHES=2 SHARES=2
 FOREVER          queue  I2  HOLDS=1
 LEDGERAPART      load   L1  CRASHES=1
 BLINDREPEAT      load   L1  REPLIES=1
