@@ -102,10 +102,12 @@ extension Catalog {
     try await database.query(Statement.rawObjectOfRun, [.int(run.rawValue)]).map(RawObject.init(row:))
   }
 
-  /// Everything whole that a stream has brought up to and with a run, oldest first: what `current.STREAM` is made of.
-  package func history(of stream: StreamID, upTo run: RunID) async throws -> [RawObject] {
-    try await database.query(Statement.rawObjectOfStream, stream.values + [.int(run.rawValue)])
-      .map(RawObject.init(row:))
+  /// Everything whole that a stream has brought up to and with a run, oldest first: what `current.STREAM` is made of, with
+  /// each run's own time.
+  package func history(of stream: StreamID, upTo run: RunID) async throws -> [(object: RawObject, runAt: String)] {
+    try await database.query(Statement.rawObjectOfStream, stream.values + [.int(run.rawValue)]).map {
+      (try RawObject(row: $0), try $0.string("run_at"))
+    }
   }
 
   /// Notes how many records objects hold, once they have been read.
@@ -115,7 +117,7 @@ extension Catalog {
       Statement.rawObjectRecords, [.ints(counts.map(\.object)), .ints(counts.map(\.records))])
   }
 
-  /// The files of a stream that finished runs took, and those that `run` itself has.
+  /// The newest version of each file of a stream that finished runs took, or that `run` itself has.
   package func seenFiles(of stream: StreamID, run: RunID) async throws -> Set<SeenFile> {
     let rows = try await database.query(Statement.seenFiles, stream.values + [.int(run.rawValue)])
     return Set(

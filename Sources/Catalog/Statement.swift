@@ -7,6 +7,7 @@ enum Statement {
   static let consumedOfSnapshot = SQLStatement("consumed_of_snapshot", PackageResources.consumed_of_snapshot_sql)
   static let cursorAdvance = SQLStatement("cursor_advance", PackageResources.cursor_advance_sql)
   static let cursorCurrent = SQLStatement("cursor_current", PackageResources.cursor_current_sql)
+  static let cursorHistory = SQLStatement("cursor_history", PackageResources.cursor_history_sql)
   static let dataFileInsert = SQLStatement("data_file_insert", PackageResources.data_file_insert_sql)
   static let dataFileList = SQLStatement("data_file_list", PackageResources.data_file_list_sql)
   static let dueObjects = SQLStatement("due_objects", PackageResources.due_objects_sql)
@@ -30,17 +31,23 @@ enum Statement {
   static let snapshotInsert = SQLStatement("snapshot_insert", PackageResources.snapshot_insert_sql)
   static let snapshotList = SQLStatement("snapshot_list", PackageResources.snapshot_list_sql)
   static let snapshotLock = SQLStatement("snapshot_lock", PackageResources.snapshot_lock_sql)
+  static let snapshotNumber = SQLStatement("snapshot_number", PackageResources.snapshot_number_sql)
+  static let snapshotOfRuns = SQLStatement("snapshot_of_runs", PackageResources.snapshot_of_runs_sql)
+  static let snapshotUnrecorded = SQLStatement("snapshot_unrecorded", PackageResources.snapshot_unrecorded_sql)
   static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
   static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
   static let streamOutrun = SQLStatement("stream_outrun", PackageResources.stream_outrun_sql)
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
-    consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, dataFileInsert, dataFileList, dueObjects, dueRuns,
+    consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
+    dueObjects, dueRuns,
     installation,
     loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue, rawObjectInsert,
     rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
     rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
+    snapshotNumber,
+    snapshotOfRuns, snapshotUnrecorded,
     streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]
 }

@@ -7,6 +7,17 @@ extension Catalog {
     try await database.query(Statement.cursorCurrent, stream.values).first.map { try $0.string("value") }
   }
 
+  /// The latest values that a stream's cursor had, newest first, up to ``cursorHistoryLength`` of them.
+  ///
+  /// - Source: `cursor_history.sql`.
+  package func cursorHistory(of stream: StreamID) async throws -> [String] {
+    try await database.query(Statement.cursorHistory, stream.values + [.int(Self.cursorHistoryLength)])
+      .map { try $0.string("value") }
+  }
+
+  /// A cursor that jumped ahead seldom moves after that, so few values have to be looked at.
+  private static let cursorHistoryLength: Int64 = 100
+
   /// Advances a stream's cursor, in the transaction that completes its ingest. History is kept; the caller has made sure
   /// that the value is not lower than the one before, in the cursor's type.
   ///

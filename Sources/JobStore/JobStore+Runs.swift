@@ -25,7 +25,7 @@ extension JobStore {
     _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String? = nil
   ) async throws -> EnqueuedRun {
     try await hold(assignment, in: transaction)
-    precondition(!plan.jobs.isEmpty, "a run has at least one job")
+    if plan.jobs.isEmpty { return try await enqueueLoad(plan, with: assignment, in: transaction, now: now) }
     let batch = try await insertRun(
       in: transaction, pipeline: plan.pipeline, kind: "batch", target: nil, parent: nil, with: assignment,
       number: assignment.run, pending: plan.jobs.count, now: now)
@@ -41,6 +41,20 @@ extension JobStore {
     let lanes = try await insert(jobs, of: runs, plan: plan, lanes: assignment.lanes, in: transaction, now: now)
     ring(lanes, after: transaction)
     return EnqueuedRun(runID: batch, loads: loads)
+  }
+
+  /// A load without a batch, whose snapshots are there already.
+  private func enqueueLoad(
+    _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String?
+  ) async throws -> EnqueuedRun {
+    precondition(plan.loads.count == 1, "a run without a batch is one load")
+    let run = try await insertRun(
+      in: transaction, pipeline: plan.pipeline, kind: "load", target: plan.loads[0].label, parent: nil,
+      with: assignment, number: assignment.run, pending: 1, now: now)
+    let lanes = try await insert(
+      plan.loads, of: [run], plan: plan, lanes: assignment.lanes, in: transaction, now: now)
+    ring(lanes, after: transaction)
+    return EnqueuedRun(runID: run, loads: [])
   }
 
   private func insertRun(

@@ -40,6 +40,8 @@ extension LoadHandler {
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: JobID(0), ticket: 0)
     try await target.preview(
-      TableLoad(table: table, required: Self.required(table, of: pipeline), snapshots: [snapshot]), by: loader)
+      TableLoad(
+        table: table, required: Self.required(table, of: pipeline),
+        list: { _ in TableLoad.Listing(snapshots: [snapshot]) }), by: loader)
   }
 }

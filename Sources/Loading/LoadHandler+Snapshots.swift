@@ -5,18 +5,35 @@ import ObjectStore
 import PipelineDefinition
 
 extension LoadHandler {
-  /// Everything that the catalog has for one table, as the target wants it.
-  func tableLoad(_ table: LoadTable, of pipeline: Pipeline) async throws -> TableLoad {
-    let snapshots = try await catalog.snapshots(pipeline: pipeline.name, dataset: table.from)
-    var batches: [Int64: [String]] = [:]
-    var loads: [SnapshotToLoad] = []
-    for snapshot in snapshots {
-      var load = try snapshotToLoad(snapshot, table: table)
-      load.repeats = batches[snapshot.runID.rawValue] ?? []
-      batches[snapshot.runID.rawValue, default: []].append(snapshot.id)
-      loads.append(load)
+  /// One table, and how the catalog lists the snapshots that it lacks.
+  func tableLoad(
+    _ table: LoadTable, of pipeline: Pipeline, target: String, repair: TableRepair? = nil
+  ) -> TableLoad {
+    TableLoad(table: table, required: Self.required(table, of: pipeline), repair: repair) { head in
+      try await list(table, pipeline: pipeline.name, target: target, after: head)
     }
-    return TableLoad(table: table, required: Self.required(table, of: pipeline), snapshots: loads)
+  }
+
+  private func list(
+    _ table: LoadTable, pipeline: String, target: String, after head: String?
+  ) async throws -> TableLoad.Listing {
+    var number: Int64?
+    if let head { number = try await catalog.number(ofSnapshot: head, pipeline: pipeline, dataset: table.from) }
+    var unrecorded: [String] = []
+    if let number {
+      unrecorded = try await catalog.unrecordedSnapshots(
+        pipeline: pipeline, dataset: table.from, upTo: number, target: target, table: "\(table.schema).\(table.table)")
+    }
+    let snapshots = try await catalog.snapshots(
+      pipeline: pipeline, dataset: table.from, from: number.map { $0 + 1 } ?? 0)
+    let batches = try await catalog.snapshots(
+      pipeline: pipeline, dataset: table.from, ofRuns: Set(snapshots.map(\.runID)).sorted())
+    let loads = try snapshots.map { snapshot in
+      var load = try snapshotToLoad(snapshot, table: table)
+      load.repeats = batches.filter { $0.run == snapshot.runID && $0.number < snapshot.number }.map(\.id)
+      return load
+    }
+    return TableLoad.Listing(unrecorded: unrecorded, snapshots: loads)
   }
 
   static func required(_ table: LoadTable, of pipeline: Pipeline) -> Set<String> {

@@ -25,9 +25,6 @@ package struct LoadHandler: JobHandler {
   /// The definition that the job's run began with.
   package let definition: @Sendable (JobAttempt) async throws -> Pipeline
 
-  /// What an attempt that died after its commit may have left untold: more snapshots than one job can have loaded.
-  private static let maximumRetold = 1000
-
   package init(
     catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, installation: String, environment: String,
     scratch: String, resolver: ValueResolver, definition: @escaping @Sendable (JobAttempt) async throws -> Pipeline
@@ -44,12 +41,8 @@ package struct LoadHandler: JobHandler {
 
   package func run(_ attempt: JobAttempt) async throws {
     let pipeline = try await definition(attempt)
-    let payload = try JSONDecoder().decode(Payload.self, from: Data(attempt.payload.utf8))
-    guard let target = pipeline.load.first(where: { $0.name == payload.target }) else {
-      throw StageFailure(
-        code: "target_missing", message: "pipeline \(pipeline.name) has no target \(payload.target)",
-        hint: "the run keeps the definition that it began with; start a new run")
-    }
+    let payload = try LoadPayload(attempt.payload)
+    let target = try payload.target(in: pipeline)
     // One load of a pipeline's target at a time: a second run's job waits its turn, which costs it no attempt.
     var needs: Set = [PermitNeed("load/\(pipeline.name)/\(target.name)")]
     if let concurrency = target.concurrency {
@@ -58,43 +51,51 @@ package struct LoadHandler: JobHandler {
     try await attempt.takePermits(needs)
     let directory = "\(scratch)/load-\(attempt.jobID)-\(attempt.epoch)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let result: Result<[LoadRecord], any Error>
+    let result: Result<Loaded, any Error>
     do {
-      result = .success(try await load(pipeline, into: target, directory: directory, attempt: attempt))
+      result = .success(
+        try await load(pipeline, into: target, repair: payload.reload, directory: directory, attempt: attempt))
     } catch {
       result = .failure(error)
     }
     try FileManager.default.removeItem(atPath: directory)
-    let records = try result.get()
+    let loaded = try result.get()
     try await attempt.complete { transaction in
-      for record in records {
-        try await catalog.recordLoad(record, ticket: attempt.ticket, run: attempt.runID, in: transaction)
+      for (records, isNew) in [(loaded.old, false), (loaded.new, true)] {
+        try await catalog.recordLoads(
+          records, isNew: isNew, ticket: attempt.ticket, run: attempt.runID, in: transaction)
       }
     }
     attempt.killPoint(.loadCompleted)
   }
 
-  private struct Payload: Decodable { var target: String }
+  /// What the targets' ledgers say, for the catalog.
+  private struct Loaded {
+    /// Of earlier attempts that did not complete.
+    var old: [LoadRecord] = []
+    var new: [LoadRecord] = []
+  }
 
   /// Loads table after table. One that fails does not keep the others from being brought up to date; the first failure
   /// is thrown at the end.
   private func load(
-    _ pipeline: Pipeline, into definition: LoadTarget, directory: String, attempt: JobAttempt
-  ) async throws -> [LoadRecord] {
+    _ pipeline: Pipeline, into definition: LoadTarget, repair: LoadPayload.Reload?, directory: String,
+    attempt: JobAttempt
+  ) async throws -> Loaded {
     let target = try connect(definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory)
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
       ticket: attempt.ticket)
     let hooks = hooks(attempt)
-    var records: [LoadRecord] = []
+    var records = Loaded()
     var failure: (any Failure)?
-    for table in definition.tables {
+    for table in try repair?.tables(of: definition) ?? definition.tables {
       do {
-        let load = try await tableLoad(table, of: pipeline)
-        let loaded = try await target.load(load, by: loader, hooks: hooks)
-        let old = loaded.filter { !$0.isNew }.suffix(Self.maximumRetold)
-        let new = loaded.filter(\.isNew)
-        records += (old + new).map { Self.record($0, target: definition.name, table: table) }
+        let load = tableLoad(table, of: pipeline, target: definition.name, repair: repair?.how)
+        for loaded in try await target.load(load, by: loader, hooks: hooks) {
+          let record = Self.record(loaded, target: definition.name, table: table)
+          if loaded.isNew { records.new.append(record) } else { records.old.append(record) }
+        }
       } catch let error as Fenced {
         // Where this attempt still has its lease, no later one exists: the control database is behind its targets.
         if let head = error.head { try await attempt.raiseTickets(above: head) }

@@ -1,19 +1,49 @@
 import PipelineDefinition
 
-/// One table of a target and the snapshots of its dataset: all that the catalog knows, in snapshot order.
-///
-/// The target asks its ledger which of them are missing; numbers are for people, identity is the UUID.
-package struct TableLoad: Sendable, Equatable {
+/// One table of a target, and where its dataset's snapshots are listed.
+package struct TableLoad: Sendable {
+  /// What the catalog has for one table, in snapshot order.
+  package struct Listing: Sendable, Equatable {
+    /// Snapshots up to the head for which the catalog has no record of a load: the target is asked about them, and does not
+    /// load them.
+    package var unrecorded: [String]
+    /// Every snapshot after the head.
+    package var snapshots: [SnapshotToLoad]
+
+    package init(unrecorded: [String] = [], snapshots: [SnapshotToLoad]) {
+      self.unrecorded = unrecorded
+      self.snapshots = snapshots
+    }
+
+    var uuids: [String] { unrecorded + snapshots.map(\.uuid) }
+  }
+
   package var table: LoadTable
   /// Columns that the contract requires: NOT NULL where the table is created.
   package var required: Set<String>
-  package var snapshots: [SnapshotToLoad]
+  /// What an operator decided about a table that is no longer as the ledger says; nil in every ordinary load.
+  package var repair: TableRepair?
+  /// Lists the snapshots after a head: the last snapshot that the target's ledger is known to have together with all before it. A
+  /// head that is nil, or that the catalog does not know, lists all of them.
+  package var list: @Sendable (_ head: String?) async throws -> Listing
 
-  package init(table: LoadTable, required: Set<String> = [], snapshots: [SnapshotToLoad]) {
+  package init(
+    table: LoadTable, required: Set<String> = [], repair: TableRepair? = nil,
+    list: @escaping @Sendable (_ head: String?) async throws -> Listing
+  ) {
     self.table = table
     self.required = required
-    self.snapshots = snapshots
+    self.repair = repair
+    self.list = list
   }
+}
+
+/// What to do with a table that was truncated, dropped or restored since its last load.
+package enum TableRepair: String, Sendable, Codable {
+  /// Forget what the ledger has of the table, and load every snapshot that readers of the dataset see.
+  case reload
+  /// Take the table as it is; only new snapshots are loaded.
+  case accept
 }
 
 /// One committed version of a dataset with all that a target needs to load it.

@@ -11,7 +11,7 @@ package protocol Target: Sendable {
 
   /// Brings one table up to date: every snapshot that the ledger lacks, in snapshot order.
   ///
-  /// - Returns: What the ledger says of each snapshot of `load`, in snapshot order, whoever loaded it.
+  /// - Returns: What the ledger says of each snapshot that the catalog listed, in snapshot order.
   /// - Throws: A ``Failure``, or what a hook throws. What is staged and what is committed stays for the next attempt.
   func load(_ load: TableLoad, by loader: Loader, hooks: LoadHooks) async throws -> [LoadedSnapshot]
 

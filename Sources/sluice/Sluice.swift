@@ -14,7 +14,8 @@ struct Sluice: AsyncParsableCommand {
       """,
     version: Engine.version,
     subcommands: [
-      InitCommand.self, CheckCommand.self, PlanCommand.self, RunCommand.self, BackfillCommand.self, RunsCommand.self,
+      InitCommand.self, CheckCommand.self, PlanCommand.self, RunCommand.self, BackfillCommand.self, ReloadCommand.self,
+      RunsCommand.self,
       JobsCommand.self, PauseCommand.self, ResumeCommand.self, StatusCommand.self,
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
       WorkerCommand.self, DeployCommand.self, PromoteCommand.self, RollbackCommand.self, DrainCommand.self,

@@ -82,12 +82,12 @@ struct LoadHandlerTests {
     }
 
     /// Claims a load job of a new run.
-    func attempt() async throws -> JobAttempt {
+    func attempt(_ reload: LoadPayload.Reload? = nil) async throws -> JobAttempt {
       let plan = RunPlan(
         pipeline: "shop",
         jobs: [RunPlan.Job(kind: "load", stage: "load", label: "warehouse", payload: #"{"target": "warehouse"}"#)],
         loads: [])
-      _ = try await store.enqueue(plan, release: release)
+      _ = try await store.enqueue(reload.map { try pipeline.plan($0) } ?? plan, release: release)
       let claims = try await store.claim(worker: worker, limit: 1)
       return JobAttempt(
         claim: try #require(claims.first), store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -132,7 +132,8 @@ struct LoadHandlerTests {
       let run = try #require(dead.runID)
       try await control.commit(1, "select 1 as id, 'a' as name", run: run)
       let handler = try await control.handler()
-      let load = try await handler.tableLoad(TargetFixture.table(.merge, key: ["id"]), of: control.pipeline)
+      let load = handler.tableLoad(
+        TargetFixture.table(.merge, key: ["id"]), of: control.pipeline, target: "warehouse")
       _ = try await control.target.target.load(
         load,
         by: Loader(
@@ -225,6 +226,57 @@ struct LoadHandlerTests {
       await #expect { try await handler.run(attempt) } throws: { ($0 as? StageFailure)?.code == "target_not_a_table" }
       #expect(!attempt.isEnded)
       #expect(try await control.target.rows("select id, name from mart.history") == ["(1,a)"])
+    }
+  }
+
+  @Test("a thousand snapshots that are in are neither listed, asked for nor recorded again by a quiet load")
+  func quiet() async throws {
+    try await Control.with { control in
+      let first = try await control.attempt()
+      try await control.commit(5000, "select 1 as id, 'a' as name", run: try #require(first.runID))
+      // Older ones, whose files are gone: to read one of them would fail.
+      try await control.store.database.execute(
+        """
+        insert into sluice.snapshot (snapshot_id, number, pipeline, dataset, run_id, job_id, is_full, columns, key, rows_in, rows_out,
+          deduplicated, quarantined, created_at)
+        overriding system value
+        select gen_random_uuid(), -n, 'shop', 'orders', 1, 1, false, '[]', '[]', 0, 0, 0, 0, now() from generate_series(1, 1000) n;
+        insert into sluice.loaded
+        select snapshot_id, 'warehouse', 'mart.orders', 'loaded', 0, 0, 0, 0, 0, 1, now() from sluice.snapshot where number < 0
+        """)
+      let handler = try await control.handler()
+      let load = handler.tableLoad(
+        TargetFixture.table(.merge, key: ["id"]), of: control.pipeline, target: "warehouse")
+      let newest = TargetFixture.uuid(5000)
+      #expect(try await load.list(nil).snapshots.count == 1)
+      #expect(try await load.list(newest) == TableLoad.Listing(unrecorded: [newest], snapshots: []))
+      try await handler.run(first)
+      #expect(try await load.list(newest) == TableLoad.Listing(snapshots: []))
+      #expect(try await control.target.rows("select right(through::text, 4) from sluice_ledger.mark") == ["(5000)"])
+    }
+  }
+
+  @Test("a job that reloads a table is a load of its own, does nothing to other tables, and records what it loaded")
+  func reloads() async throws {
+    try await Control.with { control in
+      let first = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'a' as name", run: try #require(first.runID))
+      let handler = try await control.handler()
+      try await handler.run(first)
+      try await control.target.execute("drop table mart.orders")
+      let ordinary = try await control.attempt()
+      await #expect { try await handler.run(ordinary) } throws: { ($0 as? StageFailure)?.code == "target_changed" }
+      _ = try await control.store.endAttempt(ordinary.claim.holder, as: .yielded)
+      _ = try await control.store.cancel(run: try #require(ordinary.runID))
+
+      let reload = LoadPayload.Reload(target: "warehouse", tables: ["mart.orders"], how: .reload)
+      let again = try await control.attempt(reload)
+      try await handler.run(again)
+      let run = try #require(again.runID)
+      #expect(try await control.store.run(run).map(\.kind) == [.load])
+      #expect(try await control.target.rows("select * from mart.orders") == ["(1,a)"])
+      #expect(try await control.catalog.loads(ofRun: run).map(\.inserted) == [1])
+      #expect(again.payload.contains("target") && !again.payload.hasPrefix(#"{"target""#))
     }
   }
 }

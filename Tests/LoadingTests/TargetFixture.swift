@@ -74,11 +74,13 @@ struct TargetFixture: Sendable {
 
   @discardableResult
   func load(
-    _ table: LoadTable, _ snapshots: [SnapshotToLoad], required: Set<String> = [], ticket: Int64 = 1, job: Int64 = 1,
+    _ table: LoadTable, _ snapshots: [SnapshotToLoad], required: Set<String> = [], repair: TableRepair? = nil,
+    ticket: Int64 = 1, job: Int64 = 1,
     hooks: LoadHooks = LoadHooks()
   ) async throws -> [LoadedSnapshot] {
     try await target.load(
-      TableLoad(table: table, required: required, snapshots: snapshots), by: Self.loader(ticket: ticket, job: job),
+      TableLoad(table: table, required: required, snapshots: snapshots, repair: repair),
+      by: Self.loader(ticket: ticket, job: job),
       hooks: hooks)
   }
 
@@ -141,5 +143,14 @@ final class Steps: Sendable {
         if reached == point { try await act() }
       },
       event: { kind, _ in self.told.withLock { $0.append(kind) } })
+  }
+}
+
+extension TableLoad {
+  /// Lists all of them, as for a head that the catalog does not know.
+  init(
+    table: LoadTable, required: Set<String> = [], snapshots: [SnapshotToLoad], repair: TableRepair? = nil
+  ) {
+    self.init(table: table, required: required, repair: repair) { _ in Listing(snapshots: snapshots) }
   }
 }

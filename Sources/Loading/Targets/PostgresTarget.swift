@@ -50,23 +50,23 @@ package struct PostgresTarget: Target {
     let table = TableName(load.table.schema, load.table.table)
     do {
       let ledger = TargetLedger(loader: loader, table: table.description, target: name)
-      var (entries, pending) = try await withConnection(loader) { session in
+      var (uuids, entries, pending) = try await withConnection(loader) { session in
         try await TargetLedger.ensure(in: session)
         try await ledger.takeOver(in: session)
-        return try await order(load, ledger: ledger, in: session)
+        return try await order(load, ledger: ledger, hooks: hooks, in: session)
       }
       for snapshot in pending {
         let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)
         entries[snapshot.uuid] = try await withConnection(loader) { session in try await one.run(in: session) }
       }
-      return load.snapshots.compactMap { entries[$0.uuid] }
+      return uuids.compactMap { entries[$0] }
     } catch {
       throw TargetFailure.translate(error, target: name, table: table.description)
     }
   }
 
   package func preview(_ load: TableLoad, by loader: Loader) async throws {
-    guard let snapshot = load.snapshots.last else { return }
+    guard let snapshot = try await load.list(nil).snapshots.last else { return }
     let table = TableName(load.table.schema, load.table.table).description
     let one = SnapshotLoad(
       target: self, load: load, snapshot: snapshot, ledger: TargetLedger(loader: loader, table: table, target: name),
@@ -79,14 +79,64 @@ package struct PostgresTarget: Target {
   }
 
   /// What the ledger has, and what is to be loaded; staging that nothing needs any more is dropped.
+  ///
+  /// - Throws: ``StageFailure`` `target_changed` where the table is not as the ledger says.
   private func order(
-    _ load: TableLoad, ledger: TargetLedger, in session: PostgresConnection
-  ) async throws -> (entries: [String: LoadedSnapshot], pending: [SnapshotToLoad]) {
-    var entries = try await ledger.entries(of: load.snapshots.map(\.uuid), in: session)
-    let order = LoadOrder(load.snapshots, known: Set(entries.keys), mode: load.table.mode)
+    _ load: TableLoad, ledger: TargetLedger, hooks: LoadHooks, in session: PostgresConnection
+  ) async throws -> (uuids: [String], entries: [String: LoadedSnapshot], pending: [SnapshotToLoad]) {
+    let name = TableName(load.table.schema, load.table.table)
+    let mark = try await preparedMark(load, name, ledger, hooks, in: session)
+    let (listing, known) = try await list(load, after: mark?.through, ledger, in: session)
+    var entries = known
+    let order = LoadOrder(listing.snapshots, known: Set(entries.keys), mode: load.table.mode)
+    let check = TableCheck(
+      ledger: ledger, name: name, definition: load.table,
+      isReplaced: load.table.mode == .replace && !order.pending.isEmpty)
+    if mark == nil, entries.isEmpty {
+      try await check.refuseKnownBatches(order.pending.map(\.uuid), in: session)
+    }
+    var next =
+      load.repair == .accept
+      ? try await check.accept(mark, in: session) : try await check.run(mark, in: session)
     try await StagingTable.sweep(ledger, keeping: Set(order.pending.map(\.uuid)), in: session)
     for entry in try await ledger.supersede(order.superseded, in: session) { entries[entry.uuid] = entry }
-    return (entries, order.pending)
+    if order.pending.isEmpty, let last = listing.snapshots.last { next.through = last.uuid }
+    if let changed = next == mark ? nil : next {
+      try await session.transaction { transaction in
+        try await ledger.lockHead(in: transaction)
+        try await ledger.write(changed, in: transaction)
+      }
+    }
+    return (listing.uuids, entries, order.pending)
+  }
+
+  /// The table's mark; before a reload as it is afterwards.
+  private func preparedMark(
+    _ load: TableLoad, _ name: TableName, _ ledger: TargetLedger, _ hooks: LoadHooks, in session: PostgresConnection
+  ) async throws -> TableMark? {
+    let mark = try await ledger.mark(in: session)
+    // A later attempt of the same job goes on with what the first one forgot.
+    guard load.repair == .reload, mark?.reload != ledger.loader.jobID.rawValue else { return mark }
+    let all = try await load.list(nil)
+    try await ledger.forget(name, mode: load.table.mode, snapshots: all.uuids, in: session)
+    try await hooks.event(
+      "reload",
+      "target \(self.name): the ledger of \(name) is forgotten; \(all.uuids.count) snapshots are looked at again")
+    return try await ledger.mark(in: session)
+  }
+
+  /// The snapshots after the head, and what the ledger has of them and of those that the catalog asks about.
+  private func list(
+    _ load: TableLoad, after head: String?, _ ledger: TargetLedger, in session: PostgresConnection
+  ) async throws -> (TableLoad.Listing, [String: LoadedSnapshot]) {
+    let listing = try await load.list(head)
+    guard !listing.uuids.isEmpty else { return (listing, [:]) }
+    let entries = try await ledger.entries(of: listing.uuids, in: session)
+    // The ledger lost rows: its head means nothing.
+    if head != nil, listing.unrecorded.contains(where: { entries[$0] == nil }) {
+      return try await list(load, after: nil, ledger, in: session)
+    }
+    return (listing, entries)
   }
 
   /// Opens a session for the length of `body`.

@@ -31,6 +31,8 @@ struct FinalTransaction: Sendable {
       try await transaction.execute("set local synchronous_commit = on")
       try await ledger.lockHead(in: transaction)
       if let entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] { return entry }
+      var mark = try await ledger.mark(in: transaction) ?? TableMark()
+      mark.identity = try await identity(like: mark, in: transaction)
       try await checkStaged(in: transaction)
       var entry = LoadedSnapshot(uuid: snapshot.uuid, status: .loaded, rows: snapshot.rows, isNew: true)
       switch definition.mode {
@@ -42,9 +44,35 @@ struct FinalTransaction: Sendable {
         if mayDelete { entry.deleted = try await deleteGone(in: transaction) }
         (entry.inserted, entry.updated) = try await merge(in: transaction)
       }
+      mark.kept = kept(after: entry, mark)
+      mark.through = snapshot.uuid
+      try await ledger.write(mark, in: transaction)
       try await ledger.record(entry, of: snapshot, in: transaction)
       try await hooks.reached(.loadInsideFinal)
       return entry
+    }
+  }
+
+  /// Locks the table against a TRUNCATE or DROP, and refuses it where one came while the snapshot was staged.
+  private func identity(like mark: TableMark, in transaction: PostgresTransaction) async throws -> TableIdentity? {
+    try await transaction.execute("lock table \(table.name.sql) in row exclusive mode")
+    let seen = try await ledger.identity(of: table.name, in: transaction)
+    guard mark.kept == 0 || seen == mark.identity || definition.mode == .replace else {
+      throw StageFailure(
+        code: "target_changed",
+        message:
+          "target \(ledger.target): table \(table.name) was truncated, replaced or written again during the load",
+        hint: "the next attempt looks at its rows", isTransient: true)
+    }
+    return seen
+  }
+
+  /// The rows that the table has at least, once this snapshot is in.
+  private func kept(after entry: LoadedSnapshot, _ mark: TableMark) -> Int64 {
+    switch definition.mode {
+    case .replace: entry.inserted
+    case .append: max(0, mark.kept + entry.inserted - entry.deleted)
+    case .merge: max(0, mark.kept + entry.inserted - (definition.deletes?.kind == .hard ? entry.deleted : 0))
     }
   }
 

@@ -8,7 +8,7 @@ enum LedgerSQL {
     name: "ledger_exists",
     text: """
       select coalesce(bool_and(to_regclass('sluice_ledger.' || t) is not null), false) as present
-      from unnest('{head,ledger,staging,staged}'::text[]) t
+      from unnest('{head,ledger,mark,staging,staged}'::text[]) t
       where to_regnamespace('sluice_ledger') is not null
       """)
 
@@ -36,6 +36,15 @@ enum LedgerSQL {
         status text not null check (status in ('loaded', 'superseded')),
         at timestamptz not null default now(),
         primary key (installation, environment, pipeline, table_name, snapshot, chunk));
+      create table if not exists sluice_ledger.mark (                     -- by which a load notices what others did to the table
+        installation text not null, environment text not null, pipeline text not null, table_name text not null,
+        through uuid,                    -- the last snapshot that the ledger has together with all before it
+        relation bigint, filenode bigint,  -- which table it was, and its storage
+        ledger bigint,                   -- this relation's own number: another one after a restore of both
+        kept bigint not null,            -- rows that loads put in and did not take out
+        reload bigint,                   -- the job that last had the ledger rows forgotten
+        at timestamptz not null default now(),
+        primary key (installation, environment, pipeline, table_name));
       create table if not exists sluice_ledger.staging (                  -- which staging tables exist, and whose
         name text primary key, installation text not null, environment text not null, pipeline text not null,
         table_name text not null, snapshot uuid not null, layout text not null,
@@ -108,6 +117,19 @@ enum LedgerSQL {
         status, rows, inserted, updated, deleted, content_hash)
       values ($1, $2, $3, $4, $5::uuid, -1, $6::bigint, $7::bigint, $8, $9::bigint, $10::bigint, $11::bigint,
         $12::bigint, encode(sha256(convert_to($13, 'UTF8')), 'hex'))
+      """)
+
+  /// Ledger rows of the snapshots $6 that a newer full one makes superfluous, with their numbers and contents; rows that are
+  /// there stay.
+  static let insertSuperseded = SQLStatement(
+    name: "ledger_insert_superseded",
+    text: """
+      insert into sluice_ledger.ledger (installation, environment, pipeline, table_name, snapshot, chunk, number, ticket,
+        status, rows, inserted, updated, deleted, content_hash)
+      select $1, $2, $3, $4, s.snapshot, -1, s.number, $5::bigint, 'superseded', 0, 0, 0, 0,
+        encode(sha256(convert_to(s.content, 'UTF8')), 'hex')
+      from unnest($6::uuid[], $7::bigint[], $8::text[]) as s (snapshot, number, content)
+      on conflict do nothing returning snapshot::text as snapshot
       """)
 
   static let raiseHead = SQLStatement(

@@ -71,31 +71,35 @@ struct TargetLedger: Sendable {
   func record(
     _ entry: LoadedSnapshot, of snapshot: SnapshotToLoad, in transaction: PostgresTransaction
   ) async throws {
-    // The hashes of the files in chunk order name the content; the database hashes them into one.
-    let content = snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(
-      separator: "\n")
     try await transaction.query(
       LedgerSQL.insertEntry,
       key + [
         .text(entry.uuid), .int(snapshot.number), .int(loader.ticket), .text(entry.status.rawValue), .int(entry.rows),
-        .int(entry.inserted), .int(entry.updated), .int(entry.deleted), .text(content),
+        .int(entry.inserted), .int(entry.updated), .int(entry.deleted), .text(Self.content(of: snapshot)),
       ])
     try await transaction.query(LedgerSQL.raiseHead, claim)
   }
 
-  /// Writes ledger rows for snapshots that a newer full one makes superfluous.
+  /// The hashes of the files in chunk order name the content; the database hashes them into one.
+  private static func content(of snapshot: SnapshotToLoad) -> String {
+    snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(separator: "\n")
+  }
+
+  /// Writes ledger rows for snapshots that a newer full one makes superfluous, all with one statement.
   func supersede(_ snapshots: [SnapshotToLoad], in session: PostgresConnection) async throws -> [LoadedSnapshot] {
     guard !snapshots.isEmpty else { return [] }
     return try await session.transaction { transaction in
       try await lockHead(in: transaction)
-      let known = try await entries(of: snapshots.map(\.uuid), in: transaction)
-      var written: [LoadedSnapshot] = []
-      for snapshot in snapshots where known[snapshot.uuid] == nil {
-        let entry = LoadedSnapshot(uuid: snapshot.uuid, status: .superseded, isNew: true)
-        try await record(entry, of: snapshot, in: transaction)
-        written.append(entry)
+      let written = try await transaction.query(
+        LedgerSQL.insertSuperseded,
+        key + [
+          .int(loader.ticket), .texts(snapshots.map(\.uuid)), .ints(snapshots.map(\.number)),
+          .texts(snapshots.map(Self.content)),
+        ])
+      try await transaction.query(LedgerSQL.raiseHead, claim)
+      return try written.map {
+        LoadedSnapshot(uuid: try $0.string("snapshot"), status: .superseded, isNew: true)
       }
-      return written
     }
   }
 }

@@ -1,0 +1,121 @@
+import JobModel
+import Postgres
+
+/// What the ledger remembers of a table, so that the next load notices what others did to it.
+struct TableMark: Sendable, Equatable {
+  /// The last snapshot that the ledger has together with all before it; nil: not known.
+  var through: String?
+  var identity: TableIdentity?
+  /// Rows that loads put in and did not take out again: the table has at least so many unless others deleted some.
+  var kept: Int64 = 0
+  /// The job that last had the table's ledger rows forgotten.
+  var reload: Int64?
+}
+
+/// Which table it is, in PostgreSQL's own numbers.
+struct TableIdentity: Sendable, Equatable {
+  /// Another one after DROP and CREATE, also by a restore.
+  var relation: Int64
+  /// Another one after TRUNCATE, and after VACUUM FULL and other rewrites that keep the rows. Zero in a partitioned table.
+  var filenode: Int64
+  /// The relation in which the mark is. Where this is another one too, the ledger was restored together with the table.
+  var ledger: Int64
+}
+
+/// How a table that exists compares with its mark.
+enum TableComparison: Sendable, Equatable {
+  /// The same table and storage: only whether it is empty is asked.
+  case same
+  /// Rewritten, truncated, or restored together with its ledger: its rows are counted, once.
+  case moved
+  /// Another table, while the ledger is the same.
+  case replaced
+
+  init(_ seen: TableIdentity, marked: TableIdentity?) {
+    guard let marked, seen != marked else {
+      self = .same
+      return
+    }
+    if seen.relation != marked.relation, seen.ledger == marked.ledger {
+      self = .replaced
+    } else {
+      self = seen.relation == marked.relation && seen.filenode == marked.filenode ? .same : .moved
+    }
+  }
+}
+
+enum MarkSQL {
+  static let read = SQLStatement(
+    name: "mark_read",
+    text: """
+      select through::text as through, relation, filenode, ledger, kept, reload from sluice_ledger.mark
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      """)
+
+  static let write = SQLStatement(
+    name: "mark_write",
+    text: """
+      insert into sluice_ledger.mark
+        (installation, environment, pipeline, table_name, through, relation, filenode, ledger, kept, reload)
+      values ($1, $2, $3, $4, $5::uuid, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint)
+      on conflict (installation, environment, pipeline, table_name) do update
+        set through = excluded.through, relation = excluded.relation, filenode = excluded.filenode,
+          ledger = excluded.ledger, kept = excluded.kept, reload = excluded.reload, at = now()
+      """)
+
+  /// The identity of table $1, which is in quotes; no row where there is none.
+  static let identity = SQLStatement(
+    name: "mark_identity",
+    text: """
+      select c.oid::bigint as relation, c.relfilenode::bigint as filenode,
+        'sluice_ledger.mark'::regclass::oid::bigint as ledger
+      from pg_class c where c.oid = to_regclass($1)
+      """)
+
+  /// For a table that an earlier release loaded: how many rows its loads put in, less those that they took out.
+  static let loadedRows = SQLStatement(
+    name: "mark_loaded_rows",
+    text: """
+      select coalesce(sum(inserted - deleted), 0)::bigint as kept, coalesce(sum(rows), 0)::bigint as rows
+      from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and status = 'loaded'
+      """)
+
+  static let forget = SQLStatement(
+    name: "mark_forget",
+    text: """
+      delete from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      """)
+}
+
+extension TargetLedger {
+  func mark(in session: some PostgresSession) async throws -> TableMark? {
+    guard let row = try await session.query(MarkSQL.read, key).first else { return nil }
+    var identity: TableIdentity?
+    if let relation = try row.optionalInt("relation") {
+      identity = TableIdentity(
+        relation: relation, filenode: try row.int("filenode"), ledger: try row.int("ledger"))
+    }
+    return TableMark(
+      through: try row.optionalString("through"), identity: identity, kept: try row.int("kept"),
+      reload: try row.optionalInt("reload"))
+  }
+
+  /// The caller holds the head's lock.
+  func write(_ mark: TableMark, in transaction: PostgresTransaction) async throws {
+    try await transaction.query(
+      MarkSQL.write,
+      key + [
+        .optional(mark.through), .optional(mark.identity?.relation), .optional(mark.identity?.filenode),
+        .optional(mark.identity?.ledger), .int(mark.kept), .optional(mark.reload),
+      ])
+  }
+
+  func identity(of name: TableName, in session: some PostgresSession) async throws -> TableIdentity? {
+    try await session.query(MarkSQL.identity, [.text(name.sql)]).first.map { row in
+      TableIdentity(
+        relation: try row.int("relation"), filenode: try row.int("filenode"), ledger: try row.int("ledger"))
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import JobModel
+import PipelineDefinition
+import Synchronization
+import Testing
+
+@testable import Loading
+
+@Suite("A target's table that others changed since the last load")
+struct TableCheckTests {
+  private let merge = TargetFixture.table(.merge)
+  private let append = TargetFixture.table(.append)
+  private let rows = "select id, name from mart.orders order by id"
+
+  private func first(_ fixture: TargetFixture) async throws -> SnapshotToLoad {
+    try await fixture.snapshot(1, "select unnest([1, 2, 3]) as id, 'a' as name")
+  }
+
+  private func second(_ fixture: TargetFixture) async throws -> SnapshotToLoad {
+    try await fixture.snapshot(2, "select unnest([4, 5]) as id, 'b' as name")
+  }
+
+  @Test(
+    "whatever took the rows away, the next load changes nothing and names the command that loads the table again",
+    arguments: [
+      "truncate mart.orders", "drop table mart.orders", "delete from mart.orders",
+      "truncate mart.orders; insert into mart.orders values (1, 'old')",
+      "create table mart.other (like mart.orders including all); insert into mart.other select * from mart.orders; "
+        + "drop table mart.orders; alter table mart.other rename to orders",
+    ])
+  func noticed(change: String) async throws {
+    try await TargetFixture.with { fixture in
+      let (one, two) = (try await first(fixture), try await second(fixture))
+      try await fixture.load(merge, [one])
+      try await fixture.execute(change)
+      // With a new snapshot and without one.
+      for snapshots in [[one], [one, two]] {
+        let failure = await fixture.failure(merge, snapshots, ticket: 2)
+        #expect(failure?.code == "target_changed")
+        #expect(failure?.isTransient == false)
+        let command = "sluice reload shop --target warehouse --table 'mart.orders' --env test"
+        #expect(failure?.hint?.contains(command) == true, "\(failure?.hint ?? "")")
+      }
+      try await fixture.load(merge, [one, two], repair: .reload, ticket: 3, job: 7)
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)", "(4,b)", "(5,b)"])
+      #expect(try await fixture.load(merge, [one, two], ticket: 4).map(\.isNew) == [false, false])
+    }
+  }
+
+  @Test(
+    "what keeps the rows is no reason to stop",
+    arguments: [
+      "vacuum full mart.orders", "alter table mart.orders alter column id type bigint",
+      "insert into mart.orders values (9, 'theirs')", "update mart.orders set name = 'z'",
+      "delete from mart.orders where id = 1",
+      // As after a restore of the table together with its ledger.
+      "update sluice_ledger.mark set relation = 1, filenode = 2, ledger = 3",
+    ])
+  func harmless(change: String) async throws {
+    try await TargetFixture.with { fixture in
+      let (one, two) = (try await first(fixture), try await second(fixture))
+      try await fixture.load(merge, [one])
+      try await fixture.execute(change)
+      try await fixture.load(merge, [one], ticket: 2)
+      #expect(try await fixture.load(merge, [one, two], ticket: 3).map(\.isNew) == [false, true])
+    }
+  }
+
+  @Test("a replacement heals the table by itself; a run without a new snapshot reports it")
+  func replace() async throws {
+    try await TargetFixture.with { fixture in
+      let replace = TargetFixture.table(.replace)
+      let one = try await fixture.snapshot(1, full: true, "select unnest([1, 2]) as id, 'a' as name")
+      let two = try await fixture.snapshot(2, full: true, "select 3 as id, 'b' as name")
+      try await fixture.load(replace, [one])
+      try await fixture.execute("truncate mart.orders")
+      #expect(await fixture.failure(replace, [one], ticket: 2)?.code == "target_changed")
+      try await fixture.load(replace, [one, two], ticket: 3)
+      #expect(try await fixture.rows(rows) == ["(3,b)"])
+      // Fewer rows than before are right here.
+      try await fixture.execute("vacuum full mart.orders")
+      try await fixture.load(replace, [one, two], ticket: 4)
+    }
+  }
+
+  @Test("a table that is appended to is loaded again without a row twice, and rows of others stay")
+  func appended() async throws {
+    try await TargetFixture.with { fixture in
+      let (one, two) = (try await first(fixture), try await second(fixture))
+      try await fixture.load(append, [one, two])
+      try await fixture.execute(
+        "insert into mart.orders values (9, 'theirs', null); delete from mart.orders where id in (2, 5)")
+      try await fixture.load(append, [one, two], repair: .reload, ticket: 2, job: 7)
+      #expect(
+        try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)", "(4,b)", "(5,b)", "(9,theirs)"])
+    }
+  }
+
+  @Test("rows that no column tells apart are not appended again: the table is to be emptied first")
+  func appendedWithoutBatch() async throws {
+    try await TargetFixture.with { fixture in
+      try await fixture.execute("create schema mart; create table mart.orders (id integer, name text)")
+      let one = try await first(fixture)
+      try await fixture.load(append, [one])
+      await #expect { try await fixture.load(append, [one], repair: .reload, ticket: 2, job: 7) } throws: {
+        ($0 as? StageFailure)?.code == "reload_refused"
+      }
+      try await fixture.execute("truncate mart.orders")
+      try await fixture.load(append, [one], repair: .reload, ticket: 3, job: 7)
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)"])
+    }
+  }
+
+  @Test("a table that was restored without its ledger is not appended to once more")
+  func restoredAlone() async throws {
+    try await TargetFixture.with { fixture in
+      let one = try await first(fixture)
+      try await fixture.load(append, [one])
+      try await fixture.execute("drop schema sluice_ledger cascade")
+      #expect(await fixture.failure(append, [one], ticket: 2)?.code == "target_changed")
+      try await fixture.load(append, [one], repair: .reload, ticket: 3, job: 7)
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)"])
+    }
+  }
+
+  @Test("a table that is accepted as it is gets the new snapshots only, also where it is gone")
+  func accepted() async throws {
+    for (change, left) in [
+      ("truncate mart.orders", ["(4,b)", "(5,b)"]), ("drop table mart.orders", ["(4,b)", "(5,b)"]),
+    ] {
+      try await TargetFixture.with { fixture in
+        let (one, two) = (try await first(fixture), try await second(fixture))
+        try await fixture.load(merge, [one])
+        try await fixture.execute(change)
+        try await fixture.load(merge, [one], repair: .accept, ticket: 2)
+        try await fixture.load(merge, [one, two], ticket: 3)
+        #expect(try await fixture.rows(rows) == left)
+      }
+    }
+  }
+
+  @Test("a truncation during a load stops it before anything is applied")
+  func duringTheLoad() async throws {
+    try await TargetFixture.with { fixture in
+      let (one, two) = (try await first(fixture), try await second(fixture))
+      try await fixture.load(merge, [one])
+      let hooks = Steps().hooks(at: .loadBeforeFinal) { try await fixture.execute("truncate mart.orders") }
+      let failure = await fixture.failure(merge, [one, two], ticket: 2, hooks: hooks)
+      #expect(failure?.code == "target_changed")
+      #expect(failure?.isTransient == true)
+      #expect(try await fixture.rows(rows).isEmpty)
+      #expect(await fixture.failure(merge, [one, two], ticket: 3)?.isTransient == false)
+    }
+  }
+
+  @Test("a reload that dies in the middle is finished by its next attempt, or by the next load")
+  func interrupted() async throws {
+    for repair in [TableRepair.reload, nil] {
+      try await TargetFixture.with { fixture in
+        let (one, two) = (try await first(fixture), try await second(fixture))
+        try await fixture.load(append, [one, two])
+        let steps = Steps()
+        let hooks = steps.hooks(at: .loadInsideFinal) { if steps[.loadInsideFinal] == 2 { throw Fault() } }
+        await #expect(throws: Fault.self) {
+          try await fixture.load(append, [one, two], repair: .reload, ticket: 2, job: 7, hooks: hooks)
+        }
+        #expect(steps.events == ["reload"])
+        let loaded = try await fixture.load(append, [one, two], repair: repair, ticket: 3, job: 7)
+        #expect(loaded.map(\.isNew) == [false, true])
+        #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)", "(4,b)", "(5,b)"])
+      }
+    }
+  }
+
+  @Test("a table that an earlier release loaded, which kept no mark, is compared with the ledger's sums")
+  func earlierRelease() async throws {
+    try await TargetFixture.with { fixture in
+      let one = try await first(fixture)
+      try await fixture.load(merge, [one])
+      try await fixture.execute("drop table sluice_ledger.mark")
+      try await fixture.load(merge, [one], ticket: 2)
+      #expect(try await fixture.rows("select kept from sluice_ledger.mark") == ["(3)"])
+      try await fixture.execute("drop table sluice_ledger.mark; truncate mart.orders")
+      #expect(await fixture.failure(merge, [one], ticket: 3)?.code == "target_changed")
+    }
+  }
+
+  @Test(
+    "rows that are deleted or marked by a load are not missed later", arguments: [LoadTable.Deletes.Kind.hard, .soft])
+  func deletes(kind: LoadTable.Deletes.Kind) async throws {
+    try await TargetFixture.with { fixture in
+      let merge = TargetFixture.table(.merge, deletes: LoadTable.Deletes(kind: kind, stopOver: nil))
+      let one = try await fixture.snapshot(1, full: true, "select unnest([1, 2, 3]) as id")
+      let two = try await fixture.snapshot(2, full: true, "select unnest([3, 4]) as id")
+      try await fixture.load(merge, [one, two])
+      let count = try await fixture.rows("select count(*) from mart.orders")
+      #expect(try await fixture.rows("select kept from sluice_ledger.mark") == count)
+      try await fixture.execute("vacuum full mart.orders")
+      try await fixture.load(merge, [one, two], ticket: 2)
+    }
+  }
+
+  @Test("a load asks the catalog for what is after the ledger's head, and old snapshots are written down at once")
+  func startsAtTheHead() async throws {
+    try await TargetFixture.with { fixture in
+      var snapshots: [SnapshotToLoad] = []
+      let full = try await fixture.snapshot(5000, full: true, "select 1 as id, 'a' as name")
+      for number in 1...300 {
+        var old = full
+        old.uuid = TargetFixture.uuid(number)
+        old.number = Int64(number)
+        snapshots.append(old)
+      }
+      snapshots.append(full)
+      let asked = Mutex<[String?]>([])
+      func load(_ ticket: Int64, unrecorded: [String] = []) async throws -> [LoadedSnapshot] {
+        let list = TableLoad(table: merge) { [snapshots] head in
+          asked.withLock { $0.append(head) }
+          return TableLoad.Listing(
+            unrecorded: head == nil ? [] : unrecorded, snapshots: head == full.uuid ? [] : snapshots)
+        }
+        return try await fixture.target.load(list, by: TargetFixture.loader(ticket: ticket), hooks: LoadHooks())
+      }
+      #expect(try await load(1).count { $0.status == .superseded && $0.isNew } == 300)
+      #expect(try await load(2).isEmpty)
+      // What the catalog was not told of is answered from the ledger.
+      #expect(try await load(3, unrecorded: [full.uuid]).map(\.uuid) == [full.uuid])
+      #expect(asked.withLock { $0 } == [nil, full.uuid, full.uuid])
+      // A ledger that lost rows is asked about everything again.
+      try await fixture.execute("delete from sluice_ledger.ledger where status = 'loaded'")
+      #expect(try await load(4, unrecorded: [full.uuid]).count { $0.isNew } == 1)
+      #expect(asked.withLock { $0.suffix(2) } == [full.uuid, nil])
+    }
+  }
+}
