@@ -55,6 +55,7 @@ let package = Package(
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYajl", pkgConfig: "yajl", providers: [.apt(["libyajl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     .systemLibrary(name: "CSpawn"),
 
@@ -71,7 +72,7 @@ let package = Package(
     module(
       "Ingestion",
       [
-        "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", httpClient,
+        "CZlib", "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", httpClient,
         nioCore, nioHTTP1, nioPosix, subprocess, systemPackage, logging,
       ]),
     module(

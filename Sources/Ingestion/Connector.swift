@@ -36,6 +36,13 @@ package protocol Pull {
 
   /// What a person should know of this pull although it succeeded, such as "no file matches stock/*.csv".
   var remark: String? { get }
+
+  /// What is kept with the run once ``next()`` has said nil.
+  var events: [PullEvent] { get }
+}
+
+extension Pull {
+  package var events: [PullEvent] { [] }
 }
 
 /// What is to be committed in one transaction.

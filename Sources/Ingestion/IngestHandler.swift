@@ -66,7 +66,7 @@ package struct IngestHandler: JobHandler {
     switch source.kind {
     case .http(let http):
       let connector = HTTPConnector(
-        source: http, stream: stream, resolver: resolver, storedCursor: try await surroundings.catalog.cursor(of: id),
+        source: http, stream: stream, resolver: resolver, storedCursor: try await storedCursor(of: stream, id),
         range: payload.range, client: surroundings.client, timing: surroundings.timing,
         line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
       try await carry(connector, stream, id, run, payload.range, context, attempt)
@@ -77,6 +77,13 @@ package struct IngestHandler: JobHandler {
         seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
       try await carry(connector, stream, id, run, payload.range, context, attempt)
     }
+  }
+
+  /// The stored cursor that counts for this run.
+  private func storedCursor(of stream: PipelineDefinition.Stream, _ id: StreamID) async throws -> String? {
+    guard let cursor = stream.cursor else { return nil }
+    return CursorProgress.stored(
+      cursor, history: try await surroundings.catalog.cursorHistory(of: id), now: surroundings.timing.wallSeconds())
   }
 
   /// Whom the limits of a source spare; nil where it has none.
@@ -123,9 +130,15 @@ package struct IngestHandler: JobHandler {
     if let remark = pull.remark { await attempt.log(.notice, remark) }
     attempt.killPoint(.ingestBeforeComplete)
     let cursor = pull.newCursor
+    let events = pull.events
     try await attempt.complete { [outrunBy] transaction in
       if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
       if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
+      for event in events {
+        try await attempt.store.note(
+          event: event.kind.rawValue, pipeline: id.pipeline, run: run, job: attempt.jobID, message: event.message,
+          in: transaction)
+      }
       try await catalog.seal(id, run: run, read: stream.read.rawValue, in: transaction)
     }
     attempt.killPoint(.ingestCompleted)

@@ -24,7 +24,7 @@ struct ImportTable {
     "DuckDB": row("JobModel", "Logging Subprocess SystemPackage"),
     "Records": row("CYajl JobModel PipelineDefinition"),
     "Ingestion": row(
-      "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
+      "CZlib Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 NIOPosix Subprocess SystemPackage"),
     "Curation": row(
       "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",

@@ -85,14 +85,28 @@ struct RetryAfterTests {
     arguments: [
       ("0", nil, 0), ("120", nil, 120), (" 7 ", nil, 7), ("Sun, 06 Nov 1994 08:49:47 GMT", nil, 10),
       ("Sun, 06 Nov 1994 08:49:47 GMT", "Sun, 06 Nov 1994 08:49:00 GMT", 47), ("Sun, 06 Nov 1994 08:00:00 GMT", nil, 0),
+      ("Sunday, 06-Nov-94 08:49:57 GMT", nil, 20), ("Sun Nov  6 08:50:37 1994", nil, 60),
+      ("Sun Nov 06 08:50:37 1994", "Sunday, 06-Nov-94 08:50:36 GMT", 1), ("Sunday, 06-Nov-45 08:49:37 GMT", nil, 0),
+      ("Sunday, 06-Nov-44 08:49:37 GMT", nil, 1_577_923_200), ("Sun, 06 Nov 1994 08:49:47 UTC", nil, 10),
     ] as [(String, String?, Int)])
   func read(header: String, date: String?, seconds: Int) {
     #expect(RetryAfter.delay(header, date: date, now: 784_111_777) == .seconds(seconds))
   }
 
   @Test(
+    "may have a fraction, which is rounded up to a millisecond",
+    arguments: [("1.5", 1_500), ("0.25", 250), ("0.0004", 1), ("2.0", 2_000), ("3.999999", 4_000), ("1.0001", 1_001)])
+  func fraction(header: String, milliseconds: Int) {
+    #expect(RetryAfter.delay(header, date: nil, now: 0) == .milliseconds(milliseconds))
+  }
+
+  @Test(
     "that cannot be understood is no wish",
-    arguments: ["", "soon", "-5", "1.5", "06 Nov 1994", "Sun, 06 Nox 1994 08:49:37 GMT"])
+    arguments: [
+      "", "soon", "-5", "1.", ".5", "1.5s", "1.2.3", "1,5", "1e3", "06 Nov 1994", "Sun, 06 Nox 1994 08:49:37 GMT",
+      "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT", "Sun Nov 31 08:49:37 1994",
+      "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994 08:49:37",
+    ])
   func unreadable(header: String) {
     #expect(RetryAfter.delay(header, date: nil, now: 0) == nil)
   }

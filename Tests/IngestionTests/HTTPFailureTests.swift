@@ -70,8 +70,34 @@ struct HTTPFailureTests {
         try await SourceServer.serving({ _, _ in .status(429, headers: [("Retry-After", "3600")]) }) {
           server async throws in
           let outcome = await carry(httpConnector(server.url, client, fixture), in: fixture.context())
-          #expect(outcome.failure?.code == "source_status")
+          let failure = try #require(outcome.failure)
+          #expect(failure.code == "source_wait")
+          #expect(
+            failure.message.contains(
+              "the source answered 429 and asks to wait 3600 s, until 1994-11-06T09:49:37Z, longer than `give_up_after`"
+            ))
+          #expect(failure.message.contains("(1800 s from the first try on) (/v2/invoices, page 1)"))
+          #expect(failure.hint?.contains("sluice runs retry") == true)
+          #expect(failure.hint?.contains("`retry: {give_up_after: 61m}`") == true)
+          #expect(failure.hint?.contains("`retry_after: ignore`") == true)
           #expect(fixture.sleeps.isEmpty)
+        }
+      }
+    }
+  }
+
+  @Test("and asks for more than 30 days is given up, whatever `give_up_after` allows")
+  func monthsAfter() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let date = "Friday, 06-Jan-95 08:49:37 GMT"
+        try await SourceServer.serving({ _, _ in .status(503, headers: [("Retry-After", date)]) }) {
+          server async throws in
+          let outcome = await carry(
+            httpConnector(server.url, client, fixture, retry: HTTPRetry(giveUpAfter: .seconds(100 * 86_400))),
+            in: fixture.context())
+          #expect(outcome.failure?.code == "source_wait")
+          #expect(outcome.failure?.message.contains("until 1995-01-06T08:49:37Z, longer than 2592000 s") == true)
         }
       }
     }
@@ -85,6 +111,7 @@ struct HTTPFailureTests {
           server async throws in
           let outcome = await carry(httpConnector(server.url, client, fixture), in: fixture.context())
           #expect(outcome.error as? JobSnooze == JobSnooze(.seconds(600)))
+          #expect(fixture.notes.last == "waiting 600 s, until 1994-11-06T08:59:37Z, as the source asks")
         }
       }
     }

@@ -10,7 +10,7 @@ func httpConnector(
   method: String = "GET", path: String = "/v2/invoices", pathTemplate: ValueTemplate? = nil,
   query: [(name: String, value: ValueTemplate)] = [],
   body: ValueTemplate? = nil, paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages,
-  redirects: HTTPRequest.Redirects = .sameHost, minimumRate: Int = HTTPSource.defaultMinimumRate,
+  redirects: HTTPRequest.Redirects = .sameHost, end: Set<Int> = [], minimumRate: Int = HTTPSource.defaultMinimumRate,
   maximumBody: Int = Source.defaultMaximumBody,
   cursor: Cursor? = nil, storedCursor: String? = nil, range: CursorRange? = nil, auth: HTTPAuth? = nil,
   retry: HTTPRetry = HTTPRetry(), requestsPerSecond: Double? = nil, line: RequestPace? = nil,
@@ -20,7 +20,7 @@ func httpConnector(
   let request = HTTPRequest(
     method: method, path: pathTemplate ?? ValueTemplate(literal: path), query: query, body: body, paginate: paginate,
     maxPages: maxPages,
-    redirects: redirects)
+    redirects: redirects, end: end)
   let stream = Stream(
     name: "invoices", request: request, read: cursor == nil ? .full : .incremental, records: records, key: ["id"],
     cursor: cursor)

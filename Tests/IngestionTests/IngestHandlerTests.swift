@@ -1,4 +1,5 @@
 import Catalog
+import FoundationEssentials
 import Ingestion
 import JobModel
 import JobStore
@@ -68,6 +69,19 @@ struct IngestHandlerTests {
         pipeline: "orders", dataset: "any", streams: [bench.stream], upTo: bench.run)
       #expect(due.first?.objects.count == 3)
       #expect(try await bench.store.run(bench.run).first?.state == .succeeded)
+    }
+  }
+
+  @Test("whose cursor cannot be read succeeds, and the run has an event")
+  func events() async throws {
+    let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { _, _ in page([1], at: "soon") }
+    try await bench(script) { bench, _, _ async throws in
+      try await bench.handler.run(try #require(try await bench.claim()))
+      let events = try await bench.store.events(ofRun: bench.run)
+      #expect(events.map(\.kind) == ["cursor_unreadable"])
+      #expect(
+        events.first?.message.contains("billing.invoices: none of 1 records has a timestamptz in updated_at") == true)
+      #expect(try await bench.catalog.cursor(of: bench.stream) == nil)
     }
   }
 
@@ -227,7 +241,7 @@ struct IngestHandlerTests {
     }
   }
 
-  @Test("of files takes each once over the runs, and notices a rewrite of the same size")
+  @Test("of files takes each once over the runs; a rewrite of the same size and a return to an earlier version are new")
   func files() async throws {
     try await PullFixture.with { fixture async throws in
       try await withClient { client async throws in
@@ -246,11 +260,19 @@ struct IngestHandlerTests {
           try await bench.handler.run(try #require(try await bench.claim()))
           let fourth = try await bench.another(pipeline)
           try await bench.handler.run(try #require(try await bench.claim()))
+          // a.csv returns to what it was; b.csv is gone for a run.
+          try fixture.write("id\n1\n", to: "in/a.csv")
+          try FileManager.default.removeItem(atPath: fixture.directory + "/in/b.csv")
+          let fifth = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          try fixture.write("id\n2\n", to: "in/b.csv")
+          let sixth = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
           var taken: [[String]] = []
-          for run in [bench.run, second, third, fourth] {
+          for run in [bench.run, second, third, fourth, fifth, sixth] {
             taken.append(try await bench.catalog.objects(ofRun: run).map(\.request))
           }
-          #expect(taken == [["a.csv"], ["b.csv"], ["a.csv"], []])
+          #expect(taken == [["a.csv"], ["b.csv"], ["a.csv"], [], ["a.csv"], []])
         }
       }
     }

@@ -48,6 +48,43 @@ struct PaginationTests {
     }
   }
 
+  @Test(
+    "a status can mean that there are no more", arguments: [(404, [404]), (410, [404, 410]), (204, []), (204, [404])])
+  func endStatus(status: Int, end: [Int]) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { _, number in
+          number < 2 ? page([number]) : SourceServer.Response(status: status)
+        }
+        try await SourceServer.serving(script) { server async throws in
+          let outcome = await carry(
+            httpConnector(server.url, client, fixture, paginate: .page(param: "p", start: 1), end: Set(end)),
+            in: fixture.context())
+          #expect(outcome.error == nil)
+          #expect(outcome.objects.count == 2)
+          #expect(outcome.events.isEmpty)
+          #expect(server.requests.count == 3)
+        }
+      }
+    }
+  }
+
+  @Test("a first page with such a status is an event of the run; any other status is a failure")
+  func endAtOnce() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        try await SourceServer.serving({ _, _ in .status(404) }) { server async throws in
+          let none = await carry(httpConnector(server.url, client, fixture, end: [404]), in: fixture.context())
+          #expect(none.error == nil && none.objects.isEmpty)
+          #expect(none.events.map(\.kind) == [.noPages])
+          #expect(none.events.first?.message.contains("the first page was answered 404") == true)
+          let other = await carry(httpConnector(server.url, client, fixture, end: [410]), in: fixture.context(epoch: 2))
+          #expect(other.failure?.code == "source_status")
+        }
+      }
+    }
+  }
+
   @Test("a token is sent back until none comes", arguments: ["null", "\"\"", "false"])
   func token(end: String) async throws {
     let (outcome, targets) = try await pull(

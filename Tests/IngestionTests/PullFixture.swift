@@ -95,6 +95,7 @@ struct PullOutcome {
   var error: (any Error)?
   var newCursor: String?
   var remark: String?
+  var events: [PullEvent] = []
 
   var objects: [NewRawObject] { steps.compactMap(\.object) }
   var failure: (any Failure)? { (error as? any Failure) ?? steps.last?.fault }
@@ -113,6 +114,7 @@ func carry(_ connector: some Connector, from state: String? = nil, in context: P
     }
     outcome.newCursor = pull.newCursor
     outcome.remark = pull.remark
+    outcome.events = pull.events
   } catch { outcome.error = error }
   return outcome
 }

@@ -108,6 +108,26 @@ private let mistakes = [
       #"6:39: "key" has no value: null without quotes is null in YAML; write "null" for the text, or remove the key"#
     ]),
   Mistake(
+    name: "a status that ends no pages", stream: "orders: {get: /o.csv, end: [404, 429, 401, 302, 600]}",
+    told: [
+      #"6:40: end: 429 says that the source answers later; write it in `retry: {statuses: …}`"#,
+      #"6:45: end: 401 says that the source refuses access; remove it from end"#,
+      #"6:50: end: 302 cannot mean that there are no more pages; write 204 or a status of 400 to 499"#,
+      #"6:55: "end" must be a whole number of 204 to 499"#,
+    ]),
+  Mistake(
+    name: "a cursor's limit that is no time",
+    stream: "orders: {get: /o.csv, query: {s: \"{cursor}\"}, cursor: {field: at, type: timestamptz, max: 1d}}",
+    table: "orders: {from: orders, mode: append}",
+    told: [#"6:96: max: "1d" is not a time from now on; write now, or now and a duration such as now+1d"#]),
+  Mistake(
+    name: "a limit of a cursor that is no time",
+    stream: "orders: {get: /o.csv, query: {s: \"{cursor}\"}, cursor: {field: n, type: bigint, max: now}}",
+    table: "orders: {from: orders, mode: append}",
+    told: [
+      #"6:85: the limit of a cursor is a time, and the cursor's type is bigint; remove max, or take a field of type timestamptz, timestamp or date"#
+    ]),
+  Mistake(
     name: "a weight without bound", more: "weight: 1e308", told: [#"14:9: "weight" must be a number of 0.001 to 1000"#]),
   Mistake(
     name: "a rate that is infinite", http: "{base_url: x, limits: {requests_per_second: 1e999}}",

@@ -7,17 +7,33 @@ package struct CursorProgress: Sendable {
   static let maximumValueBytes = 1024
 
   package let cursor: Cursor
-  /// The highest value so far, as the source wrote it.
+  /// The cursor does not move past it; nil: wherever the records say.
+  package let limit: CursorValue?
+  /// The highest value so far, as the source wrote it, that is not beyond the limit.
   package private(set) var highest: String?
   private var highestValue: CursorValue?
+  /// The records whose value is beyond the limit.
+  package private(set) var beyond: Beyond?
   /// Values that are none of the cursor's type, null among them.
   package private(set) var unreadable: Int64 = 0
 
-  /// - Parameter highest: What an earlier attempt of the same pull had seen.
-  package init(_ cursor: Cursor, highest: String? = nil) {
+  /// Records that a limited cursor does not follow.
+  package struct Beyond: Sendable, Codable, Equatable {
+    package var records: Int64
+    /// As the source wrote it.
+    package var highest: String
+  }
+
+  /// - Parameters:
+  ///   - highest: What an earlier attempt of the same pull had seen.
+  ///   - beyond: The same of the records beyond the limit.
+  ///   - now: Seconds since 1970, from which the limit of the definition counts; nil: there is none.
+  package init(_ cursor: Cursor, highest: String? = nil, beyond: Beyond? = nil, now: Int64? = nil) {
     self.cursor = cursor
     self.highest = highest
+    self.beyond = beyond
     highestValue = highest.flatMap { CursorValue($0, type: cursor.type) }
+    limit = now.flatMap { Self.limit(of: cursor, now: $0) }
   }
 
   package mutating func see(_ text: String?) {
@@ -25,9 +41,16 @@ package struct CursorProgress: Sendable {
       unreadable += 1
       return
     }
+    if let limit, limit < value { return seeBeyond(text, value) }
     if let highestValue, !(highestValue < value) { return }
     highest = text
     highestValue = value
+  }
+
+  private mutating func seeBeyond(_ text: String, _ value: CursorValue) {
+    let known = beyond.flatMap { CursorValue($0.highest, type: cursor.type) }
+    let isHigher = known.map { $0 < value } ?? true
+    beyond = Beyond(records: (beyond?.records ?? 0) + 1, highest: isHigher ? text : beyond?.highest ?? text)
   }
 
   /// What the stream's cursor is to become: never lower than it is; nil where it stays.
@@ -52,5 +75,43 @@ package struct CursorProgress: Sendable {
     }
     let begin = instant - cursor.lag
     return cursor.type.name == "date" ? begin.dateText : begin.text
+  }
+
+  /// The stored value that counts: the newest one that is not beyond the limit of the definition.
+  ///
+  /// So a cursor that jumped ahead before it had a limit begins again where it was before the jump.
+  ///
+  /// - Parameters:
+  ///   - history: The values that the cursor had, newest first.
+  ///   - now: Seconds since 1970.
+  package static func stored(_ cursor: Cursor, history: [String], now: Int64) -> String? {
+    guard let limit = limit(of: cursor, now: now) else { return history.first }
+    return history.first { text in CursorValue(text, type: cursor.type).map { !(limit < $0) } ?? true }
+  }
+
+  private static func limit(of cursor: Cursor, now: Int64) -> CursorValue? {
+    cursor.maximumAhead.flatMap { cursor.type.isTemporal ? value(now: now, ahead: $0) : nil }
+  }
+
+  private static func value(now: Int64, ahead: Duration) -> CursorValue {
+    let (seconds, attoseconds) = ahead.components
+    let nanoseconds = (Int128(now) + Int128(seconds)) * 1_000_000_000 + Int128(attoseconds / 1_000_000_000)
+    return .instant(Instant(nanoseconds: nanoseconds))
+  }
+}
+
+/// A cursor without a limit that is so far ahead that runs would find nothing new for a while.
+enum FarCursor {
+  /// Times without a zone count as UTC, and are up to 14 hours ahead of it.
+  static let usual = Duration.seconds(86_400)
+
+  /// Whether the value lies further ahead than the clocks and zones of sources explain.
+  ///
+  /// - Parameter now: Seconds since 1970.
+  static func isFar(_ text: String, of cursor: Cursor, now: Int64) -> Bool {
+    guard cursor.type.isTemporal, case .instant(let instant)? = CursorValue(text, type: cursor.type) else {
+      return false
+    }
+    return instant.nanoseconds > (Int128(now) + Int128(usual.components.seconds)) * 1_000_000_000
   }
 }

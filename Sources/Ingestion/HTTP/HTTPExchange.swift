@@ -38,12 +38,14 @@ package struct HTTPExchange: Sendable {
       response.headers.first(name: "Content-Length").flatMap { Int64($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
 
-    /// `gz` or `zst` where the body is compressed, by its header or its name.
+    var coding: ContentCoding? { ContentCoding(headers: response.headers["Content-Encoding"]) }
+
+    /// `gz` or `zst` where the body that is kept is compressed, by its header or its name.
     var compression: String? {
-      switch response.headers.first(name: "Content-Encoding")?.lowercased() {
-      case "gzip", "x-gzip": return "gz"
-      case "zstd": return "zst"
-      default: break
+      switch coding {
+      case .gzip, .deflate: return nil
+      case .zstd: return "zst"
+      case .other, nil: break
       }
       return url.path.hasSuffix(".gz") ? "gz" : url.path.hasSuffix(".zst") ? "zst" : nil
     }

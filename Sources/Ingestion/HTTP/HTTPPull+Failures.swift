@@ -26,6 +26,36 @@ extension HTTPPull {
     return failure(trouble.code, message, hint: hint)
   }
 
+  /// The source asks for a wait that is longer than allowed: what, until when, the limit and the way out.
+  func refused(_ trouble: HTTPTrouble, asked: Duration, limit: HTTPRetryRule.WaitLimit, _ url: PageURL) -> StageFailure
+  {
+    let until = HTTPDate.text(timing.wallSeconds() + asked.components.seconds)
+    let allowed: String
+    var ways: [String] = []
+    switch limit {
+    case .giveUpAfter(let limit):
+      allowed = "`give_up_after` of the source's `retry` (\(Self.text(limit)) from the first try on)"
+      ways.append("wait until then and run `sluice runs retry`")
+      if asked <= HTTPRetryRule.longestWish {
+        ways.append("write `retry: {give_up_after: \(Self.definition(asked))}`")
+      }
+      ways.append("write `retry_after: ignore` there")
+    case .longest:
+      allowed = "\(Self.text(HTTPRetryRule.longestWish))"
+      ways = ["wait until then and run `sluice runs retry`", "write `retry: {retry_after: ignore}` of the source"]
+    }
+    return failure(
+      "source_wait",
+      "\(trouble.text) and asks to wait \(Self.text(asked)), until \(until), longer than \(allowed)" + atPage(url),
+      hint: ways.joined(separator: ", or ") + "; pages before it are kept (\(state.page))")
+  }
+
+  /// A duration as a definition writes it, rounded up, with room for the tries before.
+  private static func definition(_ delay: Duration) -> String {
+    let seconds = delay.components.seconds + 60
+    return seconds < 7_200 ? "\((seconds + 59) / 60)m" : "\((seconds + 3_599) / 3_600)h"
+  }
+
   static func text(_ delay: Duration) -> String {
     let (seconds, attoseconds) = delay.components
     let tenths = attoseconds / 100_000_000_000_000_000

@@ -29,6 +29,9 @@ struct HTTPPull: Pull {
   var state: HTTPPullState
   /// Bytes of this attempt, tries that failed included: a sign of life.
   private var moved: Int64 = 0
+  /// Whether the first page was answered with a status that ends the pages; 204 says by itself that there is nothing.
+  private(set) var hasEndedAtOnce = false
+  private(set) var endStatus: Int?
 
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
@@ -54,9 +57,13 @@ struct HTTPPull: Pull {
     return stream.cursor.flatMap { CursorProgress($0, highest: state.cursorMax).advanced(from: storedCursor) }
   }
 
-  var remark: String? {
-    guard let cursor = stream.cursor, state.cursorMax == nil, state.records > 0 else { return nil }
-    return "\(context.label): no record has a \(cursor.type) in \(cursor.field), so the cursor stays where it is"
+  var remark: String? { nil }
+
+  /// Of a run over a range too: only what is said about the cursor's place does not concern it.
+  var events: [PullEvent] {
+    var events = hasEndedAtOnce ? [nothingRead] : []
+    if let cursor = stream.cursor { events += cursorEvents(cursor) }
+    return events
   }
 
   mutating func next() async throws -> PulledStep? {
@@ -82,28 +89,39 @@ struct HTTPPull: Pull {
       tries += 1
       try await waitForTurn()
       do { return try await page(at: place, url) } catch let trouble as HTTPTrouble {
+        if case .status(let code, _) = trouble, stream.request?.end.contains(code) == true {
+          return try ended(by: code)
+        }
         let elapsed = timing.now() - began
         switch rule.decide(trouble, tries: tries, elapsed: elapsed, jitter: timing.jitter()) {
         case .giveUp: throw final(trouble, url, tries: nil)
         case .exhausted: throw final(trouble, url, tries: tries)
+        case .tooLong(let asked, let limit): throw refused(trouble, asked: asked, limit: limit, url)
         case .wait(let delay, let isAsked):
-          let seconds = Self.text(delay)
-          try await pause(
-            delay, note: isAsked ? "waiting \(seconds) as the source asks" : "waiting \(seconds): \(trouble.text)")
+          let until = HTTPDate.text(timing.wallSeconds() + delay.components.seconds)
+          let wait = "waiting \(Self.text(delay))" + (delay > Self.longestWait ? ", until \(until)," : "")
+          try await pause(delay, note: isAsked ? "\(wait) as the source asks" : "\(wait): \(trouble.text)")
         }
       }
     }
   }
 
+  /// There are no more pages, as the answer's status says.
+  private mutating func ended(by status: Int) throws -> PulledStep {
+    hasEndedAtOnce = state.page == 0 && status != 204
+    endStatus = status
+    state.next = nil
+    return PulledStep(object: nil, state: try state.json, fault: nil)
+  }
+
   /// Brings one page in: the body streams to the raw zone and is watched on the way.
   private mutating func page(at place: HTTPPullState.Place, _ url: PageURL) async throws -> PulledStep {
     let answer = try await exchange.send(url, now: timing.wallSeconds())
-    if answer.response.status == .noContent {
-      state.next = nil
-      return PulledStep(object: nil, state: try state.json, fault: nil)
+    if answer.response.status == .noContent { return try ended(by: 204) }
+    try refuse(answer)
+    let cursor = stream.cursor.map {
+      CursorProgress($0, highest: state.cursorMax, beyond: state.cursorBeyond, now: timing.wallSeconds())
     }
-    try refuseCompressed(answer)
-    let cursor = stream.cursor.map { CursorProgress($0, highest: state.cursorMax) }
     let monitor = try BodyMonitor(
       format: stream.records, values: try paginator.valuePaths.map(JSONPath.init), cursor: cursor,
       columns: stream.columns.map(\.name), countsLines: paginator.countsRecords, isCompressed: answer.compression != nil
@@ -134,30 +152,42 @@ struct HTTPPull: Pull {
   {
     let announced = answer.announcedBytes
     let what = "the answer" + atPage(answer.url)
+    let coding = answer.coding.flatMap { $0.isInflated ? $0 : nil }
     try limit.check(announced ?? 0, of: what)
     var rate = MinimumRate(bytesPerSecond: minimumRate)
-    let body = MonitoredBody(
+    var received: Int64 = 0
+    let sent = MonitoredBody(
       base: answer.response.body.map { Array($0.readableBytesView) }, now: timing.now,
-      onChunk: { [context, state, moved, limit] chunk, waited in
+      onChunk: { chunk, waited in
         try rate.received(chunk.count, waiting: waited)
+        received += Int64(chunk.count)
+      },
+      onEnd: {
+        guard let announced, received != announced else { return }
+        throw HTTPTrouble.truncated(received: received, announced: announced)
+      })
+    let body = MonitoredBody(
+      base: InflatedBody(base: sent, inflater: coding.map(Inflater.init)),
+      onChunk: { [context, state, moved, limit] chunk, _ in
         try limit.check(monitor.bytes + Int64(chunk.count), of: what)
         monitor.take(chunk)
         context.report(
           JobProgress(
             bytes: state.bytes + moved + monitor.bytes, rows: state.records, units: state.page,
-            totalBytes: state.page == 0 ? announced : nil))
+            totalBytes: state.page == 0 && coding == nil ? announced : nil))
       },
-      onEnd: {
-        guard let announced, monitor.bytes != announced else { return }
-        throw HTTPTrouble.truncated(received: monitor.bytes, announced: announced)
-      })
+      onEnd: {})
     do { return try await context.store.put(key, condition: .absent, from: body) } catch {
       moved += monitor.bytes
       try Task.checkCancellation()
       if error is any Failure || error is HTTPTrouble { throw error }
       if let slow = error as? MinimumRate.TooSlow { throw HTTPTrouble.slow(slow, minimum: minimumRate) }
-      guard let announced, monitor.bytes < announced else { throw HTTPTrouble.transport(HTTPExchange.reason(error)) }
-      throw HTTPTrouble.truncated(received: monitor.bytes, announced: announced)
+      if error is Inflater.Damaged {
+        throw HTTPTrouble.transport(
+          "the answer is damaged: it is not what its Content-Encoding says, or it ended early")
+      }
+      guard let announced, received < announced else { throw HTTPTrouble.transport(HTTPExchange.reason(error)) }
+      throw HTTPTrouble.truncated(received: received, announced: announced)
     }
   }
 
@@ -179,6 +209,7 @@ struct HTTPPull: Pull {
     after.bytes += report.bytes
     after.records += report.records ?? 0
     after.cursorMax = report.cursor?.highest ?? after.cursorMax
+    after.cursorBeyond = report.cursor?.beyond ?? after.cursorBeyond
     if place.number != nil, hash == state.lastBody, (report.records ?? report.bytes) > 0 {
       throw failure(
         "source_repeats", "the source answered page \(state.page) again as page \(after.page)" + atPage(answer.url),
@@ -204,7 +235,13 @@ struct HTTPPull: Pull {
     state = after
   }
 
-  private func refuseCompressed(_ answer: HTTPExchange.Answer) throws {
+  private func refuse(_ answer: HTTPExchange.Answer) throws {
+    if case .other(let coding) = answer.coding, stream.records != .bytes {
+      throw failure(
+        "source_encoding",
+        "the answer's Content-Encoding is \(coding.prefix(64)), which is not read" + atPage(answer.url),
+        hint: "have the source send it without one, or by gzip, deflate or zstd")
+    }
     guard answer.compression != nil, paginator.pagination != .none || stream.cursor != nil else { return }
     throw failure(
       "not_supported", "a compressed body cannot be paged or followed by a cursor yet" + atPage(answer.url),

@@ -21,6 +21,8 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   var cursor: String?
   /// The highest value of the cursor's field so far.
   var cursorMax: String?
+  /// The records whose value is beyond the cursor's limit; nil: none.
+  var cursorBeyond: CursorProgress.Beyond?
   /// Of the places of the last pages, newest last: a place that comes again is a loop.
   var recent = PageMarks()
   /// The hash of the last page's body.
@@ -29,6 +31,7 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   enum CodingKeys: String, CodingKey {
     case next, page, objects, bytes, records, cursor, recent
     case cursorMax = "cursor_max"
+    case cursorBeyond = "cursor_beyond"
     case lastBody = "last_body"
   }
 
@@ -89,7 +92,9 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   /// - Throws: Also for counts that no pull has, so that none can overflow.
   init(json: String) throws {
     self = try JSONDecoder().decode(HTTPPullState.self, from: Data(json.utf8))
-    guard PulledStep.areCounts([Int64(page), Int64(objects), bytes, records] + recent.list.map { Int64($0.page) })
+    guard
+      PulledStep.areCounts(
+        [Int64(page), Int64(objects), bytes, records, cursorBeyond?.records ?? 0] + recent.list.map { Int64($0.page) })
     else {
       throw CheckpointCounts()
     }

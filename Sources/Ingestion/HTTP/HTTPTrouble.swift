@@ -40,7 +40,20 @@ struct HTTPRetryRule: Sendable {
     /// This answer is none that another try would change.
     case giveUp
     case exhausted
+    /// The source asks for a longer wait than `limit` allows.
+    case tooLong(asked: Duration, limit: WaitLimit)
   }
+
+  /// What a wish of the source is held against.
+  enum WaitLimit: Equatable {
+    /// Of the retry of one request, from its first try on.
+    case giveUpAfter(Duration)
+    /// ``longestWish``.
+    case longest
+  }
+
+  /// A job that is put off for longer is forgotten by people, and the stream with it.
+  static let longestWish = Duration.seconds(30 * 86_400)
 
   /// Between two tries without a wish of the source. Reasons: half a second lets a restart pass, a minute is no longer a moment.
   static let backoff = RetryPolicy(firstDelay: .milliseconds(500), longestDelay: .seconds(60))
@@ -60,7 +73,10 @@ struct HTTPRetryRule: Sendable {
       delay = asked
       isAsked = true
     }
-    guard elapsed + delay <= retry.giveUpAfter else { return .exhausted }
+    guard elapsed + delay <= retry.giveUpAfter else {
+      return isAsked ? .tooLong(asked: delay, limit: .giveUpAfter(retry.giveUpAfter)) : .exhausted
+    }
+    guard delay <= Self.longestWish else { return .tooLong(asked: delay, limit: .longest) }
     return .wait(delay, asTheSourceAsks: isAsked)
   }
 

@@ -1,32 +1,36 @@
 /// The `Retry-After` header of RFC 9110: seconds, or the date after which to come back.
 enum RetryAfter {
-  /// A longer wish counts as this one: a snooze beyond it would be the end of the stream.
-  static let longest = Duration.seconds(30 * 86_400)
+  /// A century: a longer wish counts as this one, so that no date is too large to be told.
+  static let largest = Duration.seconds(36_525 * 86_400)
 
   /// How long to wait; nil where the header says nothing that can be understood.
   ///
   /// - Parameters:
+  ///   - header: Whole seconds, seconds with a fraction (which some sources send), or an HTTP date.
   ///   - date: The answer's own `Date` header, by which the source's clock counts; nil: `now` serves.
   ///   - now: Seconds since 1970.
   static func delay(_ header: String, date: String?, now: Int64) -> Duration? {
-    let text = header.filter { $0 != " " || header.contains(",") }
-    if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-      return min(longest, Int64(text).map { .seconds($0) } ?? longest)
-    }
-    guard let until = seconds(ofDate: header) else { return nil }
-    let (wait, overflow) = until.subtractingReportingOverflow(date.flatMap { seconds(ofDate: $0) } ?? now)
-    return overflow ? nil : min(longest, .seconds(max(0, wait)))
+    let text = header.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed()
+    if let seconds = seconds(String(text)) { return seconds }
+    guard let until = HTTPDate.seconds(header, now: now) else { return nil }
+    let clock = date.flatMap { HTTPDate.seconds($0, now: now) } ?? now
+    let (wait, overflow) = until.subtractingReportingOverflow(clock)
+    return overflow ? nil : min(largest, .seconds(max(0, wait)))
   }
 
-  /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one notation that may still be sent.
-  static func seconds(ofDate text: String) -> Int64? {
-    let parts = text.split(separator: " ")
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    guard parts.count == 6, parts[1].count == 2, let month = months.firstIndex(of: String(parts[2])) else { return nil }
-    let number = month + 1
-    guard let instant = Instant("\(parts[3])-\(number < 10 ? "0" : "")\(number)-\(parts[1])T\(parts[4])Z") else {
-      return nil
+  /// Reads `120` and `1.5`; finer than a millisecond is rounded up, so that no request comes too early.
+  private static func seconds(_ text: String) -> Duration? {
+    let parts = text.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy { (0x30...0x39).contains($0) } }), let whole = parts.first
+    else { return nil }
+    guard let seconds = Int64(String(decoding: whole, as: UTF8.self)), .seconds(seconds) < largest else {
+      return largest
     }
-    return Int64(instant.nanoseconds / 1_000_000_000)
+    guard parts.count == 2 else { return .seconds(seconds) }
+    let digits = Array(parts[1])
+    let thousandths = (digits.prefix(3) + Array(repeating: 0x30, count: max(0, 3 - digits.count)))
+      .reduce(0) { $0 * 10 + Int64($1 - 0x30) }
+    let isFiner = digits.dropFirst(3).contains { $0 != 0x30 }
+    return .seconds(seconds) + .milliseconds(thousandths + (isFiner ? 1 : 0))
   }
 }

@@ -153,14 +153,19 @@ package struct Cursor: Sendable, Equatable {
   /// How far behind the highest value seen the next run begins, so that late commits are not missed.
   package var lag: Duration
 
-  package init(field: String, type: ColumnType, start: String? = nil, lag: Duration = .zero) {
+  package init(
+    field: String, type: ColumnType, start: String? = nil, lag: Duration = .zero, maximumAhead: Duration? = nil
+  ) {
     self.field = field
+  /// How far after now the cursor may move; nil: wherever the records say. Of a temporal type.
+  package var maximumAhead: Duration?
     self.type = type
     self.start = start
     self.lag = lag
   }
 }
 
+    self.maximumAhead = maximumAhead
 package struct HTTPRequest: Sendable, Equatable {
   package var method: String
   /// Relative to the source's base URL.
@@ -174,6 +179,8 @@ package struct HTTPRequest: Sendable, Equatable {
 
   /// Where a redirect may lead. One that leaves the host (scheme, name or port differ) never carries anything secret.
   package enum Redirects: String, Sendable {
+  /// Statuses that mean "no more pages"; 204 always does.
+  package var end: Set<Int>
     case sameHost = "same_host"
     case follow
   }
@@ -183,11 +190,13 @@ package struct HTTPRequest: Sendable, Equatable {
   package init(
     method: String = "GET", path: ValueTemplate, query: [(name: String, value: ValueTemplate)] = [],
     body: ValueTemplate? = nil,
-    paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages, redirects: Redirects = .sameHost
+    paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages, redirects: Redirects = .sameHost,
+    end: Set<Int> = []
   ) {
     self.method = method
     self.path = path
     self.query = query
+    self.end = end
     self.body = body
     self.paginate = paginate
     self.maxPages = maxPages
@@ -196,7 +205,7 @@ package struct HTTPRequest: Sendable, Equatable {
 
   package static func == (left: HTTPRequest, right: HTTPRequest) -> Bool {
     left.method == right.method && left.path == right.path && left.body == right.body && left.paginate == right.paginate
-      && left.maxPages == right.maxPages && left.redirects == right.redirects
+      && left.maxPages == right.maxPages && left.redirects == right.redirects && left.end == right.end
       && left.query.elementsEqual(right.query) { $0.name == $1.name && $0.value == $1.value }
   }
 }

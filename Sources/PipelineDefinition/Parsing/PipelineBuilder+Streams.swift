@@ -11,6 +11,7 @@ extension PipelineBuilder {
     guard isHTTP || source.value["files"] != nil, let records = records(entry) else { return nil }
     if case .csv = records { checkFields(of: node, columns: columns) }
     checkPages(of: node, records: records)
+    checkEnd(of: node)
     let request = isHTTP ? request(node) : nil
     let match = isHTTP ? nil : node.text("match")
     guard request != nil || match != nil else { return nil }
@@ -43,7 +44,8 @@ extension PipelineBuilder {
       method: method, path: path, query: query, body: node.template("body", in: .request),
       paginate: node["paginate"].map { pagination($0) } ?? .none,
       maxPages: node.integer("max_pages") ?? HTTPRequest.defaultMaxPages,
-      redirects: node.choice("redirects") ?? .sameHost)
+      redirects: node.choice("redirects") ?? .sameHost,
+      end: Set(node.oneOrMore("end").compactMap { $0.scalar?.integer }))
   }
 
   private func pagination(_ node: YAMLNode) -> Pagination {
@@ -81,7 +83,13 @@ extension PipelineBuilder {
     if let start = node["start"], let text = start.text, let problem = CursorStart.problem(text, type: type) {
       add(problem.code, at: start.place, problem.message, problem.suggestion)
     }
-    return Cursor(field: field, type: type, start: node.text("start"), lag: lag)
+    let maximum = node.text("max").flatMap { try? CursorLimitText.ahead($0) }
+    if maximum != nil, !type.isTemporal, let place = node.entry("max")?.place {
+      add(
+        "cursor_max", at: place, "the limit of a cursor is a time, and the cursor's type is \(type)",
+        "remove max, or take a field of type timestamptz, timestamp or date")
+    }
+    return Cursor(field: field, type: type, start: node.text("start"), lag: lag, maximumAhead: maximum)
   }
 
   /// A list of columns fixes all names, so a key or cursor outside of it can never be found.
@@ -106,6 +114,16 @@ extension PipelineBuilder {
     let pagination = pagination(paginate.value)
     switch (pagination, records) {
     case (.token, .json), (.nextURL, .json), (.none, _), (.linkHeader, _): return
+  private mutating func checkEnd(of node: YAMLNode) {
+    for status in node.oneOrMore("end") {
+      // What is no status at all is told by the shape.
+      guard let code = status.scalar?.integer, (204...499).contains(code), let problem = EndStatus.problem(code) else {
+        continue
+      }
+      add(problem.code, at: status.place, "end: \(problem.message)", problem.suggestion)
+    }
+  }
+
     case (.token, _), (.nextURL, _):
       add(
         "pagination", at: paginate.place,

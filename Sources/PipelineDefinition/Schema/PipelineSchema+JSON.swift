@@ -78,6 +78,7 @@ extension TextFormat {
   fileprivate var pattern: String? {
     switch self {
     case .duration: "^[0-9]+(ms|s|m|h|d)$"
+    case .cursorLimit: "^now(\\+[0-9]+(ms|s|m|h|d))?$"
     case .byteCount: "^[0-9.]+(B|[kK]B|MB|GB|TB|[KMGT]iB)$"
     case .byteRate: "^[0-9.]+(B|[kK]B|MB|GB|TB|[KMGT]iB)/s$"
     case .share: "^[0-9.]+%$"

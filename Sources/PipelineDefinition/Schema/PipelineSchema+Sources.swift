@@ -129,6 +129,8 @@ extension PipelineSchema {
         default: "100000"
       ),
       .key(
+        "end", .list(.integer(204...499)), "Statuses that mean: no more pages; 204 always does", example: "[404]"),
+      .key(
         "redirects", .oneOf("same_host", "follow"),
         "Whether a redirect may lead to another host; nothing secret is sent there", default: "same_host"),
       .key(
@@ -153,6 +155,9 @@ extension PipelineSchema {
     .required("type", .text(.columnType), "How its values compare", example: "timestamptz"),
     .key("start", .text(.instantOrNumber), "Before the first run", example: "\"2024-01-01T00:00:00Z\""),
     .key("lag", .text(.duration), "How far back the next run begins, for records that come late", default: "0s"),
+    .key(
+      "max", .text(.cursorLimit), "The cursor does not move past it; records beyond are kept and come again",
+      default: "no limit", example: "now+1d"),
   ])
 
   static let filesCursor = ObjectShape([

@@ -13,6 +13,8 @@ enum TextFormat: Sendable, Equatable {
   case location
   case duration, byteCount, byteRate, share, change
   case columnType, timeZone, clock, cron, instantOrNumber
+  /// How far a cursor may move.
+  case cursorLimit
   /// Of a source, stream or dataset: part of paths and SQL.
   case name
   case pipelineName, environmentName
@@ -52,6 +54,7 @@ enum TextFormat: Sendable, Equatable {
     case .jsonField: try PathText.jsonField(text)
     case .retryStatus: _ = try HTTPRetry.Status(definition: text)
     case .secretName: try NameText.secretName(text)
+    case .cursorLimit: _ = try CursorLimitText.ahead(text)
     }
   }
 
@@ -73,6 +76,7 @@ enum TextFormat: Sendable, Equatable {
     case .cron: "five cron fields"
     case .instantOrNumber: "a value of the cursor's type"
     case .name, .pipelineName, .environmentName: "a name"
+    case .cursorLimit: "a time such as now+1d"
     case .field: "a field's name"
     case .table: "a table such as public.orders"
     case .stream: "a stream such as shop.orders"

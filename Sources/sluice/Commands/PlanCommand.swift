@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import FoundationEssentials
 import Ingestion
 import JobModel
 import JobStore
@@ -24,7 +25,9 @@ struct PlanCommand: AsyncParsableCommand {
       var streams: [(name: String, read: String, cursor: String?, from: String?)] = []
       for (reference, stream) in definition.pulledStreams {
         let id = StreamID(pipeline: pipeline, source: reference.source, stream: reference.stream)
-        let stored = try await installation.catalog.cursor(of: id)
+        let history = try await installation.catalog.cursorHistory(of: id)
+        let now = Int64(Date().timeIntervalSince1970)
+        let stored = stream.cursor.map { CursorProgress.stored($0, history: history, now: now) } ?? history.first
         let from = try stream.cursor.map { try CursorProgress.begin($0, stored: stored, label: "\(reference)") }
         streams.append((reference.description, stream.read.rawValue, stored, from))
       }

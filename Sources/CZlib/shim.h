@@ -1,0 +1,6 @@
+#include <zlib.h>
+
+/* zlib's own inflateInit2 is a macro, which Swift does not see. */
+static inline int sluice_inflate_init(z_stream *stream, int window_bits) {
+  return inflateInit2(stream, window_bits);
+}
