@@ -43,8 +43,9 @@ extension JobStore {
     case dead(failure: String)
     /// Someone cancelled it.
     case cancelled
-    /// The attempt's database session ended without a word, and it had written no checkpoint but the one that it began with. Back after a while: not charged for
-    /// the first time in a row, because an outage does the same.
+    /// The attempt's database session ended without a word, and it had written no checkpoint but the one that it began with, or the
+    /// server's process of the session had crashed. Back after a while: not charged for the first time in a row, because an outage
+    /// does the same.
     case lostSession(after: Duration, failure: String)
   }
 

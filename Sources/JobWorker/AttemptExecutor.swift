@@ -32,9 +32,8 @@ package struct AttemptExecutor: Sendable {
       noteEnd(of: attempt)
     } else {
       let end = Self.end(
-        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn, stop: running.stop(of: attempt),
-        retry: retry,
-        jitter: .random(in: 0...1))
+        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn, hasCrashedServer: await hasCrashedServer(result),
+        stop: running.stop(of: attempt), retry: retry, jitter: .random(in: 0...1))
       await settle(attempt, end)
     }
     running.end(attempt)
@@ -46,10 +45,13 @@ package struct AttemptExecutor: Sendable {
 
   /// How an attempt ended that is not done; nil where nothing is left to write: the lease is lost.
   ///
-  /// - Parameter hasMovedOn: Whether the attempt has moved the job on before it ended: with a checkpoint that is not the one that it began with.
+  /// - Parameters:
+  ///   - hasMovedOn: Whether the attempt has moved the job on before it ended: with a checkpoint that is not the one that it began
+  ///     with.
+  ///   - hasCrashedServer: Whether the server's process of its session crashed under it.
   package static func end(
-    of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, stop: RunningAttempts.Stop?,
-    retry: RetryPolicy, jitter: Double
+    of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, hasCrashedServer: Bool = false,
+    stop: RunningAttempts.Stop?, retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
     let failure: any Failure
     switch result {
@@ -65,6 +67,10 @@ package struct AttemptExecutor: Sendable {
       case is CancellationError: return .yielded
       // Another worker may know the kind; and this one, after the next deploy.
       case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
+      // However far the job has come: it would come further and crash the server again each time.
+      case let error as PostgresError where error.isSilentLoss && hasCrashedServer:
+        let crash = ServerProcessCrashed(label: claim.label, error: error)
+        return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: crash.json)
       // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest.
       case let error as PostgresError where error.isSilentLoss && !hasMovedOn:
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: error.json)
@@ -76,6 +82,23 @@ package struct AttemptExecutor: Sendable {
     }
     guard failure.isTransient, claim.attempt < claim.maximumAttempts else { return .dead(failure: failure.json) }
     return .retried(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: failure.json)
+  }
+
+  /// How long after the loss of a session a worker's other sessions may hear of a crash.
+  private static let crashIsHeard = Duration.seconds(2)
+
+  /// Whether the server's process of the attempt's session crashed: the session ended without a word, and the server told other
+  /// sessions of this worker at that time that one of its processes had crashed. Of a restart, a failover or a lost network the
+  /// others hear something else, or nothing as well.
+  private func hasCrashedServer(_ result: Result<Void, any Error>) async -> Bool {
+    guard case .failure(let error as PostgresError) = result, error.isSilentLoss else { return false }
+    let clock = ContinuousClock()
+    let lostAt = clock.now
+    while !running.hasHeardOfCrash(since: lostAt - Self.crashIsHeard) {
+      guard clock.now < lostAt + Self.crashIsHeard else { return false }
+      do { try await clock.sleep(for: .milliseconds(50)) } catch { return false }
+    }
+    return true
   }
 
   private func noteEnd(of attempt: JobAttempt) {
@@ -148,6 +171,16 @@ struct UnknownKind: Failure {
   var message: String { "no handler for jobs of the kind \"\(kind)\"" }
   var hint: String? { "run a worker whose engine knows the kind, then retry the job" }
   var isTransient: Bool { false }
+}
+
+/// The database server's process of an attempt's session crashed, most likely by what the attempt asked of it.
+struct ServerProcessCrashed: Failure {
+  var label: String
+  var error: PostgresError
+  var code: String { "server_process_crashed" }
+  var message: String { "the database server's process crashed under \(label) (\(error.operation))" }
+  var hint: String? { "look in the server's log for the statement that crashed it" }
+  var isTransient: Bool { true }
 }
 
 /// A handler returned without having ended its job: a mistake in the handler.

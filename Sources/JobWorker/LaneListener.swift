@@ -19,9 +19,11 @@ struct LaneListener: Sendable {
   ///
   /// - Parameters:
   ///   - heard: The lanes of a notification.
-  ///   - began: Called whenever it listens anew: what was said before is lost.
+  ///   - began: Called whenever it listens again: what was said before is lost.
+  ///   - lost: Called with why a session ended.
   func run(
-    heard: @escaping @Sendable (Set<Int64>) -> Void, began: @escaping @Sendable () -> Void
+    heard: @escaping @Sendable (Set<Int64>) -> Void, began: @escaping @Sendable () -> Void,
+    lost: @escaping @Sendable (PostgresError) -> Void
   ) async throws {
     while true {
       do {
@@ -32,6 +34,7 @@ struct LaneListener: Sendable {
           throw error
         }
       } catch let error as PostgresError where error.isTransient {
+        lost(error)
         logger.debug("the listener lost its connection; polling goes on", metadata: ["error": "\(error)"])
         try await clock.sleep(for: .seconds(1))
       } catch is Deaf {

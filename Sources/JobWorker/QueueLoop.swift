@@ -100,6 +100,7 @@ final class QueueLoop: Sendable {
           session = connection
           try await turn(action, entries, &uncertain, connection, start)
         } catch let error as PostgresError where error.isTransient || error.mayBeOfOneRow {
+          running.heard(error, at: clock.now)
           logger.warning("the queue did not answer; trying again", metadata: ["error": "\(error)"])
           await session?.close()
           session = nil

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import Postgres
 import Synchronization
 
 /// The attempts that a worker has in hand, and the slots that are free.
@@ -33,6 +34,8 @@ package final class RunningAttempts: Sendable {
     var turns = 0
     /// Grows with every attempt that starts.
     var starts = 0
+    /// When a session of this worker last ended because another process of the server had crashed.
+    var heardOfCrashAt: ContinuousClock.Instant?
   }
 
   private let state = Mutex(State())
@@ -63,6 +66,17 @@ package final class RunningAttempts: Sendable {
 
   /// How many attempts have started.
   var starts: Int { state.withLock { $0.starts } }
+
+  /// Notes why a session of this worker ended.
+  func heard(_ error: PostgresError, at now: ContinuousClock.Instant) {
+    guard error.tellsOfCrash else { return }
+    state.withLock { $0.heardOfCrashAt = now }
+  }
+
+  /// Whether a process of the server has crashed since then, as another session of this worker heard.
+  func hasHeardOfCrash(since time: ContinuousClock.Instant) -> Bool {
+    state.withLock { $0.heardOfCrashAt.map { $0 >= time } ?? false }
+  }
 
   /// Takes a slot for an attempt and starts it.
   func start(_ attempt: JobAttempt, now: ContinuousClock.Instant, _ work: @escaping @Sendable () async -> Void) {

@@ -106,6 +106,8 @@ public struct Worker: Service {
       loop.rung($0)
     } began: {
       loop.lookAnew()
+    } lost: {
+      running.heard($0, at: clock.now)
     }
   }
 

@@ -67,6 +67,9 @@ public struct PostgresError: Failure, CustomDebugStringConvertible, Equatable {
   /// Whether the session ended under the statement without a word of the server: it crashed, or the network did.
   package var isSilentLoss: Bool { (kind == .connectionLost || kind == .commitUnknown) && sqlState == nil }
 
+  /// Whether the session ended because another process of the server crashed.
+  package var tellsOfCrash: Bool { (kind == .connectionLost || kind == .commitUnknown) && sqlState == "57P02" }
+
   public var debugDescription: String {
     var text = description
     if let sqlState { text += " [\(sqlState)]" }

@@ -79,6 +79,65 @@ struct DatabaseFaultTests {
     }
   }
 
+  @Test("the same of one that has come further each time: it ends after its attempts, and the reason says why")
+  func ownBackendWithProgress() async throws {
+    try await FaultBench.withServer { _, bench in
+      _ = try await bench.start(["one"], lease: 6)
+      let jobs = try await bench.enqueue(1, chunks: 30, attempts: 2, more: "\"crashesAfterChunk\":true")
+      try await bench.allEnd()
+      let attempts = try await bench.store.attempts(of: jobs)
+      #expect(attempts.map(\.status) == ["snoozed", "retried", "dead"], "\(attempts)\n\(bench.said)")
+      #expect(
+        try await bench.rows("select distinct detail->>'code' from sluice.outcome where status in ('retried', 'dead')")
+          == ["(server_process_crashed)"])
+    }
+  }
+
+  @Test("restarts of the server charge nothing to a job that comes further between them")
+  func restartedAgain() async throws {
+    try await FaultBench.withServer { server, bench in
+      let workers = try await bench.start(["one"], lease: 6)
+      let jobs = try await bench.enqueue(1, chunks: 30, pause: 100, attempts: 1)
+      for signal in [SIGKILL, SIGQUIT, SIGKILL] {
+        let written = try await bench.written()
+        try await eventually("it comes further") { try await bench.written() > written + 2 }
+        try await server.end(with: signal)
+        try await server.start()
+      }
+      try await bench.allEnd()
+      #expect(workers.allSatisfy { $0.ending == nil })
+      try await bench.expectNothingCharged()
+      try await bench.expectExactlyOnce(jobs, chunks: 30)
+    }
+  }
+
+  @Test("every session but the crashed one hears that a process of the server has crashed")
+  func crashIsTold() async throws {
+    try await OwnServer.with { server in
+      let settings = try PostgresSettings(server.url)
+      let victim = try await PostgresConnection.connect(settings)
+      let busy = try await PostgresConnection.connect(settings)
+      let idle = try await PostgresConnection.connect(settings)
+      func loss(_ connection: PostgresConnection, _ statement: SQLStatement) async -> PostgresError? {
+        do { try await connection.query(statement) } catch { return error as? PostgresError }
+        return nil
+      }
+      async let silent = loss(victim, "select pg_sleep(20)")
+      async let told = loss(busy, "select pg_sleep(20)")
+      try await eventually("both are at work") {
+        try await idle.query("select count(*) as n from pg_stat_activity where query = 'select pg_sleep(20)'").only.int(
+          "n")
+          == 2
+      }
+      kill(victim.backendPID, SIGKILL)
+      let (one, two, three) = (await silent, await told, await loss(idle, "select 1"))
+      #expect(one?.isSilentLoss == true && one?.tellsOfCrash == false, "\(String(describing: one))")
+      #expect(two?.tellsOfCrash == true && two?.isOutage == true, "\(String(describing: two))")
+      #expect(three?.tellsOfCrash == true, "\(String(describing: three))")
+      for connection in [victim, busy, idle] { await connection.close() }
+    }
+  }
+
   @Test("every backend terminated, again and again, revokes nobody and charges nothing")
   func everyBackend() async throws {
     try await FaultBench.with { bench in

@@ -23,6 +23,8 @@ struct ChunkPlan: Decodable {
   var isDeadly: Bool?
   /// Kills the server's process of its own session before the first chunk.
   var crashesBackend: Bool?
+  /// The same after its first chunk: each attempt comes further.
+  var crashesAfterChunk: Bool?
 }
 
 /// Writes its chunks into a table without any unique key: one that came twice would be there twice.
@@ -51,6 +53,7 @@ struct ChunkHandler: JobHandler {
       try await attempt.checkpoint(format: CheckpointFormat("fault.chunks", 1), state: "\(chunk + 1)") {
         try await insert(chunk, plan, attempt, in: $0)
       }
+      if plan.crashesAfterChunk == true { try await crashBackend() }
     }
     guard !isAcknowledged else { return try await attempt.complete() }
     try await prepare(plan, attempt)

@@ -14,11 +14,13 @@ struct AttemptEndTests {
   }
 
   private func name(
-    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false,
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false, hasCrashedServer: Bool = false,
     stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
-      of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasMovedOn: hasMovedOn, stop: stop,
+      of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasMovedOn: hasMovedOn,
+      hasCrashedServer: hasCrashedServer,
+      stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
     case nil: "nothing"
@@ -48,8 +50,11 @@ struct AttemptEndTests {
     let silent = PostgresError(.connectionLost, operation: "checkpoint", message: "m")
     #expect(name(silent) == "lost session")
     #expect(name(silent, hasMovedOn: true) == "snoozed")
+    #expect(name(silent, hasMovedOn: true, hasCrashedServer: true) == "lost session")
     // What the others hear when one server process has crashed.
     #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "snoozed")
+    let other = PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")
+    #expect(name(other, hasCrashedServer: true) == "snoozed")
     // The session was ended because of what the handler did in it: that would come again without end.
     let idle = PostgresError(.connectionLost, operation: "checkpoint", message: "m", sqlState: "25P03")
     #expect(name(idle) == "retried")

@@ -2,8 +2,9 @@
 -- until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
--- lost: its database session ended without a word, and no checkpoint was written before but the one that it began with. Once that is taken for an outage and a
--- snooze; a second time in a row the attempt is the likely cause, and is charged.
+-- lost: its database session ended without a word, and either the attempt wrote no checkpoint but the one that it began with, or
+-- the server told other sessions that one of its processes had crashed. Once that is taken for an outage and a snooze; a second
+-- time in a row the attempt is the likely cause, and is charged.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint

@@ -115,7 +115,7 @@ extension PostgresWire {
   }
 
   /// The C header has these as character literals, which are not imported.
-  private enum ErrorField {
+  enum ErrorField {
     /// In English whatever the server's language.
     static let severity = UInt8(ascii: "V")
     static let sqlState = UInt8(ascii: "C")
@@ -123,5 +123,7 @@ extension PostgresWire {
     static let detail = UInt8(ascii: "D")
     static let hint = UInt8(ascii: "H")
     static let context = UInt8(ascii: "W")
+    /// The server's function that said it.
+    static let routine = UInt8(ascii: "R")
   }
 }

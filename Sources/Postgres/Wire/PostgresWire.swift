@@ -16,6 +16,8 @@ final class PostgresWire {
   private var stopping: Stopping?
   /// The session cannot be used any more, whatever libpq thinks.
   private(set) var isBroken = false
+  /// Why the server ended the session, where it said so: 57P02 when another of its processes crashed, 57P01 when it stops at once.
+  private var farewell: String?
   /// libpq tells the end of a COPY TO STDOUT once, and takes a second question for an error.
   var isCopyOver = true
   /// What this session has prepared.
@@ -35,9 +37,17 @@ final class PostgresWire {
     self.signal = signal
     prepared = PreparedStatements(isPooled: isPooled)
     cancelSender = CancelSender(pointer)
-    // Notices are not errors, and nobody reads this process's standard error for them.
-    PQsetNoticeReceiver(pointer, { _, _ in }, nil)
     PQsetnonblocking(pointer, 1)
+    // Notices are not errors, and this process's standard error is not the place for them. One is kept: the reason for which the
+    // server ends all of its sessions, which it sends as a warning. The receiver lives no longer than the pointer, and that no
+    // longer than this object.
+    let receiver: PQnoticeReceiver = { wire, notice in
+      guard let wire, let notice else { return }
+      func field(_ code: UInt8) -> String? { PQresultErrorField(notice, Int32(code)).map { String(cString: $0) } }
+      guard field(ErrorField.routine) == "quickdie" else { return }
+      Unmanaged<PostgresWire>.fromOpaque(wire).takeUnretainedValue().farewell = field(ErrorField.sqlState)
+    }
+    PQsetNoticeReceiver(pointer, receiver, Unmanaged.passUnretained(self).toOpaque())
   }
 
   deinit { PQfinish(pointer) }
@@ -118,10 +128,12 @@ final class PostgresWire {
   /// A session that ended under a statement.
   func lost(_ watch: OperationWatch, because reason: String? = nil) -> PostgresError {
     isBroken = true
+    // What the server said last may have been read, and not been looked at.
+    _ = PQisBusy(pointer)
     let text = reason ?? ConnectComplaint(String(cString: PQerrorMessage(pointer))).text
     return PostgresError(
       .connectionLost, operation: watch.name,
-      message: "the connection to the database was lost" + (text.isEmpty ? "" : " (\(text))"),
+      message: "the connection to the database was lost" + (text.isEmpty ? "" : " (\(text))"), sqlState: farewell,
       hint: "try again; outside a transaction, look first whether the statement took effect")
   }
 }
