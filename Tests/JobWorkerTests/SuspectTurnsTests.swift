@@ -153,7 +153,7 @@ struct SuspectTurnsTests {
       }
       #expect(waits <= 1, "at \(second) s")
     }
-    #expect(held.allSatisfy { $0 > 0 }, "\(held)")
+    #expect(held[0] > 0 && held[1] + held[2] > 0, "\(held)")
   }
 
   @Test("after one has ended, others come first for as long as it took")
