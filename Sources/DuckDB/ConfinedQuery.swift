@@ -46,7 +46,8 @@ package struct ConfinedQuery: Sendable {
   ///
   /// - Parameters:
   ///   - begin: Is given the columns before the first row.
-  ///   - take: Is given each row, a value for each column as text; null is nil. See ``DuckDBTable/Column/isJSON``.
+  ///   - take: Is given each row, a value for each column as text; null is nil. Values of the type JSON and of columns that are
+  ///     ``DuckDBTable/Column/isJSON`` are JSON without what only DuckDB understands.
   /// - Throws: ``SelectProblem`` for a text that may not run, ``DuckDBError``, and what the closures throw.
   package func run(
     _ sql: String, over views: [View], begin: @escaping @Sendable ([DuckDBTable.Column]) async throws -> Void,
@@ -64,7 +65,7 @@ package struct ConfinedQuery: Sendable {
     opened.files.append(Self.output)
     let script = (used.map(Self.create) + [Self.copy(text, columns)]).joined(separator: ";\n")
     try await duckdb.withStream(of: script, in: opened, limits: duckDBLimits) { bytes in
-      var rows = RowReader(columns: columns.count, limits: limits)
+      var rows = RowReader(columns: columns, limits: limits)
       for try await chunk in bytes {
         for row in try rows.take(chunk) { try await take(row) }
       }
@@ -125,7 +126,6 @@ package struct ConfinedQuery: Sendable {
       to '\(output)' (format json, array false, use_tmp_file false)
       """
   }
-
 }
 
 extension DuckDBTable.Column {
@@ -139,15 +139,15 @@ extension DuckDBTable.Column {
 
 /// Takes the lines of JSON apart that the child writes, one object of texts each.
 private struct RowReader {
-  let columns: Int
+  let holdsJSON: [Bool]
   let limits: ConfinedQuery.Limits
   private var rest: [UInt8] = []
   private var rows = 0
   private var bytes = 0
   private let decoder = JSONDecoder()
 
-  init(columns: Int, limits: ConfinedQuery.Limits) {
-    self.columns = columns
+  init(columns: [DuckDBTable.Column], limits: ConfinedQuery.Limits) {
+    holdsJSON = columns.map { $0.isJSON || $0.type == "JSON" }
     self.limits = limits
   }
 
@@ -162,7 +162,11 @@ private struct RowReader {
       rows += 1
       guard rows <= limits.rows else { throw tooLarge("\(limits.rows) rows") }
       let object = try decoder.decode([String: String?].self, from: Data(rest))
-      found.append((0..<columns).map { object["c\($0)"] ?? nil })
+      found.append(
+        holdsJSON.enumerated().map { index, isJSON in
+          let text = object["c\(index)"] ?? nil
+          return isJSON ? text.map(StrictJSON.text) : text
+        })
       rest.removeAll(keepingCapacity: true)
     }
     rest += chunk[start...]

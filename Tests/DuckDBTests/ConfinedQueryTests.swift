@@ -77,6 +77,41 @@ struct ConfinedQueryTests {
   }
 
   @Test(
+    "gives JSON that every reader understands",
+    arguments: [
+      ("[1.5, 'inf'::double, '-inf'::double, 'nan'::double, null]", "[1.5,\"inf\",\"-inf\",\"nan\",null]"),
+      (
+        "{'a': 'inf'::float, 'b': ['nan'::double], 'Infinity': 'NaN, Infinity'}",
+        "{\"a\":\"inf\",\"b\":[\"nan\"],\"Infinity\":\"NaN, Infinity\"}"
+      ),
+      ("map {'nan': 'nan'::double}", "{\"nan\":\"nan\"}"),
+      (
+        "'[nan, INF, -Infinity, 1e5, \"x\\\\\", \"\\\"NaN,]\",]'::json",
+        "[\"nan\", \"inf\", \"-inf\", 1e5, \"x\\\\\", \"\\\"NaN,]\"]"
+      ),
+      (
+        "'{\"n\": 0.1000000000000000055511151231257827, \"b\": -NaN , }'::json",
+        "{\"n\": 0.1000000000000000055511151231257827, \"b\": \"nan\"  }"
+      ),
+      ("'NaN'::json", "\"nan\""), ("[true, false]", "[true,false]"),
+    ])
+  func strictJSON(value: String, text: String) async throws {
+    let found = try #require(try await query("select \(value) as v").rows.first?[0])
+    #expect(found == text)
+    _ = try JSONDecoder().decode(Anything.self, from: Data(found.utf8))
+  }
+
+  /// Any JSON.
+  struct Anything: Decodable {
+    init(from decoder: any Decoder) throws {
+      if let list = try? decoder.unkeyedContainer() {
+        var list = list
+        while !list.isAtEnd { _ = try list.decode(Anything.self) }
+      }
+    }
+  }
+
+  @Test(
     "refuses what is not one SELECT over the tables",
     arguments: [
       ("select 1; select 2", "2 statements"), ("select 1\n.shell touch HERE/PWNED", "syntax error"),

@@ -26,6 +26,32 @@ struct CommandLineTests {
     }
   }
 
+  @Test("the JSON of a query is whole: after an error behind the first rows it ends with the error")
+  func queryJSON() async throws {
+    try await TestProject.withProject { project in
+      let sluice = Installed(project)
+      #expect(try await sluice("init").status == 0)
+      #expect(try await sluice("run", "cities").status == 0)
+      let values = try await sluice("query", "select ['nan'::double] as l, 'inf'::double as d", "--json")
+      #expect(values.status == 0)
+      #expect(try values.json("rows").list == [.object(["l": .list([.text("nan")]), "d": .text("inf")])])
+      let rows = "from cities, range(200000) as r(i)"
+      for (sql, code, option) in [
+        ("select i \(rows)", "result_too_large", "--max-rows=100000"),
+        ("select i, case when i = 150000 then error('no ' || i) end as e \(rows)", "sql_error", "--max-rows=1000000"),
+      ] {
+        let cut = try await sluice("query", sql, option, "--json")
+        #expect(cut.status == 1)
+        #expect(try !cut.json("columns").list.isEmpty && !cut.json("rows").list.isEmpty, "\(cut.output.suffix(300))")
+        #expect(try cut.json("error", "code").text?.hasSuffix(code) == true, "\(cut.output.suffix(300))")
+        #expect(cut.errors.hasPrefix("sluice: "), "\(cut.errors)")
+      }
+      let refused = try await sluice("query", "select * from nothing", "--json")
+      #expect(refused.status == 1)
+      #expect(try refused.json("error", "code").text == "query_refused" && refused.json("columns") == .null)
+    }
+  }
+
   /// What a user does wrong, and what the program says first.
   static let mistakes: [(yaml: String, says: String)] = [
     ("pipeline: p\nshedule: {cron: x}\n", "pipelines/p.yaml:2:1: unknown key \"shedule\"; did you mean \"schedule\"?"),

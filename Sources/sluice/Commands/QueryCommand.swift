@@ -10,6 +10,10 @@ struct QueryCommand: AsyncParsableCommand {
     discussion: """
       Each dataset is a table of its name (or "pipeline.dataset" where two share one): the latest row of each key where \
       it has a key. One SELECT; it reads datasets and nothing else. Rows are printed as they come.
+
+      With --json: one object, {"columns":[{"name":…,"type":…}],"rows":[{…}]}. Numbers are written as DuckDB writes them; numbers \
+      that JSON has no form for are the texts "nan", "inf" and "-inf". An error after the first rows ends the object with \
+      "error":{"code":…,"message":…} after "rows", and the exit code is not 0.
       """)
 
   @OptionGroup var options: ProjectOptions
@@ -38,12 +42,15 @@ struct QueryCommand: AsyncParsableCommand {
       let printer = QueryPrinter(isJSON: options.json)
       do {
         try await query.run(sql, over: views, begin: { printer.begin($0) }, take: { printer.take($0) })
+        printer.end()
       } catch let problem as SelectProblem {
         throw StageFailure(
           code: "query_refused", message: problem.message, hint: "sluice catalog lists the datasets",
           at: "query:\(problem.line):\(problem.column)")
+      } catch {
+        guard printer.hasBegun else { throw error }
+        throw printer.end(after: FailureReport(error) ?? FailureReport(usage: Self.fullMessage(for: error)))
       }
-      printer.end()
     }
   }
 }

@@ -57,12 +57,13 @@ struct FailureReport {
     if let hint { text += "\n  \(hint)" }
     Console.note("sluice: \(text)")
     if asJSON {
-      Console.data(json: JSONValue.object([("error", .object(fields))]))
+      Console.data(json: JSONValue.object([("error", json)]))
     }
   }
 
-  private var fields: [(String, JSONValue)] {
-    [("code", .text(code)), ("message", .text(message)), ("at", .optional(at)), ("hint", .optional(hint))]
-      .filter { $0.1 != .null }
+  var json: JSONValue {
+    .object(
+      [("code", .text(code)), ("message", .text(message)), ("at", .optional(at)), ("hint", .optional(hint))]
+        .filter { $0.1 != .null })
   }
 }

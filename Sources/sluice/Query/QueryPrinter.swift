@@ -2,8 +2,11 @@ import DuckDB
 import Synchronization
 
 /// Prints the rows of a query as they come: as one JSON object, or as a table whose widths its first rows decide.
+///
+/// The JSON object is whole also where an error ends the rows: it has the key `error` then, like the answers of other verbs.
 final class QueryPrinter: Sendable {
   private struct State {
+    var hasBegun = false
     var columns: [DuckDBTable.Column] = []
     var waiting: [[String]] = []
     var layout: TextTable.Layout?
@@ -19,7 +22,10 @@ final class QueryPrinter: Sendable {
   init(isJSON: Bool) { self.isJSON = isJSON }
 
   func begin(_ columns: [DuckDBTable.Column]) {
-    state.withLock { $0.columns = columns }
+    state.withLock {
+      $0.columns = columns
+      $0.hasBegun = true
+    }
     guard isJSON else { return }
     let list = columns.map { JSONValue.object([("name", .text($0.name)), ("type", .text($0.type))]) }
     Console.part(json: "{\"columns\":\(JSONValue.list(list).text),\"rows\":[")
@@ -42,6 +48,20 @@ final class QueryPrinter: Sendable {
   func end() {
     if isJSON { return Console.part(json: "]}\n") }
     state.withLock { if $0.layout == nil { Self.printFirst(&$0) } }
+  }
+
+  /// Whether anything was printed.
+  var hasBegun: Bool { state.withLock { $0.hasBegun } }
+
+  /// Ends what was printed before an error, and tells the error. Returns its exit code.
+  func end(after failure: FailureReport) -> ExitStatus {
+    if isJSON {
+      Console.part(json: "],\"error\":\(failure.json.text)}\n")
+    } else {
+      end()
+    }
+    failure.tell(asJSON: false)
+    return failure.status
   }
 
   private static func printFirst(_ state: inout State) {
