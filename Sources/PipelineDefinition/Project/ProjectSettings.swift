@@ -7,7 +7,7 @@ package struct ProjectSettings: Sendable, Equatable {
     package var threads: Int?
     /// Jobs that one worker works on at a time.
     package var slots: Int
-    /// Of the SQL engine's spill files, and of expanded raw; nil: the engine's default.
+    /// Of all scratch files of an attempt to curate; of the SQL engine's spill files elsewhere; nil: the engine's default.
     package var temporaryBytes: Int?
     /// How many times its compressed size an expanded file may have.
     package var expansion: Int

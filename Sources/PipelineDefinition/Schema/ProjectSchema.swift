@@ -26,7 +26,8 @@ enum ProjectSchema {
     .key("slots", .integer(1...256), "Jobs of one worker at a time", default: "2"),
     .key("releases", .integer(1...1000), "Releases that may still have work when another is deployed", default: "8"),
     .key(
-      "temp", .text(.byteCount), "Of the SQL engine's spill files, and of the files that compressed raw is expanded to",
+      "temp", .text(.byteCount),
+      "Of the scratch files of an attempt: raw that is expanded or split, the SQL engine's spill files, data files before they are stored",
       default: "20GB"),
     .key(
       "expansion", .integer(1...1_000_000),
