@@ -7,59 +7,6 @@ import Testing
 
 @Suite("The contract")
 struct ContractTests {
-  /// A value of one text column held against a type: what it becomes, or nil where it is refused.
-  static let casts: [(type: String, value: String, becomes: String?)] = [
-    ("bigint", "9223372036854775807", "9223372036854775807"), ("bigint", "9223372036854775808", nil),
-    ("bigint", "1.5", nil), ("bigint", "1.0", "1"), ("bigint", " 7 ", "7"), ("bigint", "x", nil),
-    ("smallint", "40000", nil), ("integer", "1e3", "1000"),
-    ("decimal(18,4)", "1.2345", "1.2345"), ("decimal(18,4)", "1.23450", "1.2345"), ("decimal(18,4)", "1.23456", nil),
-    ("decimal(18,4)", "-99999999999999.9999", "-99999999999999.9999"), ("decimal(18,4)", "999999999999999", nil),
-    ("decimal(18,4)", "1.5e-3", "0.0015"), ("decimal(18,4)", "1.5e-4", nil), ("decimal(18,4)", "12,50", nil),
-    ("double", "1e400", nil), ("double", "0.1", "0.1"), ("double", "inf", "inf"),
-    ("boolean", "true", "true"), ("boolean", "maybe", nil),
-    ("date", "2024-02-29", "2024-02-29"), ("date", "2023-02-29", nil), ("date", "2024-01-31 10:00:00", nil),
-    ("date", "2024-01-31 00:00:00", "2024-01-31"), ("date", "31.01.2024", nil),
-    ("timestamp", "2024-01-31 10:00:00.123456", "2024-01-31 10:00:00.123456"),
-    ("timestamp", "2024-01-31 10:00:00.123456789", nil),
-    ("timestamp", "2024-01-31 10:00:00.123456000", "2024-01-31 10:00:00.123456"),
-    ("timestamp", "2024-01-31T10:00:00+02:00", nil),
-    ("timestamptz", "2024-01-31T10:00:00+02:00", "2024-01-31 08:00:00+00"),
-    ("timestamptz", "2024-01-31T10:00:00Z", "2024-01-31 10:00:00+00"),
-    ("time", "10:00:00.123456", "10:00:00.123456"), ("time", "25:00", nil),
-    ("uuid", "00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000a"), ("uuid", "1", nil),
-    ("json", #"{"a":1}"#, #"{"a":1}"#), ("json", "{a}", nil), ("text", " as it is ", " as it is "),
-  ]
-
-  @Test("casts without loss or not at all")
-  func types() async throws {
-    try await Workbench.with { bench in
-      // One column a type; in each row one value stands in its type's column.
-      let types = Set(Self.casts.map(\.type)).sorted()
-      let contract =
-        [ContractColumn(name: "n", type: ColumnType("integer"))]
-        + types.enumerated().map { ContractColumn(name: "v\($0.offset)", type: ColumnType($0.element)) }
-      var lines = [(["n"] + types.indices.map { "v\($0)" }).joined(separator: ",")]
-      for (row, test) in Self.casts.enumerated() {
-        let quoted =
-          "\"" + test.value.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-        lines.append((["\(row)"] + types.map { $0 == test.type ? quoted : "" }).joined(separator: ","))
-      }
-      let result = try await bench.curate(
-        try bench.request(
-          step(columns: contract), [input(stream(), try bench.objects([lines.joined(separator: "\n")]))]))
-      let values = types.indices.map { "v\($0)::varchar" }.joined(separator: ", ")
-      var kept: [Int: String] = [:]
-      for row in try await bench.ask(result, "select n, coalesce(\(values)) as v from data") {
-        kept[row["n"]?.int ?? -1] = row["v"]?.text
-      }
-      for (row, test) in Self.casts.enumerated() {
-        #expect(kept[row] == test.becomes, "\(test.value) as \(test.type)")
-      }
-      let reasons = try await bench.table(result, "select distinct split_part(unnest(reasons), ':', 2) a from bad")
-      #expect(reasons == [["type"]])
-    }
-  }
-
   @Test("gives each rule's reason, and masks values also in quarantine")
   func rules() async throws {
     try await Workbench.with { bench in

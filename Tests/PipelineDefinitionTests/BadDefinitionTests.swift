@@ -325,6 +325,12 @@ private let fittings = [
       #"8:60: source_timezone belongs to timestamptz; this column is bigint; remove it, or write type: timestamptz"#
     ]),
   Mistake(
+    name: "a decimal that may be rounded",
+    curate: "orders: {from: shop.orders, columns: {n: {type: \"decimal(9,2)\", lossy: allow}}}",
+    told: [
+      "8:67: lossy belongs to double and real; this column is decimal(9,2); remove it: values of other types are never rounded"
+    ]),
+  Mistake(
     name: "bounds the wrong way round",
     curate: "orders: {from: shop.orders, columns: {id: {type: bigint, min: 5, max: 1}}}",
     told: [#"8:68: max is less than min; exchange the two"#]),

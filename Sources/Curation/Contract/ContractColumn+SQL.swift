@@ -12,7 +12,8 @@ struct ContractRule {
   private var source: String { quoteIdentifier(column.name) }
   private var cast: TypeCast {
     TypeCast(
-      column: source, from: sourceType ?? "VARCHAR", to: column.type, sourceTimezone: column.sourceTimezone)
+      column: source, from: sourceType ?? "VARCHAR", to: column.type, sourceTimezone: column.sourceTimezone,
+      isLossy: column.isLossy)
   }
 
   /// The column as the dataset keeps it, before masking.

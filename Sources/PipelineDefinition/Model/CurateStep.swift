@@ -52,13 +52,16 @@ package struct ContractColumn: Sendable, Equatable {
   package var pattern: String?
   /// For `timestamptz` from text without an offset.
   package var sourceTimezone: String?
+  /// Whether a `double` or `real` may round the text; otherwise such a text breaks the contract.
+  package var isLossy: Bool
   package var mask: Mask?
   package var place: Place
 
   package init(
     name: String, type: ColumnType, required: Bool = false, min: String? = nil, max: String? = nil,
     oneOf: [String] = [],
-    pattern: String? = nil, sourceTimezone: String? = nil, mask: Mask? = nil, place: Place = .unknown
+    pattern: String? = nil, sourceTimezone: String? = nil, isLossy: Bool = false, mask: Mask? = nil,
+    place: Place = .unknown
   ) {
     self.name = name
     self.type = type
@@ -68,6 +71,7 @@ package struct ContractColumn: Sendable, Equatable {
     self.oneOf = oneOf
     self.pattern = pattern
     self.sourceTimezone = sourceTimezone
+    self.isLossy = isLossy
     self.mask = mask
     self.place = place
   }

@@ -87,7 +87,7 @@ extension PipelineBuilder {
     var column = ContractColumn(
       name: entry.key, type: type, required: node.boolean("required") ?? false, min: node.text("min"),
       max: node.text("max"), oneOf: node["one_of"]?.elements.compactMap(\.text) ?? [], pattern: node.text("pattern"),
-      sourceTimezone: node.text("source_timezone"), place: entry.place)
+      sourceTimezone: node.text("source_timezone"), isLossy: node.text("lossy") == "allow", place: entry.place)
     if node["mask"] != nil { column.mask = Mask(kind: .sha256, salt: node.template("salt", in: .none)) }
     check(column, node)
     return column
@@ -100,6 +100,11 @@ extension PipelineBuilder {
       add(
         "column", at: zone.place, "source_timezone belongs to timestamptz; this column is \(type)",
         "remove it, or write type: timestamptz")
+    }
+    if let lossy = node.entry("lossy"), !["double", "real"].contains(type.name) {
+      add(
+        "column", at: lossy.place, "lossy belongs to double and real; this column is \(type)",
+        "remove it: values of other types are never rounded")
     }
     for key in ["mask", "pattern"] where type != .text {
       guard let entry = node.entry(key) else { continue }

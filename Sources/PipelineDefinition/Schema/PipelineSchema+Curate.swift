@@ -25,6 +25,9 @@ extension PipelineSchema {
     .key("pattern", .text(.text), "A regular expression that the text matches", example: "\"^[A-Z]{3}$\""),
     .key(
       "source_timezone", .text(.timeZone), "timestamptz: the zone of times without an offset", example: "Europe/Zurich"),
+    .key(
+      "lossy", .oneOf("allow"), "double and real: round a text that the type cannot hold",
+      default: "it breaks the contract"),
     .key("mask", .oneOf("sha256"), "Keep only the hash"),
     .key("salt", .text(.template(.none)), "What is hashed along", example: "\"secret:pii/salt\""),
     .later("references", .anything, "A key of another dataset", instead: "use a check with sql"),
