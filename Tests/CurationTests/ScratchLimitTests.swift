@@ -14,14 +14,14 @@ struct ScratchLimitTests {
 
     var records: RecordFormat { self == .splitDocument ? .json(path: "$[*]") : .csv(CSVFormat()) }
 
-    /// Some 8 MB.
+    /// Some 2 MB.
     var text: String {
-      let value = String(repeating: "x", count: 80)
+      let value = String(repeating: "x", count: 1_000)
       switch self {
       case .splitDocument:
-        return "[" + (0..<80_000).map { "{\"id\":\($0),\"v\":\"\(value)\"}" }.joined(separator: ",") + "]"
-      case .rows: return "id,v\n1,a\n" + (0..<80_000).map { "\($0),\"\(value)\r\ny\"\r\n" }.joined()
-      case .dataFiles: return "id\n" + (0..<300_000).map { "\($0)\n" }.joined()
+        return "[" + (0..<2_000).map { "{\"id\":\($0),\"v\":\"\(value)\"}" }.joined(separator: ",") + "]"
+      case .rows: return "id,v\n1,a\n" + (0..<2_000).map { "\($0),\"\(value)\r\ny\"\r\n" }.joined()
+      case .dataFiles: return "id\n" + (0..<60_000).map { "\($0)\n" }.joined()
       }
     }
 
@@ -34,7 +34,7 @@ struct ScratchLimitTests {
   func counts(filling: Filling, isEnough: Bool) async throws {
     try await Workbench.with { standard in
       var limited = standard
-      limited.limits.temporaryBytes = isEnough ? 100_000_000 : 4_000_000
+      limited.limits.temporaryBytes = isEnough ? 100_000_000 : 1_000_000
       let bench = limited
       let request = try bench.request(
         step(), [input(stream(records: filling.records), try bench.objects([filling.text]))], sql: filling.sql)
@@ -43,7 +43,7 @@ struct ScratchLimitTests {
       } else {
         let error = await #expect(throws: StageFailure.self) { _ = try await bench.curate(request) }
         #expect(error?.code == "temp_limit" && error?.isTransient == false)
-        #expect(error?.message.contains("more than 4 MB") == true)
+        #expect(error?.message.contains("more than 1 MB") == true)
         #expect(error?.hint?.contains("limits.temp") == true)
       }
     }
