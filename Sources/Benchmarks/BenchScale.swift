@@ -14,6 +14,9 @@ package struct BenchScale: Sendable {
   package var crashLease: Duration
   package var churn: Duration
   package var heldSnapshot: Duration
+  /// Of an ingest.
+  package var smallFiles = 20_000
+  package var smallPages = 3_000
 
   package static let full = BenchScale(
     repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, deploys: 15, hangs: 5,
@@ -21,5 +24,5 @@ package struct BenchScale: Sendable {
   /// For continuous integration.
   package static let quick = BenchScale(
     repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, deploys: 4, hangs: 1,
-    crashLease: .seconds(3), churn: .seconds(120), heldSnapshot: .seconds(20))
+    crashLease: .seconds(3), churn: .seconds(120), heldSnapshot: .seconds(20), smallFiles: 2_000, smallPages: 600)
 }

@@ -10,7 +10,7 @@ package protocol Benchmark: Sendable {
 }
 
 /// Every benchmark there is, in the order in which they run.
-package let allBenchmarks: [any Benchmark.Type] = [QueueBenchmark.self, HandoverBenchmark.self]
+package let allBenchmarks: [any Benchmark.Type] = [QueueBenchmark.self, HandoverBenchmark.self, IngestBenchmark.self]
 
 /// What a benchmark is given.
 package struct BenchSurroundings: Sendable {

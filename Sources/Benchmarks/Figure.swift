@@ -49,6 +49,7 @@ package struct Figure: Sendable, Equatable {
     switch target {
     case nil: nil
     case .atMost(let limit): value <= limit
+    case .atLeast(let limit): value >= limit
     case .ratioAtLeast(let limit): ratio.map { $0 >= limit }
     case .ratioAtMost(let limit): ratio.map { $0 <= limit }
     }
@@ -57,12 +58,14 @@ package struct Figure: Sendable, Equatable {
   package enum Target: Sendable, Equatable, CustomStringConvertible {
     /// In the figure's own unit.
     case atMost(Double)
+    case atLeast(Double)
     case ratioAtLeast(Double)
     case ratioAtMost(Double)
 
     package var description: String {
       switch self {
       case .atMost(let limit): "≤ \(limit)"
+      case .atLeast(let limit): "≥ \(limit)"
       case .ratioAtLeast(let limit): "≥ \(limit) ×"
       case .ratioAtMost(let limit): "≤ \(limit) ×"
       }

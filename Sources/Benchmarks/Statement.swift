@@ -16,6 +16,7 @@ enum Statement {
   static let handoverRepeated = SQLStatement("handover_repeated", PackageResources.handover_repeated_sql)
   static let handoverRunning = SQLStatement("handover_running", PackageResources.handover_running_sql)
   static let handoverStops = SQLStatement("handover_stops", PackageResources.handover_stops_sql)
+  static let ingestLatest = SQLStatement("ingest_latest", PackageResources.ingest_latest_sql)
   static let queueFillDone = SQLStatement("queue_fill_done", PackageResources.queue_fill_done_sql)
   static let queueFillReady = SQLStatement("queue_fill_ready", PackageResources.queue_fill_ready_sql)
   static let queueLiveWorkers = SQLStatement("queue_live_workers", PackageResources.queue_live_workers_sql)
@@ -34,7 +35,8 @@ enum Statement {
 
   /// Those that prepare against the migrated schema.
   static let all = [
-    handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops, queueFillDone,
+    handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops, ingestLatest,
+    queueFillDone,
     queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
     serverSettings,
   ]

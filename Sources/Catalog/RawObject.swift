@@ -1,3 +1,4 @@
+import FoundationEssentials
 import JobModel
 import JobStore
 import Postgres
@@ -21,8 +22,8 @@ package struct RawObject: Sendable, Equatable {
   package var broken: String?
 }
 
-/// A raw object that is about to be recorded.
-package struct NewRawObject: Sendable {
+/// A raw object that is about to be recorded. Its keys in JSON are the columns of `sluice.raw_object`.
+package struct NewRawObject: Sendable, Encodable {
   package var sequence: Int
   package var key: String
   package var bytes: Int64
@@ -34,6 +35,13 @@ package struct NewRawObject: Sendable {
   package var originSHA256: String?
   package var records: Int64?
   package var broken: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case sequence, key, bytes, sha256, request, records, broken
+    case contentType = "content_type"
+    case originBytes = "origin_bytes"
+    case originSHA256 = "origin_sha256"
+  }
 
   package init(
     sequence: Int, key: String, bytes: Int64, sha256: String, request: String, contentType: String? = nil,
@@ -75,21 +83,17 @@ package struct SeenFile: Sendable, Hashable {
 }
 
 extension Catalog {
-  /// Records an object in the transaction of the checkpoint that covers it. Returns its number.
-  @discardableResult
+  /// Records objects in the transaction of the checkpoint that covers them, all by one statement.
+  ///
+  /// - Source: `raw_object_insert.sql`.
   package func record(
-    _ object: NewRawObject, of stream: StreamID, by attempt: JobAttempt, in session: some PostgresSession
-  ) async throws -> Int64 {
+    _ objects: [NewRawObject], of stream: StreamID, by attempt: JobAttempt, in session: some PostgresSession
+  ) async throws {
+    guard !objects.isEmpty else { return }
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
     let values: [PostgresValue] = [.int(run.rawValue), .int(attempt.jobID.rawValue), .int(attempt.epoch)]
-    let rows = try await session.query(
-      Statement.rawObjectInsert,
-      values + stream.values + [
-        .int(Int64(object.sequence)), .text(object.key), .int(object.bytes), .text(object.sha256),
-        .text(object.request), .optional(object.contentType), .optional(object.originBytes),
-        .optional(object.originSHA256), .optional(object.broken), .optional(object.records),
-      ])
-    return try rows.only.int("object_id")
+    let list = String(decoding: try JSONEncoder().encode(objects), as: UTF8.self)
+    try await session.query(Statement.rawObjectInsert, values + stream.values + [.json(list)])
   }
 
   /// What a job has recorded so far, in order: the ground that its checkpoint stands on.

@@ -25,8 +25,10 @@ extension Connector {
 }
 
 /// One stream being pulled: a step is a page, a body or a file.
-package protocol Pull {
-  /// Brings the next object into the raw zone and says what to commit with it; nil when all is there.
+package protocol Pull: Sendable {
+  /// Stages the next object for the raw zone and says what to commit with it; nil when all is there.
+  ///
+  /// Is called while what it brought before is still being committed, and says nothing of that.
   ///
   /// - Throws: A ``StageFailure`` naming stream, request and page, or `JobYield` and `JobSnooze`; nothing was left behind.
   mutating func next() async throws -> PulledStep?
@@ -45,10 +47,12 @@ extension Pull {
   package var events: [PullEvent] { [] }
 }
 
-/// What is to be committed in one transaction.
+/// What is to be committed, with the steps before it or after them.
 package struct PulledStep: Sendable {
   /// The object's manifest row; nil where the source had nothing to keep.
   package var object: NewRawObject?
+  /// The object itself, to be published before its row is recorded.
+  package var staged: StagedObject?
   /// The checkpoint that covers it, in JSON.
   package var state: String
   /// The object is kept, and the job fails with this.

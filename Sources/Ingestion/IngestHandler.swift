@@ -9,8 +9,8 @@ import PipelineDefinition
 
 /// The ingest stage: pulls one stream of one run into the raw zone.
 ///
-/// Each object is committed together with the checkpoint that covers it, so that nothing before the checkpoint is pulled
-/// again and nothing after it is skipped.
+/// Objects are committed together with the checkpoint that covers them, so that nothing before the checkpoint is pulled
+/// again and nothing after it is skipped. While some are committed, the next are pulled (``StepWriter``).
 package struct IngestHandler: JobHandler {
   /// What the job is about; pipeline and run are the job's own.
   package struct Payload: Sendable, Codable, Equatable {
@@ -94,12 +94,11 @@ package struct IngestHandler: JobHandler {
     return try HTTPConnector.host(of: stream, http, resolver, label: "\(source.name).\(stream.name)")
   }
 
-  /// Pulls step by step, a transaction each, and ends the job.
+  /// Carries a pull to its end, and ends the job.
   private func carry<Source: Connector>(
     _ connector: Source, _ stream: PipelineDefinition.Stream, _ id: StreamID, _ run: RunID, _ range: CursorRange?,
     _ context: PullContext, _ attempt: JobAttempt
   ) async throws {
-    let format = Source.checkpointFormat
     let catalog = surroundings.catalog
     // Another run may have had the stream between two attempts of this one, and have brought what this one brought.
     var outrunBy: RunID?
@@ -114,25 +113,16 @@ package struct IngestHandler: JobHandler {
     if let outrunBy {
       await attempt.log(.notice, "run \(outrunBy) has read \(id) since: what it brought is not taken twice")
     }
-    var pull = try await connector.pull(from: state, in: context)
-    while let step = try await pull.next() {
-      attempt.killPoint(.ingestObjectWritten)
-      try await attempt.checkpoint(format: format, state: step.state) { [outrunBy] transaction in
-        if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
-        if let object = step.object { try await catalog.record(object, of: id, by: attempt, in: transaction) }
-      }
-      // All that earlier attempts brought is judged by now.
-      outrunBy = nil
-      attempt.killPoint(.ingestCheckpointed)
-      if let fault = step.fault { throw fault }
-      if attempt.shouldYield { throw JobYield() }
-    }
+    let writer = StepWriter(
+      store: context.store, catalog: catalog, stream: id, format: Source.checkpointFormat, attempt: attempt)
+    let ended = try await writer.carry(try await connector.pull(from: state, in: context), outrunBy: outrunBy)
+    let (pull, stillOutrunBy) = (ended.pull, ended.outrunBy)
     if let remark = pull.remark { await attempt.log(.notice, remark) }
     attempt.killPoint(.ingestBeforeComplete)
     let cursor = pull.newCursor
     let events = pull.events
-    try await attempt.complete { [outrunBy] transaction in
-      if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
+    try await attempt.complete { transaction in
+      if let outrunBy = stillOutrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
       if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
       for event in events {
         try await attempt.store.note(

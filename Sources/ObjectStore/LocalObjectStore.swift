@@ -25,33 +25,94 @@ package struct LocalObjectStore: ObjectStore {
   package func put(
     _ key: ObjectKey, condition: PutCondition, from chunks: some AsyncSequence<[UInt8], any Error>
   ) async throws -> StoredObject {
-    let file = try await BlockingIO.run {
-      try DirectoryTree.create(temporaryDirectory)
-      return try TemporaryFile(in: temporaryDirectory, of: root)
-    }
+    let staged = try await stage(key, from: chunks)
+    try await publish([staged], condition: condition)
+    return staged.object
+  }
+
+  package func stage(
+    _ key: ObjectKey, from chunks: some AsyncSequence<[UInt8], any Error>
+  ) async throws -> StagedObject {
     var buffer: [UInt8] = []
+    var begun: TemporaryFile?
     for try await chunk in chunks {
       if buffer.isEmpty, chunk.count >= Self.bufferBytes {
-        try await BlockingIO.run { try file.append(chunk) }
+        begun = try await write(chunk, to: begun)
         continue
       }
-      if buffer.isEmpty { buffer.reserveCapacity(Self.bufferBytes) }
       buffer.append(contentsOf: chunk)
       if buffer.count >= Self.bufferBytes {
         let full = buffer
         buffer = []
-        try await BlockingIO.run { try file.append(full) }
+        begun = try await write(full, to: begun)
       }
     }
     try Task.checkCancellation()
-    let rest = buffer
+    let (rest, file) = (buffer, begun)
     return try await BlockingIO.run {
+      let file = try file ?? temporaryFile()
       try file.append(rest)
-      try createFolder(of: key)
-      let (bytes, hash) = try file.publish(as: path(of: key), key: key, condition: condition)
-      try syncFolder(of: key)
-      return StoredObject(key: key, bytes: bytes, sha256: hash)
+      let (bytes, hash) = file.finish()
+      return StagedObject(
+        object: StoredObject(key: key, bytes: bytes, sha256: hash), localPath: file.readablePath, file: file)
     }
+  }
+
+  private func write(_ bytes: [UInt8], to begun: TemporaryFile?) async throws -> TemporaryFile {
+    try await BlockingIO.run {
+      let file = try begun ?? temporaryFile()
+      try file.append(bytes)
+      return file
+    }
+  }
+
+  private func temporaryFile() throws -> TemporaryFile {
+    try DirectoryTree.create(temporaryDirectory)
+    return try TemporaryFile(in: temporaryDirectory, of: root)
+  }
+
+  package func publish(_ objects: [StagedObject], condition: PutCondition) async throws {
+    guard let first = objects.first else { return }
+    guard objects.count > 1 else {
+      return try await BlockingIO.run {
+        try first.file.sync()
+        try name(objects, condition: condition)
+      }
+    }
+    try await sync(objects)
+    try await BlockingIO.run { try name(objects, condition: condition) }
+  }
+
+  /// Syncs that wait at the same time: the filesystem serves those of one moment by one write of its journal.
+  private static let syncsAtOnce = 8
+
+  private func sync(_ objects: [StagedObject]) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for start in 0..<min(Self.syncsAtOnce, objects.count) {
+        group.addTask {
+          try await BlockingIO.run {
+            for index in stride(from: start, to: objects.count, by: Self.syncsAtOnce) {
+              try objects[index].file.sync()
+            }
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  /// Gives objects, whose bytes are durable, their names, and makes those durable.
+  private func name(_ objects: [StagedObject], condition: PutCondition) throws {
+    var folders: [String] = []
+    for staged in objects {
+      let (key, folder) = (staged.object.key, folderPath(of: staged.object.key))
+      if folders.last != folder, !folders.contains(folder) {
+        try DirectoryTree.create(folder)
+        folders.append(folder)
+      }
+      try staged.file.publish(as: path(of: key), key: key, condition: condition)
+    }
+    for folder in folders { try DirectoryTree.sync(folder) }
   }
 
   @discardableResult
@@ -113,11 +174,12 @@ package struct LocalObjectStore: ObjectStore {
   }
 
   private func copy(_ source: String, to key: ObjectKey, condition: PutCondition) throws -> StoredObject {
-    try DirectoryTree.create(temporaryDirectory)
-    let file = try TemporaryFile(in: temporaryDirectory, of: root)
+    let file = try temporaryFile()
     let reader = FileReader(path: source, range: nil)
     while let chunk = try reader.next(Self.bufferBytes) { try file.append(chunk) }
-    let (bytes, hash) = try file.publish(as: path(of: key), key: key, condition: condition)
+    let (bytes, hash) = file.finish()
+    try file.sync()
+    try file.publish(as: path(of: key), key: key, condition: condition)
     try syncFolder(of: key)
     _ = unlink(source)
     return StoredObject(key: key, bytes: bytes, sha256: hash)

@@ -12,6 +12,20 @@ package protocol ObjectStore: Sendable {
     _ key: ObjectKey, condition: PutCondition, from chunks: some AsyncSequence<[UInt8], any Error>
   ) async throws -> StoredObject
 
+  /// Writes an object where no reader sees it, hashing it on the way; ``publish(_:condition:)`` makes it durable and visible.
+  ///
+  /// For many small objects: to publish them together costs little more than to publish one. A staged object that is dropped
+  /// leaves nothing behind.
+  ///
+  /// - Throws: ``ObjectStoreError`` `disk_full`, or what `chunks` throws.
+  func stage(_ key: ObjectKey, from chunks: some AsyncSequence<[UInt8], any Error>) async throws -> StagedObject
+
+  /// Makes staged objects visible. When it returns, all of their bytes and names are on stable storage; each becomes visible
+  /// whole, once its bytes are there.
+  ///
+  /// - Throws: ``ObjectStoreError``; some of the objects may be visible then.
+  func publish(_ objects: [StagedObject], condition: PutCondition) async throws
+
   /// Takes a finished local file in as an object, hashing it; the file is gone from its old place afterwards.
   ///
   /// For the outputs of the SQL engine. Fastest on the same filesystem, where nothing is copied.
@@ -78,6 +92,18 @@ package struct StoredObject: Sendable, Equatable {
     self.bytes = bytes
     self.sha256 = sha256
   }
+}
+
+/// An object whose bytes are written, and that no reader sees yet.
+package struct StagedObject: Sendable {
+  /// What it will be.
+  package var object: StoredObject
+  /// Where its bytes can be read until it is published or dropped; nil where no path leads to them.
+  package var localPath: String?
+  let file: TemporaryFile
+
+  /// How many there are in this process: each holds an open file until it is dropped.
+  package static var openCount: Int { TemporaryFile.openCount }
 }
 
 /// What the store itself knows of an object.

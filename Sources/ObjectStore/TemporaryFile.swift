@@ -17,9 +17,15 @@ final class TemporaryFile: Sendable {
     var bytes: Int64 = 0
   }
 
+  private static let alive = Atomic(0)
+  /// How many there are in this process.
+  static var openCount: Int { alive.load(ordering: .relaxed) }
+
   private let state: Mutex<State>
   /// nil: the file has no name.
   private let name: String?
+  /// Leads to the bytes, in this process, as long as this object lives.
+  let readablePath: String
   private let directory: String
   private let store: String
 
@@ -33,6 +39,8 @@ final class TemporaryFile: Sendable {
     if nameless >= 0 {
       state = Mutex(State(descriptor: nameless))
       name = nil
+      readablePath = "/proc/self/fd/\(nameless)"
+      Self.alive.add(1, ordering: .relaxed)
       return
     }
     let reason = errno
@@ -47,10 +55,14 @@ final class TemporaryFile: Sendable {
     _ = fcntl(named, F_SETFD, FD_CLOEXEC)
     _ = fchmod(named, PrivateFiles.fileMode)
     state = Mutex(State(descriptor: named))
-    name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    name = path
+    readablePath = path
+    Self.alive.add(1, ordering: .relaxed)
   }
 
   deinit {
+    Self.alive.subtract(1, ordering: .relaxed)
     state.withLock { _ = close($0.descriptor) }
     if let name { _ = unlink(name) }
   }
@@ -74,17 +86,23 @@ final class TemporaryFile: Sendable {
     }
   }
 
-  /// Brings the bytes onto stable storage and gives the file its name; the directory's entry is made durable by the caller.
-  ///
-  /// - Returns: Size and hash. To be called once.
-  func publish(as path: String, key: ObjectKey, condition: PutCondition) throws -> (bytes: Int64, sha256: String) {
+  /// Size and hash of what was written. To be called once, last.
+  func finish() -> (bytes: Int64, sha256: String) {
+    state.withLock { ($0.bytes, $0.hasher.finalizeHex()) }
+  }
+
+  /// Brings the bytes onto stable storage.
+  func sync() throws {
     try state.withLock { state in
       guard fsync(state.descriptor) == 0 else {
         throw ObjectStoreError.system(errno, "write to", path: directory, directory: store)
       }
-      try link(descriptor: state.descriptor, to: path, key: key, condition: condition)
-      return (state.bytes, state.hasher.finalizeHex())
     }
+  }
+
+  /// Gives the file its name. The bytes are synced before, and the directory's entry is made durable after it, by the caller.
+  func publish(as path: String, key: ObjectKey, condition: PutCondition) throws {
+    try state.withLock { try link(descriptor: $0.descriptor, to: path, key: key, condition: condition) }
   }
 
   private func link(descriptor: Int32, to path: String, key: ObjectKey, condition: PutCondition) throws {

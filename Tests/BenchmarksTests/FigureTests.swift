@@ -24,6 +24,8 @@ struct FigureTests {
   func targets() {
     #expect(Figure("f", 2, "ms", target: .atMost(2)).met == true)
     #expect(Figure("f", 2.1, "ms", target: .atMost(2)).met == false)
+    #expect(Figure("f", 600, "pages/s", target: .atLeast(600)).met == true)
+    #expect(Figure("f", 599, "pages/s", target: .atLeast(600)).met == false)
     #expect(Figure("f", 70, "jobs/s", beside: "p", besideValue: 100, target: .ratioAtLeast(0.7)).met == true)
     #expect(Figure("f", 69, "jobs/s", beside: "p", besideValue: 100, target: .ratioAtLeast(0.7)).met == false)
     #expect(Figure("f", 131, "ms", beside: "p", besideValue: 100, target: .ratioAtMost(1.3)).met == false)

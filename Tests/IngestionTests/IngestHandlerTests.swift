@@ -241,6 +241,37 @@ struct IngestHandlerTests {
     }
   }
 
+  @Test("of many small files records several in one transaction, and goes on behind them")
+  func manyFiles() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let stream = Stream(name: "stock", match: "*.csv", read: .incremental, records: .csv(CSVFormat()))
+        let source = Source(
+          name: "drops", kind: .files(FilesSource(at: ValueTemplate(literal: "file:in"))), streams: [stream])
+        let names = (1000..<1300).map { "\($0).csv" }
+        for name in names { try fixture.write("id\n\(name)\n", to: "in/\(name)") }
+        try await IngestBench.with(source, fixture: fixture, client: client) { bench async throws in
+          let first = try #require(try await bench.claim())
+          first.requestYield()
+          await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
+          try await bench.giveBack(first)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          let objects = try await bench.catalog.objects(ofRun: bench.run)
+          #expect(objects.map(\.request) == names)
+          #expect(objects.map(\.sequence) == Array(0..<300))
+          #expect(objects.map(\.id) == objects.map(\.id).sorted())
+          for object in objects {
+            #expect(try await fixture.text(object.key) == "id\n\(object.request)\n")
+            #expect(object.bytes == 12)
+          }
+          let rows = try await bench.store.database.query(
+            "select count(distinct xmin::text) as n from sluice.raw_object")
+          #expect(try rows.only.int("n") < 150)
+        }
+      }
+    }
+  }
+
   @Test("of files takes each once over the runs; a rewrite of the same size and a return to an earlier version are new")
   func files() async throws {
     try await PullFixture.with { fixture async throws in

@@ -109,6 +109,7 @@ func carry(_ connector: some Connector, from state: String? = nil, in context: P
   do {
     var pull = try await connector.pull(from: state, in: context)
     while outcome.steps.count < limit, let step = try await pull.next() {
+      try await context.store.publish([step.staged].compactMap { $0 }, condition: .absent)
       outcome.steps.append(step)
       if step.fault != nil { return outcome }
     }

@@ -24,6 +24,37 @@ struct LocalObjectStoreTests {
     }
   }
 
+  @Test("shows staged objects to no reader until they are published, several at once; a dropped one leaves nothing")
+  func staged() async throws {
+    try await withScratchDirectory { directory async throws in
+      let store = LocalObjectStore(root: directory + "/store")
+      var staged: [StagedObject] = []
+      for number in 1...40 {
+        let key = try ObjectKey("raw/\(number % 3)/\(number).bin")
+        let object = try await store.stage(key, from: chunks([number, 300_000 * (number % 2)]))
+        #expect(object.object.bytes == Int64(number + 300_000 * (number % 2)))
+        #expect(try await store.info(key) == nil)
+        let path = try #require(object.localPath)
+        #expect(FileManager.default.contents(atPath: path)?.count == Int(object.object.bytes))
+        staged.append(object)
+      }
+      #expect(StagedObject.openCount >= 40)
+      _ = try await store.stage("raw/0/dropped.bin", from: chunks([5]))
+      #expect(try await store.list(prefix: "").isEmpty)
+      try await store.publish(staged, condition: .absent)
+      for object in staged {
+        let content = try await collect(store.get(object.object.key))
+        #expect(SHA256Hasher.hex(of: content) == object.object.sha256)
+      }
+      #expect(try await store.list(prefix: "").count == 40)
+      let again = try await store.stage("raw/1/1.bin", from: chunks([2]))
+      let error = await #expect(throws: ObjectStoreError.self) { try await store.publish([again], condition: .absent) }
+      #expect(error?.code == "object_exists")
+      #expect(try await store.info("raw/1/1.bin")?.bytes == 300_001)
+      try await store.publish([], condition: .absent)
+    }
+  }
+
   @Test("knows SHA-256 as others do")
   func knownHash() {
     #expect(

@@ -51,13 +51,13 @@ struct CancellationTests {
   func ingest() async throws {
     let pipeline = """
       pipeline: p
-      sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv", records: {format: csv}}}}}
+      sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv.gz", records: {format: csv}}}}}
       curate: {d: {from: s.a, columns: {id: {type: bigint, required: true}}}}
 
       """
     try await withProject(pipeline) { sluice, database in
-      let count = 500
-      for number in 1...count { try sluice.project.write("d/\(1000 + number).csv", "id\n\(number)\n") }
+      let count = 300
+      for number in 1...count { try sluice.project.write("d/\(1000 + number).csv.gz", SlowFile.bytes) }
       let worker = try await startWorker(sluice)
       #expect(try await sluice("run", "p", "--json").status == 0)
       try await eventually("some files are taken") {

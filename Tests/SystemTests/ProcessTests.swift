@@ -36,13 +36,13 @@ struct ProcessTests {
         "pipelines/p.yaml",
         """
         pipeline: p
-        sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv", records: {format: csv}}}}}
+        sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv.gz", records: {format: csv}}}}}
         curate: {d: {from: s.a, columns: {id: {type: bigint, required: true}}}}
 
         """)
       // More than a busy machine takes between two looks.
-      let count = 1500
-      for number in 1...count { try project.write("d/\(1000 + number).csv", "id\n\(number)\n") }
+      let count = 600
+      for number in 1...count { try project.write("d/\(1000 + number).csv.gz", SlowFile.bytes) }
       let sluice = Installed(project)
       let run = try sluice.start("run", "p", name: "run")
       try await eventually("some files are taken") {

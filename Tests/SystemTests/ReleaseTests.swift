@@ -11,7 +11,7 @@ struct ReleaseTests {
     """
     pipeline: \(name)
     on_deploy: \(onDeploy)
-    sources: {s: {files: {at: "file:d-\(name)"}, streams: {a: {match: "*.csv", records: {format: csv}}}}}
+    sources: {s: {files: {at: "file:d-\(name)"}, streams: {a: {match: "*.csv.gz", records: {format: csv}}}}}
     curate:
       \(name)_rows: {from: s.a, sql: sql/\(name).sql, columns: {id: {type: bigint, required: true}, definition: bigint}}
 
@@ -24,7 +24,7 @@ struct ReleaseTests {
   }
 
   private static func files(_ project: TestProject, _ name: String, count: Int) throws {
-    for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv", "id\n\(number)\n") }
+    for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv.gz", SlowFile.bytes) }
   }
 
   /// - Parameter lease: In seconds; where nobody is killed, longer than a busy machine keeps a beat waiting.
@@ -60,8 +60,8 @@ struct ReleaseTests {
       let project = sluice.project
       try Self.write(project, "stay", constant: 1)
       try Self.write(project, "move", onDeploy: "handover", constant: 1)
-      try Self.files(project, "stay", count: 2500)
-      try Self.files(project, "move", count: 2500)
+      try Self.files(project, "stay", count: 900)
+      try Self.files(project, "move", count: 900)
       #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
       let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
       #expect(first.status == 0, "\(first.errors)")
@@ -91,7 +91,7 @@ struct ReleaseTests {
       // The first run's rows, and nothing for the second: every file was taken.
       for pipeline in ["stay", "move"] {
         let found = try await definitions(sluice, "\(pipeline)_rows")
-        if found != [1: 2500] {
+        if found != [1: 900] {
           let runs = try await sluice("runs", "--json").output
           let jobs = try await sluice("jobs", "--json").output
           Issue.record("\(pipeline): rows by definition \(found)\nruns \(runs)\njobs \(jobs)")
@@ -104,9 +104,9 @@ struct ReleaseTests {
       #expect((5_000_000..<2_000_000_000).contains(memory), "\(memory) bytes")
       try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
 
-      try Self.files(project, "move", count: 2501)
+      try Self.files(project, "move", count: 901)
       #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
-      #expect(try await definitions(sluice, "move_rows") == [1: 2500, 2: 1])
+      #expect(try await definitions(sluice, "move_rows") == [1: 900, 2: 1])
 
       let back = try await sluice("rollback", "--reason", "two is slower", "--json")
       #expect(back.status == 0, "\(back.errors)")
@@ -284,7 +284,7 @@ struct ReleaseTests {
     try await with { sluice in
       let project = sluice.project
       try Self.write(project, "p", constant: 1)
-      try Self.files(project, "p", count: 2000)
+      try Self.files(project, "p", count: 900)
       let control = try sluice.start("control", name: "control")
       try await eventually("control is up") { try await sluice("status", "--json").json("control_url").text != nil }
       #expect(try await sluice("deploy", "--label", "one").status == 0)
@@ -305,7 +305,7 @@ struct ReleaseTests {
       try await eventually(within: .seconds(90), "the run ends where it began") {
         try await sluice("runs", "show", "1", "--json").json("state").text == "succeeded"
       }
-      #expect(try await definitions(sluice, "p_rows") == [1: 2000])
+      #expect(try await definitions(sluice, "p_rows") == [1: 900])
       try await eventually(within: .seconds(30), "nobody is needed any more") { try await workers().isEmpty }
       try await Installed.stop(control)
     }

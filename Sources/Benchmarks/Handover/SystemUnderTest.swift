@@ -43,7 +43,7 @@ struct SystemUnderTest: Sendable {
   }
 
   private func write(files: Int) throws {
-    for number in 1...files { try write("drops/\(100_000 + number).csv", "id\n\(number)\n") }
+    for number in 1...files { try write("drops/\(100_000 + number).csv.gz", Self.slowFile) }
     try write("pipelines/idle.yaml", Self.idle)
     for (batch, pipeline) in pipelines.enumerated() {
       try write(
@@ -54,7 +54,7 @@ struct SystemUnderTest: Sendable {
         sources:
           drops:
             files: {at: "file:drops"}
-            streams: {rows\(batch): {match: "*.csv", read: full, columns: {id: bigint}}}
+            streams: {rows\(batch): {match: "*.csv.gz", read: full, columns: {id: bigint}}}
         curate:
           dataset\(batch): {from: drops.rows\(batch), columns: {id: bigint}}
 
@@ -74,10 +74,17 @@ struct SystemUnderTest: Sendable {
 
     """
 
-  private func write(_ path: String, _ text: String) throws {
+  /// `id\n1\n`, packed by gzip: the program gzip looks at each file, so that a batch of some thousands of them takes a while.
+  private static let slowFile: [UInt8] = [
+    0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3, 0xCB, 0x4C, 0xE1, 0x32, 0xE4, 2, 0, 0x0F, 0xE9, 0x5B, 0xCD, 5, 0, 0, 0,
+  ]
+
+  private func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
+
+  private func write(_ path: String, _ bytes: [UInt8]) throws {
     let url = URL(filePath: "\(project)/\(path)")
     try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try Data(text.utf8).write(to: url)
+    try Data(bytes).write(to: url)
   }
 
   private func start() async throws {

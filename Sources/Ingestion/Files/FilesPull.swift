@@ -106,20 +106,22 @@ struct FilesPull: Pull {
       position += 1
       if let after = state.after, !after.utf8.lexicographicallyPrecedes(file.path.utf8) { continue }
       if context.shouldYield() { throw JobYield() }
+      try Task.checkCancellation()
       if try await isKnown(file) {
         known += 1
         continue
       }
-      guard let (object, hint) = try await take(file.path) else { continue }
+      guard let (object, staged, hint) = try await take(file.path) else { continue }
       state.objects += 1
       if let broken = object.broken {
-        return PulledStep(object: object, state: try state.json, fault: failure(of: object, broken, hint))
+        return PulledStep(
+          object: object, staged: staged, state: try state.json, fault: failure(of: object, broken, hint))
       }
       state.after = file.path
       state.bytes += object.bytes
       state.records += object.records ?? 0
       tell(bytes: 0, note: nil)
-      return PulledStep(object: object, state: try state.json, fault: nil)
+      return PulledStep(object: object, staged: staged, state: try state.json)
     }
     tell(bytes: 0, note: remark)
     return nil
@@ -139,7 +141,7 @@ struct FilesPull: Pull {
   }
 
   /// Copies a file into the raw zone as it is at one moment; nil where it is gone.
-  private func take(_ path: String) async throws -> (NewRawObject, hint: String?)? {
+  private func take(_ path: String) async throws -> (NewRawObject, StagedObject, hint: String?)? {
     for reading in 0..<Self.maximumReadings {
       guard let before = await look(at: path) else { return nil }
       // A file that changed is given a moment: 0.2 s, 0.4 s, … in which its writer may finish.
@@ -148,13 +150,14 @@ struct FilesPull: Pull {
       do {
         let compression = Self.compression(path)
         let monitor = try BodyMonitor(format: format, isCompressed: compression != nil)
-        let stored = try await copy(before, to: key, monitor)
+        let staged = try await copy(before, to: key, monitor)
+        let stored = staged.object
         let report = monitor.finish()
         let object = NewRawObject(
           sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256, request: path,
           originBytes: stored.bytes, originSHA256: stored.sha256, records: report.records,
-          broken: try await fault(report, compression, key))
-        return (object, report.hint)
+          broken: try await fault(report, compression, staged))
+        return (object, staged, report.hint)
       } catch is FileReader.Missing { return nil } catch is Changed { continue } catch let error
         as SourceDirectory.Unreadable
       {
@@ -169,9 +172,9 @@ struct FilesPull: Pull {
 
   private struct Changed: Error {}
 
-  private func fault(_ report: BodyReport, _ compression: String?, _ key: ObjectKey) async throws -> String? {
+  private func fault(_ report: BodyReport, _ compression: String?, _ staged: StagedObject) async throws -> String? {
     if let fault = report.fault { return fault }
-    guard let compression, let path = context.store.localPath(key) else { return nil }
+    guard let compression, let path = staged.localPath else { return nil }
     return try await CompressedBody.fault(of: path, compression: compression)
   }
 
@@ -183,7 +186,7 @@ struct FilesPull: Pull {
 
   private func copy(
     _ before: SourceFile, to key: ObjectKey, _ monitor: BodyMonitor
-  ) async throws -> StoredObject {
+  ) async throws -> StagedObject {
     try limit.check(before.bytes, of: before.path)
     let reader = directory.reader(of: before.path)
     let base = AsyncThrowingStream { try await BlockingIO.run { try reader.next(256 * 1024) } }
@@ -200,7 +203,7 @@ struct FilesPull: Pull {
           throw Changed()
         }
       })
-    return try await context.store.put(key, condition: .absent, from: body)
+    return try await context.store.stage(key, from: body)
   }
 
   private func look(at path: String) async -> SourceFile? {

@@ -111,7 +111,7 @@ struct HTTPPull: Pull {
     hasEndedAtOnce = state.page == 0 && status != 204
     endStatus = status
     state.next = nil
-    return PulledStep(object: nil, state: try state.json, fault: nil)
+    return PulledStep(state: try state.json)
   }
 
   /// Brings one page in: the body streams to the raw zone and is watched on the way.
@@ -127,28 +127,25 @@ struct HTTPPull: Pull {
       columns: stream.columns.map(\.name), countsLines: paginator.countsRecords, isCompressed: answer.compression != nil
     )
     let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(stream.records, answer))
-    let stored = try await store(answer, as: key, monitor)
+    let staged = try await store(answer, as: key, monitor)
     let report = monitor.finish()
     var object = NewRawObject(
-      sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256,
+      sequence: state.objects, key: key.text, bytes: staged.object.bytes, sha256: staged.object.sha256,
       request: exchange.request.shown(answer.url), contentType: answer.contentType, records: report.records)
-    if let fault = try await fault(report, answer, key) {
+    if let fault = try await fault(report, answer, staged) {
       object.broken = fault
       state.objects += 1
       return PulledStep(
-        object: object, state: try state.json,
+        object: object, staged: staged, state: try state.json,
         fault: failure("source_document", fault + atPage(url), hint: Self.hint(report, "its bytes are kept as \(key)")))
     }
-    do { try advance(past: place, answer, report, hash: stored.sha256) } catch {
-      try await context.store.delete(key)
-      throw error
-    }
+    try advance(past: place, answer, report, hash: staged.object.sha256)
     tell(note: nil)
-    return PulledStep(object: object, state: try state.json, fault: nil)
+    return PulledStep(object: object, staged: staged, state: try state.json)
   }
 
   private mutating func store(_ answer: HTTPExchange.Answer, as key: ObjectKey, _ monitor: BodyMonitor) async throws
-    -> StoredObject
+    -> StagedObject
   {
     let announced = answer.announcedBytes
     let what = "the answer" + atPage(answer.url)
@@ -177,7 +174,7 @@ struct HTTPPull: Pull {
             totalBytes: state.page == 0 && coding == nil ? announced : nil))
       },
       onEnd: {})
-    do { return try await context.store.put(key, condition: .absent, from: body) } catch {
+    do { return try await context.store.stage(key, from: body) } catch {
       moved += monitor.bytes
       try Task.checkCancellation()
       if error is any Failure || error is HTTPTrouble { throw error }
@@ -191,9 +188,11 @@ struct HTTPPull: Pull {
     }
   }
 
-  private func fault(_ report: BodyReport, _ answer: HTTPExchange.Answer, _ key: ObjectKey) async throws -> String? {
+  private func fault(
+    _ report: BodyReport, _ answer: HTTPExchange.Answer, _ staged: StagedObject
+  ) async throws -> String? {
     if let fault = report.fault { return fault }
-    guard let compression = answer.compression, let path = context.store.localPath(key) else { return nil }
+    guard let compression = answer.compression, let path = staged.localPath else { return nil }
     return try await CompressedBody.fault(of: path, compression: compression)
   }
 

@@ -152,20 +152,20 @@ package struct Cursor: Sendable, Equatable {
   package var start: String?
   /// How far behind the highest value seen the next run begins, so that late commits are not missed.
   package var lag: Duration
+  /// How far after now the cursor may move; nil: wherever the records say. Of a temporal type.
+  package var maximumAhead: Duration?
 
   package init(
     field: String, type: ColumnType, start: String? = nil, lag: Duration = .zero, maximumAhead: Duration? = nil
   ) {
     self.field = field
-  /// How far after now the cursor may move; nil: wherever the records say. Of a temporal type.
-  package var maximumAhead: Duration?
     self.type = type
     self.start = start
     self.lag = lag
+    self.maximumAhead = maximumAhead
   }
 }
 
-    self.maximumAhead = maximumAhead
 package struct HTTPRequest: Sendable, Equatable {
   package var method: String
   /// Relative to the source's base URL.
@@ -176,11 +176,11 @@ package struct HTTPRequest: Sendable, Equatable {
   /// A pull of more pages fails: a source whose pages never end would fill the disk.
   package var maxPages: Int
   package var redirects: Redirects
+  /// Statuses that mean "no more pages"; 204 always does.
+  package var end: Set<Int>
 
   /// Where a redirect may lead. One that leaves the host (scheme, name or port differ) never carries anything secret.
   package enum Redirects: String, Sendable {
-  /// Statuses that mean "no more pages"; 204 always does.
-  package var end: Set<Int>
     case sameHost = "same_host"
     case follow
   }
@@ -193,10 +193,10 @@ package struct HTTPRequest: Sendable, Equatable {
     paginate: Pagination = .none, maxPages: Int = HTTPRequest.defaultMaxPages, redirects: Redirects = .sameHost,
     end: Set<Int> = []
   ) {
+    self.end = end
     self.method = method
     self.path = path
     self.query = query
-    self.end = end
     self.body = body
     self.paginate = paginate
     self.maxPages = maxPages

@@ -109,11 +109,6 @@ extension PipelineBuilder {
     }
   }
 
-  private mutating func checkPages(of node: YAMLNode, records: RecordFormat) {
-    guard let paginate = node.entry("paginate") else { return }
-    let pagination = pagination(paginate.value)
-    switch (pagination, records) {
-    case (.token, .json), (.nextURL, .json), (.none, _), (.linkHeader, _): return
   private mutating func checkEnd(of node: YAMLNode) {
     for status in node.oneOrMore("end") {
       // What is no status at all is told by the shape.
@@ -124,6 +119,11 @@ extension PipelineBuilder {
     }
   }
 
+  private mutating func checkPages(of node: YAMLNode, records: RecordFormat) {
+    guard let paginate = node.entry("paginate") else { return }
+    let pagination = pagination(paginate.value)
+    switch (pagination, records) {
+    case (.token, .json), (.nextURL, .json), (.none, _), (.linkHeader, _): return
     case (.token, _), (.nextURL, _):
       add(
         "pagination", at: paginate.place,
