@@ -84,7 +84,7 @@ package struct LocalObjectStore: ObjectStore {
   }
 
   /// Syncs that wait at the same time: the filesystem serves those of one moment by one write of its journal.
-  private static let syncsAtOnce = 8
+  private static let syncsAtOnce = 16
 
   private func sync(_ objects: [StagedObject]) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in

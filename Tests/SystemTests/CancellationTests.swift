@@ -57,7 +57,7 @@ struct CancellationTests {
       """
     try await withProject(pipeline) { sluice, database in
       let count = 300
-      for number in 1...count { try sluice.project.write("d/\(1000 + number).csv.gz", SlowFile.bytes) }
+      for number in 1...count { try sluice.project.write("d/\(1000 + number).csv.gz", SlowFile.bytes(number)) }
       let worker = try await startWorker(sluice)
       #expect(try await sluice("run", "p", "--json").status == 0)
       try await eventually("some files are taken") {

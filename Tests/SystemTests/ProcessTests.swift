@@ -42,7 +42,7 @@ struct ProcessTests {
         """)
       // More than a busy machine takes between two looks.
       let count = 600
-      for number in 1...count { try project.write("d/\(1000 + number).csv.gz", SlowFile.bytes) }
+      for number in 1...count { try project.write("d/\(1000 + number).csv.gz", SlowFile.bytes(number)) }
       let sluice = Installed(project)
       let run = try sluice.start("run", "p", name: "run")
       try await eventually("some files are taken") {

@@ -24,7 +24,7 @@ struct ReleaseTests {
   }
 
   private static func files(_ project: TestProject, _ name: String, count: Int) throws {
-    for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv.gz", SlowFile.bytes) }
+    for number in 1...count { try project.write("d-\(name)/\(10_000 + number).csv.gz", SlowFile.bytes(number)) }
   }
 
   /// - Parameter lease: In seconds; where nobody is killed, longer than a busy machine keeps a beat waiting.
@@ -60,8 +60,8 @@ struct ReleaseTests {
       let project = sluice.project
       try Self.write(project, "stay", constant: 1)
       try Self.write(project, "move", onDeploy: "handover", constant: 1)
-      try Self.files(project, "stay", count: 900)
-      try Self.files(project, "move", count: 900)
+      try Self.files(project, "stay", count: 2000)
+      try Self.files(project, "move", count: 2000)
       #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
       let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
       #expect(first.status == 0, "\(first.errors)")
@@ -85,13 +85,13 @@ struct ReleaseTests {
 
       let later = try await sluice("run", "stay", "--wait", "--json")
       #expect(later.status == 0, "\(later.errors)")
-      try await eventually(within: .seconds(60), "both runs end") {
+      try await eventually(within: .seconds(150), "both runs end") {
         try await sluice("runs", "--json").json("runs").list.allSatisfy { $0["state"].text == "succeeded" }
       }
       // The first run's rows, and nothing for the second: every file was taken.
       for pipeline in ["stay", "move"] {
         let found = try await definitions(sluice, "\(pipeline)_rows")
-        if found != [1: 900] {
+        if found != [1: 2000] {
           let runs = try await sluice("runs", "--json").output
           let jobs = try await sluice("jobs", "--json").output
           Issue.record("\(pipeline): rows by definition \(found)\nruns \(runs)\njobs \(jobs)")
@@ -104,9 +104,9 @@ struct ReleaseTests {
       #expect((5_000_000..<2_000_000_000).contains(memory), "\(memory) bytes")
       try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
 
-      try Self.files(project, "move", count: 901)
+      try Self.files(project, "move", count: 2001)
       #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
-      #expect(try await definitions(sluice, "move_rows") == [1: 900, 2: 1])
+      #expect(try await definitions(sluice, "move_rows") == [1: 2000, 2: 1])
 
       let back = try await sluice("rollback", "--reason", "two is slower", "--json")
       #expect(back.status == 0, "\(back.errors)")
