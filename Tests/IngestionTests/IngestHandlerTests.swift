@@ -187,6 +187,46 @@ struct IngestHandlerTests {
     }
   }
 
+  @Test("keeps a version of a file that an earlier run had taken too, and the run that outran it had not")
+  func outrunOfFiles() async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let stream = Stream(name: "stock", match: "*.csv", read: .incremental, records: .csv(CSVFormat()))
+        let source = Source(
+          name: "drops", kind: .files(FilesSource(at: ValueTemplate(literal: "file:in"))), streams: [stream])
+        let pipeline = Pipeline(name: "orders", sources: [source])
+        try await IngestBench.with(source, fixture: fixture, client: client) { bench async throws in
+          try fixture.write("id\n1\n", to: "in/a.csv")
+          try await bench.handler.run(try #require(try await bench.claim()))
+          let first = try #require(try await bench.catalog.objects(ofRun: bench.run).first)
+          try fixture.write("id\n2\n", to: "in/a.csv")
+          _ = try await bench.another(pipeline)
+          try await bench.handler.run(try #require(try await bench.claim()))
+          // The third run took the first content again, and was interrupted.
+          let third = try await bench.another(pipeline)
+          let interrupted = try #require(try await bench.claim())
+          try await interrupted.checkpoint(
+            format: CheckpointFormat("ingest.files", 1),
+            state: #"{"after":"a.csv","bytes":5,"objects":1,"records":0}"#
+          ) { transaction in
+            let object = NewRawObject(
+              sequence: 0, key: first.key + ".3", bytes: first.bytes, sha256: first.sha256, request: "a.csv",
+              originBytes: first.bytes, originSHA256: first.sha256)
+            try await bench.catalog.record([object], of: bench.stream, by: interrupted, in: transaction)
+          }
+          try await bench.giveBack(interrupted)
+          try fixture.write("id\n3\n", to: "in/a.csv")
+          let fourth = try await bench.another(pipeline)
+          let again = try #require(try await bench.claim())
+          try await bench.handler.run(try #require(try await bench.claim()))
+          try await bench.handler.run(again)
+          #expect(try await bench.catalog.objects(ofRun: third).map(\.broken) == [nil])
+          #expect(try await bench.catalog.objects(ofRun: fourth).count == 1)
+        }
+      }
+    }
+  }
+
   @Test("is not outrun by a backfill, nor by a run whose raw was given up")
   func notOutrun() async throws {
     try await bench(threePages()) { bench, _, server async throws in

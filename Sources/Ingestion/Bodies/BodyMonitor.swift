@@ -92,7 +92,7 @@ final class BodyMonitor: Sendable {
           do { try scanner.finish() } catch { state.fault = Fault(error) }
         }
         if case .json(let path) = format, state.fault == nil, !scanner.foundRecordsPlace {
-          state.fault = Fault(JSONDocument.missing(path))
+          state.fault = Fault(JSONDocument.missing(path, keys: scanner.keys))
         }
         report.records = scanner.records
         report.values = scanner.values

@@ -7,9 +7,9 @@ import PipelineDefinition
   import Glibc
 #endif
 
-/// Takes the files of a local directory, each one raw object, a checkpoint after each.
+/// Takes the files of a local directory, each one raw object.
 ///
-/// Compressed files stay as they are. What was taken by an earlier run is known by path, size and hash.
+/// Compressed files stay as they are. A file is known by path, size and hash of the version of it that was taken last.
 package struct FilesConnector: Connector {
   package static let checkpointFormat = CheckpointFormat("ingest.files", 1)
   package static let seesOtherRuns = true
@@ -24,7 +24,7 @@ package struct FilesConnector: Connector {
 
   /// - Parameters:
   ///   - secretsDirectory: Never read, nor is the installation's state; nil: `secrets` of the project.
-  ///   - seen: The files that completed runs have taken, and those of this run.
+  ///   - seen: The newest version of each file that completed runs, or this one, have taken.
   package init(
     source: FilesSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, projectDirectory: String,
     secretsDirectory: String? = nil, seen: Set<SeenFile>, timing: PullTiming

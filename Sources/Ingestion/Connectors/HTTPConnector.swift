@@ -4,7 +4,7 @@ import NIOCore
 import PipelineDefinition
 import Records
 
-/// Pulls a stream over HTTP, page by page: each page one raw object, a checkpoint after each.
+/// Pulls a stream over HTTP, page by page: each page one raw object.
 ///
 /// A body streams through whatever its size; one that breaks off is asked for again whole.
 package struct HTTPConnector: Connector {
