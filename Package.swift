@@ -57,6 +57,9 @@ let package = Package(
     .systemLibrary(name: "CYajl", pkgConfig: "yajl", providers: [.apt(["libyajl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+    // C++ over simdjson behind C functions, optimised in debug builds too: it looks at every byte that is read.
+    .target(
+      name: "CRecordParser", cxxSettings: [.unsafeFlags(["-O2"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .systemLibrary(name: "CSpawn"),
 
     module("Postgres", ["CLibPQ", "JobModel"]),
@@ -68,7 +71,7 @@ let package = Package(
     module("ObjectStore", ["JobModel", "COpenSSL", logging]),
     module("PipelineDefinition", ["JobModel", "Yams"]),
     module("DuckDB", ["JobModel", logging, subprocess, systemPackage]),
-    module("Records", ["JobModel", "PipelineDefinition", "CYajl"]),
+    module("Records", ["JobModel", "PipelineDefinition", "CYajl", "CRecordParser", systemPackage]),
     module(
       "Ingestion",
       [
@@ -148,8 +151,8 @@ let package = Package(
     tests(
       "CurationTests",
       [
-        "JobModel", "JobStore", "Catalog", "Curation", "DuckDB", "ObjectStore", "PipelineDefinition", "Postgres",
-        "Records", "TestSupport", subprocess, systemPackage, logging,
+        "JobModel", "JobStore", "Catalog", "Curation", "DuckDB", "Ingestion", "ObjectStore", "PipelineDefinition",
+        "Postgres", "Records", "TestSupport", subprocess, systemPackage, logging,
       ]),
     tests(
       "LoadingTests",
@@ -169,5 +172,6 @@ let package = Package(
     tests("HouseRulesTests", []),
 
     module("TestSupport", ["Postgres", "EmbeddedPostgres", "Launchers", "Migrations", "JobModel", logging]),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -2,6 +2,7 @@
 # Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB and psycopg from PyPI into .tools/.
 # Does nothing, quickly, where nothing is missing. Two of these at once wait for each other.
 #   scripts/setup.sh --postgres    also the PostgreSQL servers that "make test-postgres" tests with
+#   scripts/setup.sh --readers     also the engines that "make soak-readers" reads Parquet with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,6 +25,7 @@ curl               curl
 gcc                gcc
 git                git
 libpq-dev          /usr/include/postgresql/libpq-fe.h
+libsimdjson-dev    /usr/include/simdjson.h
 libssl-dev         /usr/include/openssl/evp.h
 libyajl-dev        /usr/include/yajl/yajl_parse.h
 make               make
@@ -201,6 +203,26 @@ install_postgres() {
   trap - EXIT
 }
 
+readers_stamp() { cat scripts/readers.lock scripts/spark.lock | sha256sum | cut -d' ' -f1; }
+
+install_readers() {
+  [[ -r $tools/readers/stamp && $(<"$tools/readers/stamp") == "$(readers_stamp)" ]] && return 0
+  local python pip
+  python=$(python_with_pip) || die "no Python with pip"
+  say "fetching engines that read Parquet from PyPI (pinned in scripts/readers.lock and scripts/spark.lock)"
+  rm -rf "$tools/readers"
+  pip=("$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --root-user-action=ignore
+    --require-hashes --target "$tools/readers")
+  "${pip[@]}" --only-binary=:all: --requirement scripts/readers.lock >&2 ||
+    die "pip could not fetch what scripts/readers.lock names; is PyPI reachable, and Python 3.11?"
+  if command -v java >/dev/null 2>&1; then
+    "${pip[@]}" --upgrade --requirement scripts/spark.lock >&2 || die "pip could not fetch Spark; is PyPI reachable?"
+  else
+    say "no java: Spark is left out"
+  fi
+  readers_stamp >"$tools/readers/stamp"
+}
+
 mkdir -p "$tools"
 exec 9>"$tools/lock"
 flock 9
@@ -209,3 +231,4 @@ install_packages
 install_duckdb
 install_psycopg
 if [[ ${1-} == --postgres ]]; then install_postgres; fi
+if [[ ${1-} == --readers ]]; then install_readers; fi

@@ -44,7 +44,8 @@ struct HostileTextTests {
 
   /// Records with hostile names and values; a value is the partition too.
   private func json(_ source: inout HostileText, _ bench: Workbench, _ label: String) async throws {
-    let names = source.names(3).filter { $0.lowercased() != "id" && $0.lowercased() != "part" }
+    // A record with a NUL in a name is a bad one.
+    let names = source.names(3).filter { !["id", "part"].contains($0.lowercased()) && !$0.utf8.contains(0) }
     var lines: [String] = []
     var expected: [String: [String: String]] = [:]
     for id in 1...4 {
@@ -63,7 +64,7 @@ struct HostileTextTests {
       let fields = try #require(expected[row["id"]?.text ?? ""])
       for (name, value) in fields where name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) && !isReserved(name) {
         guard let found = row.first(where: { Array($0.key.utf8) == Array(name.utf8) }) else {
-          // Of names that differ in case only, the first is kept.
+          // Of names that differ in case only, the later ones have a number.
           #expect(fields.keys.count { $0.lowercased() == name.lowercased() } > 1, "\(label): \(name.debugDescription)")
           continue
         }
@@ -73,8 +74,7 @@ struct HostileTextTests {
   }
 
   private func isReserved(_ name: String) -> Bool {
-    ["_object", "_position", "_run", "_run_at", "_record", "_cursor", "_n", "_state", "_line", "_fields", "_ordinal"]
-      .contains(name.lowercased()) || name.utf8.count > 63 || name.isEmpty
+    ["_object", "_position", "_run", "_run_at", "_record", "_cursor"].contains(name.lowercased()) || name.utf8.count > 63 || name.isEmpty
   }
 
   /// A file with a hostile header, hostile values and a hostile path.
@@ -88,7 +88,7 @@ struct HostileTextTests {
       }
       return "\"\(String(result))\""
     }
-    func isLine(_ text: String) -> Bool { !text.utf8.contains { $0 == 10 || $0 == 13 || $0 == 0 } }
+    func isLine(_ text: String) -> Bool { !text.utf8.contains { $0 == 10 || $0 == 13 } }
     let names = source.names(2).filter(isLine)
     let values = (0..<3).map { _ in (0...names.count).map { _ in source.text() }.map { isLine($0) ? $0 : "plain" } }
     let text = ([["id"] + names] + values).map { $0.map(field).joined(separator: ",") }.joined(separator: "\n") + "\n"

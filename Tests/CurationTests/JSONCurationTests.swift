@@ -22,7 +22,7 @@ struct JSONCurationTests {
         ])
       #expect(
         try await bench.table(result, "select reasons[1] a, line b, record c from bad order by line") == [
-          ["record:encoding", "3", #"{"id":2,"name":"??"}"#], ["record:json", "4", "not json"],
+          ["record:encoding", "3", "{\"id\":2,\"name\":\"\u{FFFD}(\"}"], ["record:json", "4", "not json"],
           ["record:not_an_object", "5", "[1]"], ["record:json", "7", #"{"id":"#],
         ])
     }
@@ -63,7 +63,8 @@ struct JSONCurationTests {
       )
       let names = result.columns.map { Array($0.name.utf8) }
       for name in ["caf\u{E9}", "cafe\u{301}", "\u{212A}", "k", "Name"] { #expect(names.contains(Array(name.utf8))) }
-      #expect(names.count == 7)
+      for name in ["name_2", "_object_2"] { #expect(names.contains(Array(name.utf8))) }
+      #expect(names.count == 9)
       #expect(result.events.filter { $0.kind == .unusableField }.count == 3)
       let sql =
         "select \"caf\u{E9}\" as a, \"cafe\u{301}\" as b, \"\u{212A}\" as c, k as d from data order by _position"
@@ -73,18 +74,20 @@ struct JSONCurationTests {
     }
   }
 
-  @Test("takes any name of a field, and the first of names that differ in case only")
+  @Test("takes any name of a field, and keeps names that differ in case only apart")
   func fieldNames() async throws {
     try await Workbench.with { bench in
       let line = #"{"a b":"\u00e9\n","q\"x":true,"it's":{"n":[1.50]},"ID":1,"id":2,"_run":"no","":0}"#
       let result = try await bench.curate(
         try bench.request(step(), [input(stream(records: .ndjson), try bench.objects([line, "{}"]))]))
-      #expect(result.columns.map(\.name).sorted() == ["ID", "_object", "_position", "a b", "it's", "q\"x"])
       #expect(
-        try await bench.table(result, #"select "a b" a, "q""x" b, "it's" c, id d from data order by id nulls last"#)
-          == [
-            ["é\n", "true", #"{"n":[1.5]}"#, "1"], [nil, nil, nil, nil],
-          ])
+        result.columns.map(\.name).sorted()
+          == ["ID", "_object", "_position", "_run_2", "a b", "id_2", "it's", "q\"x"])
+      let sql = #"select "a b" a, "q""x" b, "it's" c, id d, id_2 e, _run_2 f from data order by id nulls last"#
+      #expect(
+        try await bench.table(result, sql) == [
+          ["é\n", "true", #"{"n":[1.50]}"#, "1", "2", "no"], [nil, nil, nil, nil, nil, nil],
+        ])
     }
   }
 

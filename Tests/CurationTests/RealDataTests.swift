@@ -36,7 +36,8 @@ struct RealDataTests {
       if rest.first == quote {
         rest = rest.dropFirst()
         while let next = rest.first, next != quote {
-          if next == escape { rest = rest.dropFirst() }
+          let after = rest.dropFirst().first
+          if next == escape, after == quote || after == escape { rest = rest.dropFirst() }
           guard let taken = rest.popFirst() else { return nil }
           field.append(taken)
         }

@@ -22,7 +22,7 @@ struct ImportTable {
     "ObjectStore": row("COpenSSL JobModel", "Logging"),
     "PipelineDefinition": row("JobModel", "CYaml"),
     "DuckDB": row("JobModel", "Logging Subprocess SystemPackage"),
-    "Records": row("CYajl JobModel PipelineDefinition"),
+    "Records": row("CRecordParser CYajl JobModel PipelineDefinition", "SystemPackage"),
     "Ingestion": row(
       "CZlib Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 NIOPosix Subprocess SystemPackage"),

@@ -37,6 +37,14 @@ struct JSONDocumentTests {
     #expect(throws: RecordError.self) { try split(Array("[1, 2}".utf8), path: "$[*]") }
     let missing = #expect(throws: RecordError.self) { try split(Array("{\"error\": 1}".utf8), path: "$.data[*]") }
     #expect(missing?.code == "records_missing")
+    let document = #"{"next": 2, "dta": [{"data": 1}], "meta": {"x": 1}}"#
+    let scanner = JSONRecordScanner(records: try JSONPath("$.data[*]"))
+    try scanner.feed(Array(document.utf8))
+    try scanner.finish()
+    #expect(!scanner.foundRecordsPlace)
+    #expect(
+      JSONDocument.missing("$.data[*]", keys: scanner.keys).hint
+        == #"its keys are next, dta, meta; did you mean "dta"?"#)
     let unreadable = #expect(throws: RecordError.self) {
       try JSONDocument.split(file: "/nonexistent/in", recordsPath: "$", to: "/nonexistent/out")
     }

@@ -11,32 +11,22 @@ enum SystemColumn {
   static let record = "_record"
   /// The stream's cursor, typed; orders the versions of a row.
   static let cursor = "_cursor"
-  static let all: Set<String> = [
-    object, position, run, runAt, record, cursor, "_n", "_state", "_line", "_fields", "_ordinal",
-  ]
+  static let all: Set<String> = [object, position, run, runAt, record, cursor]
   private static let reserved = Set(all.map(SQLName.init))
 
   static func isReserved(_ name: String) -> Bool { reserved.contains(SQLName(name)) }
 }
 
-/// The table of the scratch database that holds the records of one stream.
+/// The table of the scratch database that holds the good records of one stream.
 ///
-/// Records are read from the raw files once; everything after reads this table. A CSV stream's table has its fields
-/// as text; a JSON stream's has the record, and the view takes it apart.
+/// Its columns are `_object`, `_position`, `_record` where it is kept, and the fields as text, each as it is in raw: a scalar's
+/// own text, an object or a list as JSON.
 struct RecordTable: Sendable {
-  /// What becomes of a record: the values of the column `_state`.
-  enum State: Int {
-    case good = 0
-    /// Malformed: quarantined.
-    case bad = 1
-    /// An empty line: not a record.
-    case blank = 2
-  }
-
   /// `"raw"."due_0"`.
   let name: String
   let stream: CurationStream
   var fields: [Field] = []
+  var keepsRecords = false
 
   /// A field of the stream. Its name may come from data, so the tables that hold records know it by a generated name; only the
   /// views that SQL sees have its own.
@@ -54,40 +44,23 @@ struct RecordTable: Sendable {
     }
   }
 
-  /// The field as it is in raw: a scalar as text, an object or a list as JSON.
-  private func text(of field: Field) -> String {
-    isJSON ? "struct_extract(_fields, \(quoteLiteral(field.name)))" : field.column
-  }
-
-  /// A JSON record taken apart in one go: to parse it again for each of its fields takes three times as long.
-  private var takenApart: String {
-    guard !fields.isEmpty else { return "null" }
-    // No dictionary: to Swift two names may be equal whose bytes are not.
-    let shape = fields.map { "\(DuckDBValue.text($0.name).json): \"VARCHAR\"" }.joined(separator: ", ")
-    return "from_json(\(Self.exactNumbers("r._record")), \(quoteLiteral("{\(shape)}")))"
-  }
-
   /// The expression of one field, typed by the stream's `columns`.
   func expression(_ field: Field) -> String {
-    let text = text(of: field)
-    guard let type = field.type, type != .text else { return text }
-    return TypeCast(column: text, from: "VARCHAR", to: type, sourceTimezone: nil).value
+    guard let type = field.type, type != .text else { return field.column }
+    return TypeCast(column: field.column, from: "VARCHAR", to: type, sourceTimezone: nil).value
   }
 
   /// Whether one field breaks its type.
   func typeViolation(_ field: Field) -> String? {
-    let text = text(of: field)
     guard let type = field.type, type != .text else { return nil }
-    return TypeCast(column: text, from: "VARCHAR", to: type, sourceTimezone: nil).violation
+    return TypeCast(column: field.column, from: "VARCHAR", to: type, sourceTimezone: nil).violation
   }
 
   /// SELECT list and source of the good records with their place in raw; the base of every view.
-  ///
-  /// A number with more than 17 significant digits is made text first: DuckDB's JSON reader would round it.
   var goodRecords: String {
     var columns = fields.map { "\(expression($0)) as \(quoteIdentifier($0.name))" }
     columns += ["_object", "_position", "_run", "_run_at"]
-    if isJSON { columns.append("_record") }
+    if isJSON { columns.append(keepsRecords ? SystemColumn.record : "null::VARCHAR as \(SystemColumn.record)") }
     if let cursor = stream.definition.cursor {
       columns.append("\(cursorExpression(cursor)) as \(SystemColumn.cursor)")
     }
@@ -100,14 +73,10 @@ struct RecordTable: Sendable {
 
   /// Every good record with its place, the fields still as they are in raw.
   var placedRecords: String {
-    let fields =
-      isJSON ? "r._record, \(takenApart) as _fields" : "r.* exclude (_object, _n, _state)"
-    return """
-      select \(fields), r._object, r._n - o.base as _position, o.run as _run, o.run_at as _run_at,
-        o.ordinal as _ordinal
-      from \(name) r join raw.objects o on o.id = r._object
-      where r._state = 0
-      """
+    """
+    select r.*, o.run as _run, o.run_at as _run_at, o.ordinal as _ordinal
+    from \(name) r join raw.objects o on o.id = r._object
+    """
   }
 
   var violations: [String] { fields.compactMap(typeViolation) }
@@ -121,11 +90,9 @@ struct RecordTable: Sendable {
     }
     guard !reasons.isEmpty else { return nil }
     let pairs = fields.map { "\(quoteLiteral($0.name)), \($0.column)" }.joined(separator: ", ")
-    let record = isJSON ? "_record" : "json_object(\(pairs))"
+    let record = isJSON && keepsRecords ? SystemColumn.record : "json_object(\(pairs))"
     let key = stream.definition.key.compactMap { name in
-      fields.first { SQLName($0.name) == SQLName(name) }.map { field in
-        (quoteLiteral(name), text(of: field))
-      }
+      fields.first { SQLName($0.name) == SQLName(name) }.map { (quoteLiteral(name), $0.column) }
     }
     let keyText =
       key.isEmpty || key.count < stream.definition.key.count || hidesValues
@@ -134,29 +101,15 @@ struct RecordTable: Sendable {
       insert into raw.rejects
       select \(index), _object, _position, null, null,
         list_filter([\(reasons.joined(separator: ", "))], lambda r: r is not null),
-        \(hidesValues ? "null" : record), \(keyText), null
+        \(hidesValues ? "null" : record), \(keyText)
       from (\(placedRecords)) where \(violations.joined(separator: " or "))
       """
   }
 
   private func cursorExpression(_ cursor: Cursor) -> String {
     guard let field = fields.first(where: { SQLName($0.name) == SQLName(cursor.field) }) else {
-      return "null::\(cursor.type.duckDBName)"
+      return "null::\(CursorOrder(cursor.type).duckDBType)"
     }
-    let text = text(of: field)
-    return "try_cast(\(text) as \(cursor.type.duckDBName))"
-  }
-
-  /// The record with every number of more than 17 digits made a text, token by token; other records unchanged.
-  static func exactNumbers(_ record: String) -> String {
-    let number = #"^-?[0-9]+\.[0-9]+([eE][-+]?[0-9]+)?$"#
-    let token = #""(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[^"0-9-]+|-"#
-    return """
-      case when regexp_matches(\(record), '[0-9.]{18}') then
-        array_to_string(list_transform(regexp_extract_all(\(record), \(quoteLiteral(token))),
-          lambda t: case when length(t) > 17 and regexp_matches(t, \(quoteLiteral(number)))
-            then '"' || t || '"' else t end), '')
-      else \(record) end
-      """
+    return CursorOrder(cursor.type).expression(field.column, type: "VARCHAR")
   }
 }

@@ -11,6 +11,8 @@ struct LoadedStream: Sendable {
   var index: Int
   var table: RecordTable
   var found: FoundFields
+  /// How many records each object has, good and bad, as the reader counted them.
+  var records: [Int64: Int] = [:]
 }
 
 /// What fields the files of one delivery have.
@@ -20,35 +22,98 @@ struct FoundFields: Sendable, Equatable {
   var extra: [String] = []
   /// Names that cannot be a column's; their values stay in the record.
   var unusable: [String] = []
+  /// Fields that have another name as a column, because theirs is taken.
+  var renamed: [Renamed] = []
+
+  struct Renamed: Sendable, Equatable {
+    var field: String
+    var column: String
+  }
 }
 
 /// Reads the raw objects of streams into tables of the scratch database.
 ///
-/// Every statement leaves either all of its objects in the table or none; a file that makes a statement fail is found
-/// by reading one at a time.
+/// ``RecordReader`` takes the records apart and counts them. The SQL engine gets rows of text that have one meaning only, and the
+/// numbers of rows on both sides are compared.
 struct StreamReader: Sendable {
   let session: DuckDBSession
-  let scratch: String
-  let dataset: String
+  let scratch: ScratchLimit
   let expansion: ExpansionLimit
-  /// Told after each group of objects.
+  /// Files that are read at once.
+  let threads: Int
+  /// Whether JSON records are kept as text for the SELECT.
+  let keepsRecords: Bool
+  /// Told after each object.
   let advance: @Sendable (_ objects: Int) -> Void
 
-  /// Objects that one statement reads: their names must fit into a statement of a reasonable length.
-  static let objectsPerStatement = 200
+  /// Objects that one statement registers: their names must fit into a statement of a reasonable length.
+  private static let objectsPerStatement = 200
 
   static let schema = """
     create schema raw; create schema "current"; create schema previous; create schema work;
     create table raw.objects (
-      id BIGINT, path VARCHAR, name VARCHAR, run BIGINT, run_at TIMESTAMPTZ, sequence BIGINT,
-      ordinal BIGINT, base BIGINT);
+      id BIGINT, name VARCHAR, run BIGINT, run_at TIMESTAMPTZ, sequence BIGINT, ordinal BIGINT, has_bytes BOOLEAN);
     create table raw.rejects (
       stream INTEGER, object BIGINT, position BIGINT, line BIGINT, byte BIGINT, reasons VARCHAR[], record VARCHAR,
-      key VARCHAR, width INTEGER)
+      key VARCHAR)
     """
 
-  /// Makes every object readable for DuckDB: expanded, and documents split into lines. Returns what to read instead.
-  func prepare(_ objects: [CurationObject], of stream: Stream) async throws -> [CurationObject] {
+  /// Reads one stream into the table `name` and returns it with the fields that it has.
+  func read(
+    _ stream: CurationStream, _ objects: [CurationObject], into name: String, index: Int
+  ) async throws -> LoadedStream {
+    let reading = try reading(of: stream)
+    let readable = try await prepare(objects, of: stream.definition)
+    try await register(objects, readable)
+    let read = try await readAll(readable, reading, of: stream, index: index)
+    try scratch.check()
+    for (old, new) in zip(objects, readable) where old.path != new.path {
+      try FileManager.default.removeItem(atPath: new.path)
+    }
+    var loaded = LoadedStream(
+      index: index, table: RecordTable(name: name, stream: stream), found: FoundFields(names: []))
+    loaded.table.keepsRecords = reading.keepsRecords
+    let names = StreamFields(stream, read.flatMap { $0.records.fields.map(\.name) })
+    loaded.table.fields = names.fields
+    loaded.found = found(names, read.map(\.records), of: stream)
+    for part in read.flatMap(\.records.parts) { loaded.records[Int64(part.number)] = part.good + part.bad }
+    try await session.run(ReadRows.createTable(loaded.table, read, names))
+    try await session.run(ReadRows.takeRejects(read, stream: index))
+    for files in read { try files.remove() }
+    try await compareCounts(loaded, read)
+    return loaded
+  }
+
+  private func reading(of stream: CurationStream) throws -> RecordReading {
+    let definition = stream.definition
+    switch definition.records {
+    case .csv(let format):
+      let csv = RecordReading.CSVReading(
+        hasHeader: format.header, delimiter: format.delimiter, quote: format.quote, escape: format.escape,
+        null: format.null, skip: format.skip,
+        names: definition.fixesColumns || !format.header ? definition.columns.map(\.name) : [],
+        padsShortRows: !definition.columns.isEmpty, columnNames: CSVFormat.columnNames)
+      return RecordReading(
+        format: .csv(csv), maximumRecordBytes: definition.maximumRecordBytes, keepsRecords: false,
+        isUsable: FieldName.isUsable)
+    case .json, .ndjson:
+      // A record that breaks its stream's own types goes to quarantine as it was.
+      let isTyped = definition.columns.contains { $0.type != nil && $0.type != .text }
+      // A document's record is held whole already, whatever its length.
+      let maximum =
+        definition.records.isLineFormat ? definition.maximumRecordBytes : RecordFormat.largestMaximumRecordBytes
+      return RecordReading(
+        format: .lines, maximumRecordBytes: maximum, keepsRecords: keepsRecords || isTyped, isUsable: FieldName.isUsable
+      )
+    case .bytes:
+      throw StageFailure(
+        code: "not_records", message: "\(stream.reference): \"records: bytes\" is kept raw and has no records",
+        hint: "take it out of `from`, or give the stream a format", at: "\(definition.place)")
+    }
+  }
+
+  /// Makes every object a plain file of UTF-8 lines: expanded, documents split, other encodings turned into it.
+  private func prepare(_ objects: [CurationObject], of stream: Stream) async throws -> [CurationObject] {
     var readable: [CurationObject] = []
     var limit = expansion
     for object in objects {
@@ -56,151 +121,144 @@ struct StreamReader: Sendable {
       var plain = object
       let label = "\(stream.name): \(object.name)"
       if let compression = try Decompression.of(object.path) {
-        plain.path = "\(scratch)/expanded-\(object.id)"
-        let size = try await compression.expand(object.path, to: plain.path, name: label, limit: limit)
+        let path = "\(scratch.directory)/expanded-\(object.id)"
+        let size = try await compression.expand(object.path, to: path, name: label, limit: limit)
         limit = limit.taking(size)
+        plain.path = path
       }
-      if case .json(let path) = stream.records {
-        let lines = "\(scratch)/records-\(object.id)"
-        try await split(plain.path, recordsPath: path, to: lines, name: label)
-        if plain.path != object.path { try FileManager.default.removeItem(atPath: plain.path) }
-        plain.path = lines
+      switch stream.records {
+      case .json(let records):
+        try await convert(object, &plain, to: "records", label) {
+          try JSONDocument.split(file: $0, recordsPath: records, to: $1)
+        }
+      case .csv(let format):
+        guard let encoding = TextEncoding(rawValue: format.encoding), encoding != .utf8 else { break }
+        try await convert(object, &plain, to: "text", label) { try TextFile.convert($0, from: encoding, to: $1) }
+      case .ndjson, .bytes: break
       }
+      try scratch.check()
       readable.append(plain)
     }
     return readable
   }
 
-  private func split(_ path: String, recordsPath: String, to lines: String, name: String) async throws {
+  /// Makes another file of an object's; removes the one before where it is a copy already.
+  private func convert<T: Sendable>(
+    _ object: CurationObject, _ plain: inout CurationObject, to kind: String, _ label: String,
+    _ body: @escaping @Sendable (_ path: String, _ target: String) throws -> T
+  ) async throws {
+    let (source, target) = (plain.path, "\(scratch.directory)/\(kind)-\(object.id)")
     do {
-      _ = try await BlockingIO.run { try JSONDocument.split(file: path, recordsPath: recordsPath, to: lines) }
+      _ = try await BlockingIO.run { try body(source, target) }
     } catch let error as RecordError {
-      throw StageFailure(
-        code: error.code, message: "\(name): \(error.message)",
-        hint: error.hint ?? "the document stays in raw, and the next run goes on without it")
+      throw failure(error, label, hint: "the document stays in raw, and the next run goes on without it")
     }
+    if source != object.path { try FileManager.default.removeItem(atPath: source) }
+    plain.path = target
   }
 
-  /// Reads one stream into the table `name` and returns it with the fields that it has.
-  func read(
-    _ stream: CurationStream, _ objects: [CurationObject], into name: String, index: Int
-  ) async throws -> LoadedStream {
-    var table = RecordTable(name: name, stream: stream)
-    let readable = try await prepare(objects, of: stream.definition)
-    try await register(readable)
-    let found: FoundFields
-    switch stream.definition.records {
-    case .csv(let format): found = try await readCSV(readable, format, into: &table, index: index)
-    case .json, .ndjson: found = try await readLines(readable, into: &table, index: index)
-    case .bytes:
-      throw StageFailure(
-        code: "not_records", message: "\(stream.reference): \"records: bytes\" is kept raw and has no records",
-        hint: "take it out of `from`, or give the stream a format", at: "\(stream.definition.place)")
-    }
-    try await session.run(Self.setBases(of: name))
-    for (old, new) in zip(objects, readable) where old.path != new.path {
-      try FileManager.default.removeItem(atPath: new.path)
-    }
-    return LoadedStream(index: index, table: table, found: found)
+  private func failure(_ error: RecordError, _ label: String, hint: String) -> StageFailure {
+    StageFailure(
+      code: error.code, message: "\(label): \(error.message)", hint: error.hint ?? hint, isTransient: error.isTransient)
   }
 
-  private func register(_ objects: [CurationObject]) async throws {
-    for start in stride(from: 0, to: objects.count, by: Self.objectsPerStatement) {
-      let rows = objects[start..<min(start + Self.objectsPerStatement, objects.count)].map { object in
+  private func register(_ objects: [CurationObject], _ readable: [CurationObject]) async throws {
+    let pairs = Array(zip(objects, readable))
+    for start in stride(from: 0, to: pairs.count, by: Self.objectsPerStatement) {
+      let rows = pairs[start..<min(start + Self.objectsPerStatement, pairs.count)].map { object, plain in
         """
-        (\(object.id), \(quoteLiteral(object.path)), \(textExpression(object.name)), \(object.run),
-        \(quoteLiteral(object.runAt))::TIMESTAMPTZ, \(object.sequence), 0, 0)
+        (\(object.id), \(textExpression(object.name)), \(object.run), \(quoteLiteral(object.runAt))::TIMESTAMPTZ,
+        \(object.sequence), 0, \(!plain.path.hasPrefix("\(scratch.directory)/")))
         """
       }
       try await session.run("insert into raw.objects values \(rows.joined(separator: ", "))")
     }
   }
 
-  /// The number before an object's first record, so that positions count from 1.
-  static func setBases(of table: String) -> String {
-    """
-    update raw.objects set base = first.base
-    from (select _object, min(_n) - 1 as base from \(table) where _state = 0 group by all) first
-    where first._object = objects.id
-    """
-  }
-
-  private func readLines(
-    _ objects: [CurationObject], into table: inout RecordTable, index: Int
-  ) async throws -> FoundFields {
-    try await session.run(
-      """
-      create table \(table.name) (
-        _object BIGINT, _n BIGINT, _line BIGINT, _state TINYINT, _record VARCHAR)
-      """)
-    let name = table.name
-    try await inGroups(
-      objects, index: index, statement: { JSONReading.insertLines($0.map(\.path), into: name) }, mend: { _ in nil })
-    try await session.run(JSONReading.takeBadLines(of: name, stream: index))
-    let found = try await session.rows(JSONReading.fieldNames(of: name)).compactMap { $0["name"]?.text }
-    table.fields = Self.fields(found: found, of: table.stream)
-    let names = Set(table.fields.map { Array($0.name.utf8) })
-    let declared = Set(table.stream.definition.columns.map { SQLName($0.name) })
-    func isColumn(_ name: String) -> Bool { names.contains(Array(name.utf8)) || declared.contains(SQLName(name)) }
-    return FoundFields(names: found.filter(isColumn), unusable: found.filter { !isColumn($0) })
-  }
-
-  /// Known fields first, in their order, then new ones; of names that differ in case only, the first.
-  static func fields(found: [String], of stream: CurationStream) -> [RecordTable.Field] {
-    var taken: Set<SQLName> = []
-    var fields: [RecordTable.Field] = []
-    let declared = stream.definition.columns
-    for name in declared.map(\.name) + stream.knownFields + found {
-      guard FieldName.isUsable(name), !SystemColumn.isReserved(name),
-        taken.insert(SQLName(name)).inserted
-      else { continue }
-      let type = declared.first { SQLName($0.name) == SQLName(name) }?.type
-      fields.append(RecordTable.Field(name: name, type: type, column: "_field\(fields.count)"))
-    }
-    return fields
-  }
-
-  /// Runs a statement over groups of objects and takes what it rejected.
-  ///
-  /// - Parameter mend: Makes another copy of an object that cannot be read as it is; nil where there is no way.
-  func inGroups(
-    _ objects: [CurationObject], index: Int, statement: ([CurationObject]) -> String,
-    mend: (CurationObject) async throws -> CurationObject?
-  ) async throws {
-    var rest = objects[...]
-    while !rest.isEmpty {
-      let group = Array(rest.prefix(Self.objectsPerStatement))
-      rest = rest.dropFirst(Self.objectsPerStatement)
-      do { try await insert(statement(group), index: index) } catch let error as DuckDBError where error.kind == .sql {
-        for object in group where try await !canInsert(object, index: index, statement: statement) {
-          guard let mended = try await mend(object) else { throw unreadable(object, error) }
-          guard try await canInsert(mended, index: index, statement: statement) else { throw unreadable(object, error) }
-        }
+  /// Reads groups of objects at the same time, each group in the order of its objects.
+  private func readAll(
+    _ objects: [CurationObject], _ reading: RecordReading, of stream: CurationStream, index: Int
+  ) async throws -> [ReadFiles] {
+    let groups = try Self.groups(objects, count: threads)
+    return try await withThrowingTaskGroup(of: (Int, ReadFiles).self) { tasks in
+      for (number, group) in groups.enumerated() {
+        tasks.addTask { (number, try await readGroup(group, reading, of: stream, name: "\(index)-\(number)")) }
       }
-      advance(group.count)
+      var read: [Int: ReadFiles] = [:]
+      for try await (number, files) in tasks { read[number] = files }
+      return groups.indices.compactMap { read[$0] }
     }
   }
 
-  /// Reads one object; false where it cannot be read.
-  private func canInsert(
-    _ object: CurationObject, index: Int, statement: ([CurationObject]) -> String
-  ) async throws -> Bool {
-    do { try await insert(statement([object]), index: index) } catch let error as DuckDBError where error.kind == .sql {
-      return false
+  /// The objects in their order, in at most `count` groups of about the same number of bytes.
+  static func groups(_ objects: [CurationObject], count: Int) throws -> [[CurationObject]] {
+    let sizes = try objects.map { object in
+      let attributes = try FileManager.default.attributesOfItem(atPath: object.path)
+      return (attributes[.size] as? Int) ?? (attributes[.size] as? UInt64).map { Int(clamping: $0) } ?? 0
     }
-    return true
+    let share = max(1, sizes.reduce(0, +) / max(1, count))
+    var groups: [[CurationObject]] = []
+    var filled = Int.max
+    for (object, size) in zip(objects, sizes) {
+      if filled >= share, groups.count < count {
+        groups.append([])
+        filled = 0
+      }
+      groups[groups.count - 1].append(object)
+      filled += size
+    }
+    return groups
   }
 
-  private func insert(_ statement: String, index: Int) async throws {
-    try await session.run("drop table if exists \(CSVReading.rejects)")
-    try await session.run("drop table if exists \(CSVReading.rejectScans)")
-    try await session.run(statement)
-    try await session.run(CSVReading.takeRejects(stream: index))
+  private func readGroup(
+    _ objects: [CurationObject], _ reading: RecordReading, of stream: CurationStream, name: String
+  ) async throws -> ReadFiles {
+    let rows = "\(scratch.directory)/rows-\(name)"
+    let rejects = "\(scratch.directory)/rejects-\(name)"
+    let advance = advance
+    let flag = CancellationFlag()
+    let records = try await withTaskCancellationHandler {
+      try await BlockingIO.run {
+        let reader = try RecordReader(
+          reading, rows: rows, rejects: rejects, isCancelled: { flag.isSet })
+        for object in objects {
+          do { try reader.read(object.path, part: Int(object.id)) } catch let error as RecordError {
+            throw failure(
+              error, "\(stream.reference): \(object.name)",
+              hint: "the object stays in raw; correct the definition or have it delivered again")
+          }
+          advance(1)
+        }
+        return try reader.finish()
+      }
+    } onCancel: {
+      flag.set()
+    }
+    return ReadFiles(rows: rows, rejects: rejects, records: records)
   }
 
-  private func unreadable(_ object: CurationObject, _ error: DuckDBError) -> StageFailure {
-    StageFailure(
-      code: "raw_unreadable", message: "\(dataset): \(object.name) cannot be read: \(error.message)",
-      hint: "check delimiter, quote and encoding of the stream's records; the object stays in raw")
+  private func found(_ names: StreamFields, _ read: [ReadRecords], of stream: CurationStream) -> FoundFields {
+    var unusable: [String] = names.unusable
+    for name in read.flatMap(\.unusable) where !unusable.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
+      unusable.append(name)
+    }
+    var extra: [String] = []
+    for name in read.flatMap(\.extra) where !extra.contains(name) { extra.append(name) }
+    return FoundFields(names: names.found, extra: extra, unusable: unusable, renamed: names.renamed)
+  }
+
+  /// The engine must have every row that the reader wrote.
+  private func compareCounts(_ loaded: LoadedStream, _ read: [ReadFiles]) async throws {
+    let written = read.reduce(0) { $0 + $1.records.rows }
+    let rejected = read.reduce(0) { $0 + $1.records.rejects }
+    let found = try await session.value("select count(*) as n from \(loaded.table.name)").int ?? -1
+    let bad = try await session.value("select count(*) as n from raw.rejects where stream = \(loaded.index)").int ?? -1
+    guard found == written, bad == rejected else {
+      throw StageFailure(
+        code: "rows_unaccounted",
+        message: "\(loaded.table.stream.reference): \(written) records and \(rejected) bad ones were read, "
+          + "and \(found) and \(bad) arrived",
+        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
+    }
   }
 }

@@ -1,3 +1,5 @@
+import PipelineDefinition
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -36,15 +38,25 @@ package enum JSONDocument {
     try scanner.finish()
     isOpen = false
     guard fclose(target) == 0 else { throw unreadable("write", output) }
-    guard scanner.foundRecordsPlace else { throw missing(recordsPath) }
+    guard scanner.foundRecordsPlace else { throw missing(recordsPath, keys: scanner.keys) }
     return Int(scanner.records)
   }
 
   /// A document without the place where its records should be.
-  package static func missing(_ recordsPath: String) -> RecordError {
-    RecordError(
-      .recordsMissing, "the JSON document has nothing at \(recordsPath)",
-      hint: "is `records.path` right, or did the source answer with something else?")
+  ///
+  /// - Parameter keys: Those that the document has.
+  package static func missing(_ recordsPath: String, keys: [String]) -> RecordError {
+    let message = "the JSON document has nothing at \(recordsPath)"
+    guard !keys.isEmpty else {
+      return RecordError(
+        .recordsMissing, message, hint: "is `records.path` right, or did the source answer with something else?")
+    }
+    let first = (try? JSONPath(recordsPath))?.steps.lazy.compactMap { step in
+      if case .key(let name) = step { name } else { nil }
+    }.first
+    let list = "its keys are \(keys.joined(separator: ", "))"
+    let nearest = first.flatMap { Spelling.didYouMean($0, among: keys) }.map { "; \($0)" } ?? ""
+    return RecordError(.recordsMissing, message, hint: "\(list)\(nearest)")
   }
 
   /// Line breaks outside of strings are white space, and inside of strings they are not JSON: all may go.

@@ -10,6 +10,10 @@ package final class JSONRecordScanner {
   /// Deeper nesting is an attack or a fault; the engine that reads the records later has a similar limit.
   package static let maximumDepth = 1000
 
+  /// Of ``keys``: what one message shows.
+  private static let maximumKeys = 20
+  private static let maximumKeyBytes = 63
+
   /// Of a value that ``values`` or ``takeFieldValues()`` gives: a longer one is cut, and still longer than this.
   package static let maximumValueBytes = 4096
 
@@ -20,6 +24,8 @@ package final class JSONRecordScanner {
   package private(set) var records: Int64 = 0
   /// Whether the document has the place of the records at all, be it an empty list or null.
   package private(set) var foundRecordsPlace = false
+  /// The keys of the document itself, the first of them; for the error where the place of the records is missing.
+  package private(set) var keys: [String] = []
   /// The last value at each of the paths; nil where the document has none or something that is no scalar.
   package private(set) var values: [JSONScalar?]
   /// The values of the field in the records since they were last taken, in order.
@@ -196,6 +202,9 @@ extension JSONRecordScanner: JSONTokenReceiver {
   func key(_ name: UnsafeBufferPointer<UInt8>) throws {
     recordsPath.key(name, depth: depth)
     for index in valuePaths.indices { valuePaths[index].key(name, depth: depth) }
+    if depth == 1, !isInRecord, keys.count < Self.maximumKeys, name.count <= Self.maximumKeyBytes {
+      keys.append(Self.text(name))
+    }
     if isInRecord, let field, depth == recordsPath.steps.count + 1 { fieldIsNext = field.elementsEqual(name) }
     pass()
   }

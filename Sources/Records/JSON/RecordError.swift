@@ -8,6 +8,8 @@ package struct RecordError: Failure, Equatable {
     case recordPath = "record_path"
     case recordsMissing = "records_missing"
     case unreadable = "records_unreadable"
+    case header = "csv_header"
+    case notWritten = "disk_full"
   }
 
   package let kind: Code
@@ -24,5 +26,6 @@ package struct RecordError: Failure, Equatable {
   }
 
   package var code: String { kind.rawValue }
-  package var isTransient: Bool { false }
+  /// Room can be made on a disk.
+  package var isTransient: Bool { kind == .notWritten }
 }

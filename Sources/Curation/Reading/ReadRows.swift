@@ -1,0 +1,83 @@
+import DuckDB
+import FoundationEssentials
+import JobModel
+import Records
+import Synchronization
+
+/// The files that one reader has written, and what is in them.
+struct ReadFiles: Sendable {
+  let rows: String
+  let rejects: String
+  let records: ReadRecords
+
+  func remove() throws {
+    for path in [rows, rejects] { try FileManager.default.removeItem(atPath: path) }
+  }
+}
+
+/// The SQL that takes a reader's rows in.
+enum ReadRows {
+  /// The engine keeps a few buffers of this size for each thread; one must hold two rows.
+  private static let bufferBytes = 16_000_000
+
+  /// Rows of ``RowText``. A row that was written before a field was first seen ends early; the rest is null.
+  private static func scan(_ path: String, _ columns: [(name: String, type: String)], longest: Int) -> String {
+    let list = columns.map { "'\($0.name)': '\($0.type)'" }.joined(separator: ", ")
+    let row = max(longest + 1, 1_000_000)
+    return """
+      read_csv(\(quoteLiteral(path)), columns = {\(list)}, auto_detect = false, header = false,
+        delim = chr(\(RowText.delimiter)), quote = '', escape = '', nullstr = chr(\(RowText.null)), null_padding = true,
+        strict_mode = true, max_line_size = \(row), buffer_size = \(max(bufferBytes, 2 * row)), compression = 'none')
+      """
+  }
+
+  /// Creates the stream's table with the good records.
+  static func createTable(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> String {
+    let record = table.keepsRecords ? ["\(SystemColumn.record)"] : []
+    let columns =
+      ["_object BIGINT", "_position BIGINT"] + (record + table.fields.map(\.column)).map { "\($0) VARCHAR" }
+    let create = "create table \(table.name) (\(columns.joined(separator: ", ")))"
+    let selects = read.filter { $0.records.rows > 0 }.map { files in
+      let fields = files.records.fields
+      let all =
+        [(name: "_object", type: "BIGINT"), (name: "_position", type: "BIGINT")]
+        + record.map { (name: $0, type: "VARCHAR") } + fields.indices.map { (name: "k\($0)", type: "VARCHAR") }
+      func decoded(_ column: String, _ hasEscapes: Bool) -> String {
+        hasEscapes ? RowText.decoding(column) : column
+      }
+      var list = ["_object", "_position"] + record.map { decoded($0, files.records.recordHasEscapes) }
+      for field in table.fields {
+        // Two spellings of one column's name in the headers of two files.
+        let spellings = fields.indices.filter { names.column(of: fields[$0].name) == field.column }
+          .map { decoded("k\($0)", fields[$0].hasEscapes) }
+        list.append(spellings.count > 1 ? "coalesce(\(spellings.joined(separator: ", ")))" : spellings.first ?? "null")
+      }
+      return "select \(list.joined(separator: ", ")) from \(scan(files.rows, all, longest: files.records.longestRow))"
+    }
+    return ([create] + selects.map { "insert into \(table.name) \($0)" }).joined(separator: ";\n")
+  }
+
+  /// Takes the records that are none to the stream's rejects.
+  static func takeRejects(_ read: [ReadFiles], stream: Int) -> String {
+    let columns = [
+      (name: "object", type: "BIGINT"), (name: "line", type: "BIGINT"), (name: "byte", type: "BIGINT"),
+      (name: "reason", type: "VARCHAR"), (name: "record", type: "VARCHAR"),
+    ]
+    let statements = read.filter { $0.records.rejects > 0 }.map { files in
+      """
+      insert into raw.rejects
+      select \(stream), r.object, null, r.line, case when o.has_bytes then r.byte end, [r.reason],
+        \(RowText.decoding("r.record")), null
+      from \(scan(files.rejects, columns, longest: files.records.longestRow)) r join raw.objects o on o.id = r.object
+      """
+    }
+    return statements.isEmpty ? "select 1 as n" : statements.joined(separator: ";\n")
+  }
+}
+
+/// Tells work on another thread that nobody waits for it any more.
+final class CancellationFlag: Sendable {
+  private let state = Mutex(false)
+  var isSet: Bool { state.withLock { $0 } }
+  func set() { state.withLock { $0 = true } }
+}

@@ -1,0 +1,110 @@
+import Glibc
+
+/// The fields that records have had so far, in the order in which they came, and the values of the present record.
+///
+/// Names are compared byte by byte: two spellings of one character are two fields.
+struct FieldTable {
+  /// A field's name, and whether it has a column.
+  private struct Entry {
+    var name: [UInt8]
+    var column: Int?
+    var value: UnsafeBufferPointer<UInt8>?
+    /// The last record that had it.
+    var record = 0
+  }
+
+  private var entries: [Entry] = []
+  private var places: [[UInt8]: Int] = [:]
+  private var record = 0
+  private var expected = 0
+  /// By column: the place of its entry.
+  private var columns: [Int] = []
+  /// By column: whether a value was written with an escape.
+  private var escapes: [Bool] = []
+  private(set) var unusable: [String] = []
+  private let isUsable: (String) -> Bool
+
+  /// More columns than this are no table: PostgreSQL's have 1,600 at most. Later fields get none.
+  static let maximumColumns = 1_600
+  /// Names of fields without a column that are told; they come from outside and may be many.
+  private static let maximumUnusable = 100
+  /// Names that are remembered. Of a later one nothing is known but that it has no column.
+  private static let maximumEntries = 10_000
+  /// Names tried by comparison before the table is asked.
+  private static let tries = 8
+
+  init(isUsable: @escaping (String) -> Bool) { self.isUsable = isUsable }
+
+  var fields: [(name: String, hasEscapes: Bool)] {
+    columns.enumerated().map { (String(decoding: entries[$0.element].name, as: UTF8.self), escapes[$0.offset]) }
+  }
+
+  mutating func beginRecord() {
+    record += 1
+    expected = 0
+  }
+
+  /// Sets a field of the present record.
+  ///
+  /// - Parameter value: nil: the field is there and has no value. Valid until the record is written.
+  /// - Returns: false where the record has the field already.
+  mutating func set(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>?) -> Bool {
+    guard let place = place(of: name) else { return true }
+    expected = place + 1
+    guard entries[place].record != record else { return false }
+    entries[place].record = record
+    entries[place].value = value
+    return true
+  }
+
+  /// Sets a field by the place that ``place(named:)`` told.
+  mutating func set(at place: Int, _ value: UnsafeBufferPointer<UInt8>?) {
+    entries[place].record = record
+    entries[place].value = value
+  }
+
+  /// nil where the field can have no column.
+  mutating func place(named name: String) -> Int? {
+    Array(name.utf8).withUnsafeBufferPointer { place(of: $0) }
+  }
+
+  private mutating func place(of name: UnsafeBufferPointer<UInt8>) -> Int? {
+    // Records of one source have the same fields in the same order, some of them not always.
+    for place in expected..<min(expected + Self.tries, entries.count) where entries[place].name.count == name.count {
+      if isSame(entries[place].name, name) { return place }
+    }
+    let key = Array(name)
+    if let place = places[key] { return place }
+    guard entries.count < Self.maximumEntries else { return nil }
+    places[key] = entries.count
+    let text = String(decoding: name, as: UTF8.self)
+    if columns.count < Self.maximumColumns, isUsable(text) {
+      entries.append(Entry(name: key, column: columns.count))
+      columns.append(entries.count - 1)
+      escapes.append(false)
+    } else {
+      entries.append(Entry(name: key))
+      if unusable.count < Self.maximumUnusable { unusable.append(text) }
+    }
+    return entries.count - 1
+  }
+
+  private func isSame(_ name: [UInt8], _ other: UnsafeBufferPointer<UInt8>) -> Bool {
+    name.withUnsafeBufferPointer { mine in
+      guard let a = mine.baseAddress, let b = other.baseAddress else { return true }
+      return memcmp(a, b, mine.count) == 0
+    }
+  }
+
+  /// Writes the present record's fields, a field for each column so far.
+  mutating func write(to writer: RowWriter) {
+    for column in columns.indices {
+      let place = columns[column]
+      if entries[place].record == record, let value = entries[place].value {
+        if writer.put(value) { escapes[column] = true }
+      } else {
+        writer.putNull()
+      }
+    }
+  }
+}

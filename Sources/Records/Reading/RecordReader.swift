@@ -1,0 +1,186 @@
+import CRecordParser
+
+/// How the records of a stream are read.
+package struct RecordReading: Sendable {
+  package enum Format: Sendable {
+    /// One JSON object a line.
+    case lines
+    case csv(CSVReading)
+  }
+
+  package struct CSVReading: Sendable {
+    package var hasHeader: Bool
+    package var delimiter: String
+    package var quote: String
+    package var escape: String?
+    /// The text of an unquoted field without a value.
+    package var null: String
+    /// Lines before the header or the first record.
+    package var skip: Int
+    /// Names that are fixed: they count, whatever the header says.
+    package var names: [String]
+    /// Whether a row may end early; its missing fields are null then.
+    package var padsShortRows: Bool
+    /// The columns' names for a header's texts: none empty, none twice.
+    package var columnNames: @Sendable ([String]) -> [String]
+
+    package init(
+      hasHeader: Bool, delimiter: String, quote: String, escape: String?, null: String, skip: Int, names: [String],
+      padsShortRows: Bool, columnNames: @escaping @Sendable ([String]) -> [String]
+    ) {
+      self.hasHeader = hasHeader
+      self.delimiter = delimiter
+      self.quote = quote
+      self.escape = escape
+      self.null = null
+      self.skip = skip
+      self.names = names
+      self.padsShortRows = padsShortRows
+      self.columnNames = columnNames
+    }
+  }
+
+  package var format: Format
+  /// A longer record is quarantined.
+  package var maximumRecordBytes: Int
+  /// Whether the rows have the record's own text after their fields.
+  package var keepsRecords: Bool
+  /// Whether a field of this name can be a column.
+  package var isUsable: @Sendable (String) -> Bool
+
+  /// Bytes of a file that are read at once.
+  package var blockBytes = 1 << 20
+
+  package init(
+    format: Format, maximumRecordBytes: Int, keepsRecords: Bool,
+    isUsable: @escaping @Sendable (String) -> Bool
+  ) {
+    self.format = format
+    self.maximumRecordBytes = maximumRecordBytes
+    self.keepsRecords = keepsRecords
+    self.isUsable = isUsable
+  }
+}
+
+/// What reading gave: a file with the good records' rows, one with the rejected ones, and all counts.
+package struct ReadRecords: Sendable {
+  package struct Field: Sendable, Equatable {
+    package var name: String
+    /// Whether ``RowText/decoding(_:)`` is needed to read it.
+    package var hasEscapes: Bool
+  }
+  /// The records of one file.
+  package struct Part: Sendable, Equatable {
+    package var number: Int
+    package var good: Int
+    package var bad: Int
+  }
+
+  /// In the order of the rows' columns, which follow the part's number, the record's number and, where it is kept, the record.
+  package var fields: [Field]
+  package var recordHasEscapes: Bool
+  package var parts: [Part]
+  package var rows: Int
+  /// Of either file, in bytes.
+  package var longestRow: Int
+  package var rejects: Int
+  package var bytes: Int64
+  /// Fields that can be no column, the first hundred.
+  package var unusable: [String]
+  /// CSV: columns beyond the names that are fixed.
+  package var extra: [String]
+}
+
+/// Reads files of records once, exactly, and writes what is in them as rows for the SQL engine: see ``RowText``.
+///
+/// It counts by itself: each record is in one row or in one reject. Rows have the part's number, the record's number among the
+/// part's good ones from 1, the record's text where it is kept, and the fields. Rejects have the part's number, the line
+/// from 1, the byte from 0, the reason and the record's text.
+///
+/// Blocks, and is used by one thread. Holds one record at a time and a block of each file.
+package final class RecordReader {
+  private let reading: RecordReading
+  private let rows: RowWriter
+  private let rejects: RowWriter
+  private let isCancelled: () -> Bool
+  var table: FieldTable
+  private var parts: [ReadRecords.Part] = []
+  private var recordHasEscapes = false
+  var extra: [String] = []
+  private var part = ReadRecords.Part(number: 0, good: 0, bad: 0)
+
+  /// Of a rejected record's text: the rest is in raw.
+  private static let maximumRejectBytes = 1_000_000
+
+  /// - Throws: ``RecordError`` where a file cannot be written.
+  package init(
+    _ reading: RecordReading, rows: String, rejects: String, isCancelled: @escaping () -> Bool
+  ) throws {
+    self.reading = reading
+    self.rows = try RowWriter(path: rows)
+    self.rejects = try RowWriter(path: rejects)
+    self.isCancelled = isCancelled
+    table = FieldTable(isUsable: reading.isUsable)
+  }
+
+  /// Reads one file, whose text is UTF-8, with or without a byte-order mark.
+  ///
+  /// - Throws: ``RecordError`` for a file that cannot be read at all; `CancellationError`.
+  package func read(_ path: String, part number: Int) throws {
+    part = ReadRecords.Part(number: number, good: 0, bad: 0)
+    let window = try ByteWindow(path: path, blockBytes: reading.blockBytes)
+    while window.count < 3, !window.isAtEnd { try window.refill() }
+    if window.bytes.starts(with: [0xEF, 0xBB, 0xBF]) { window.drop(3) }
+    switch reading.format {
+    case .lines: try readLines(window)
+    case .csv(let csv): try readCSV(window, csv)
+    }
+    parts.append(part)
+  }
+
+  /// Ends the files.
+  package func finish() throws -> ReadRecords {
+    try rows.close()
+    try rejects.close()
+    return ReadRecords(
+      fields: table.fields.map { ReadRecords.Field(name: $0.name, hasEscapes: $0.hasEscapes) },
+      recordHasEscapes: recordHasEscapes, parts: parts, rows: rows.rows,
+      longestRow: max(rows.longestRow, rejects.longestRow), rejects: rejects.rows, bytes: rows.bytes + rejects.bytes,
+      unusable: table.unusable, extra: extra)
+  }
+
+  var maximumRecordBytes: Int { reading.maximumRecordBytes }
+
+  private var untilCheck = 0
+  func checkCancellation() throws {
+    untilCheck -= 1
+    guard untilCheck < 0 else { return }
+    untilCheck = 10_000
+    if isCancelled() { throw CancellationError() }
+  }
+
+  /// Writes the table's present record.
+  func accept(_ record: UnsafeBufferPointer<UInt8>) throws {
+    part.good += 1
+    rows.put(Int64(part.number))
+    rows.put(Int64(part.good))
+    if reading.keepsRecords, rows.put(record) { recordHasEscapes = true }
+    table.write(to: rows)
+    try rows.endRow()
+  }
+
+  func reject(_ record: UnsafeBufferPointer<UInt8>, _ reason: String, line: Int, byte: Int64) throws {
+    part.bad += 1
+    rejects.put(Int64(part.number))
+    rejects.put(Int64(line))
+    rejects.put(byte)
+    _ = reason.utf8.withContiguousStorageIfAvailable { rejects.put($0) }
+    let head = UnsafeBufferPointer(rebasing: record.prefix(Self.maximumRejectBytes))
+    // What is no text is shown as far as it is one. A NUL would end it for many readers.
+    let text = String(decoding: head, as: UTF8.self)
+    var bytes = Array(text.utf8)
+    for index in bytes.indices where bytes[index] == 0 { bytes[index] = UInt8(ascii: "?") }
+    _ = bytes.withUnsafeBufferPointer { rejects.put($0) }
+    try rejects.endRow()
+  }
+}
