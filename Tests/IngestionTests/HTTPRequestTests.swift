@@ -105,6 +105,20 @@ struct HTTPRequestTests {
     }
   }
 
+  @Test("is not followed in CSV of characters of two bytes", arguments: ["utf-16", "utf-16le", "utf-16be"])
+  func wideCharacters(encoding: String) async throws {
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let outcome = await carry(
+          httpConnector(
+            "http://127.0.0.1:1", client, fixture, records: .csv(CSVFormat(encoding: encoding)), cursor: cursor),
+          in: fixture.context())
+        #expect(outcome.failure?.code == "not_supported")
+        #expect(outcome.failure?.message.contains("a cursor (updated_at) cannot be followed in csv") == true)
+      }
+    }
+  }
+
   @Test("is an event of the run when no record has the cursor's field in its type")
   func cursorMissing() async throws {
     try await PullFixture.with { fixture async throws in

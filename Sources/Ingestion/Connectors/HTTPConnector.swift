@@ -111,7 +111,7 @@ package struct HTTPConnector: Connector {
     if let cursor = stream.cursor {
       switch stream.records {
       case .json, .ndjson: break
-      case .csv(let csv) where csv.encoding != "utf-16": break
+      case .csv(let csv) where !csv.encoding.hasPrefix("utf-16"): break
       case .csv, .bytes:
         throw StageFailure(
           code: "not_supported",
