@@ -256,7 +256,7 @@ struct ReleaseTests {
       try Self.files(project, "p", count: 25)
       #expect(try await sluice("run", "p", "--wait").status == 0)
       try project.write(
-        "pipelines/p.yaml", Self.pipeline("p").replacing("\"*.csv\"", with: "\"1*.csv\""))
+        "pipelines/p.yaml", Self.pipeline("p").replacing("\"*.csv.gz\"", with: "\"1*.csv.gz\""))
       let plan = try await sluice("deploy", "--plan", "--canary", "5%", "--json")
       #expect(try plan.json("evidence").list.map(\.text) == ["rehearsal", "canary"])
       try Self.write(project, "p", constant: 4)
