@@ -147,7 +147,11 @@ package struct CurateHandler: JobHandler {
 extension CurationResult {
   /// As the catalog keeps them.
   var snapshotColumns: [SnapshotColumn] {
-    columns.map { SnapshotColumn(name: $0.name, type: ColumnType(duckDBName: $0.type).name) }
+    columns.map { column in
+      SnapshotColumn(
+        name: column.name, type: ColumnType(duckDBName: column.type).name,
+        cursor: column.name == cursor?.field ? cursor?.type.name : nil)
+    }
   }
 }
 

@@ -10,7 +10,8 @@ package struct CurationResult: Sendable {
   /// The key that rows were deduplicated by; empty where none applies.
   package var key: [String]
   /// The column that orders the versions of a row; nil where the dataset does not have it.
-  package var cursorField: String?
+  package var cursor: DatasetCursor?
+  package var cursorField: String? { cursor?.field }
   package var quarantine: OutputFile?
   /// Whether every quarantined row's key could be read: without it nothing may be deleted.
   package var quarantineKeysReadable: Bool
@@ -19,6 +20,19 @@ package struct CurationResult: Sendable {
   package var fields: [StreamReference: [String]]
   /// Records by raw object, the malformed ones included.
   package var recordsByObject: [Int64: Int]
+}
+
+/// The column of a dataset that orders the versions of a row, and the type of the stream's cursor.
+///
+/// The column itself may have another type: without a contract it is text.
+package struct DatasetCursor: Sendable, Equatable {
+  package var field: String
+  package var type: ColumnType
+
+  package init(field: String, type: ColumnType) {
+    self.field = field
+    self.type = type
+  }
 }
 
 /// A finished Parquet file.

@@ -30,10 +30,12 @@ extension CurationWork {
     for names in StreamViews.names(of: streams.map(\.table.stream.reference)).values {
       for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
     }
+    let versions = DatasetChecks.versions(
+      columns: columnNames(selection), isFull: request.isFull, previous: request.previous)
     try await session.run(
       DatasetChecks.view(
-        of: step, columns: columnNames(selection), key: accounting.key, cursor: cursorField(of: selection),
-        isFull: request.isFull, previous: request.previous))
+        of: step, versions: versions, columns: try await session.columns(of: versions), key: accounting.key,
+        cursor: cursor(of: selection)))
     return try await DatasetChecks(session: session, step: step, previous: request.previous, rowsOut: rowsOut).run()
   }
 

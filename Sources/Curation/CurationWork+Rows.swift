@@ -71,9 +71,13 @@ extension CurationWork {
     return Accounting(key: key.count == wanted.count ? key : [], cursorIsCarried: plan.cursorIsCarried)
   }
 
-  func cursorField(of selection: Selection) -> String? {
-    guard let cursor = selection.source?.table.stream.definition.cursor else { return nil }
-    return selection.plan.outputNames.first { SQLName($0) == SQLName(cursor.field) }
+  /// The column that orders the versions of a row; nil where the dataset does not have it, or only its hash.
+  func cursor(of selection: Selection) -> DatasetCursor? {
+    guard let cursor = selection.source?.table.stream.definition.cursor,
+      let field = selection.plan.outputNames.first(where: { SQLName($0) == SQLName(cursor.field) }),
+      !step.columns.contains(where: { SQLName($0.name) == SQLName(field) && $0.mask != nil })
+    else { return nil }
+    return DatasetCursor(field: field, type: cursor.type)
   }
 
   /// Counts where every row went, each by itself, and holds the sum against the raw.

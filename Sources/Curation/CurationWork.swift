@@ -46,7 +46,7 @@ struct CurationWork: Sendable {
     let bad = try await write(quarantine)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
-      cursorField: cursorField(of: selection), quarantine: bad.file, quarantineKeysReadable: bad.keysReadable,
+      cursor: cursor(of: selection), quarantine: bad.file, quarantineKeysReadable: bad.keysReadable,
       events: events, fields: fields(of: streams), recordsByObject: try await recordsByObject(streams))
   }
 }

@@ -57,7 +57,7 @@ extension LoadHandler {
   }
 
   static func columns(_ columns: [SnapshotColumn]) -> [SnapshotToLoad.Column] {
-    columns.filter { !provenance.contains($0.name) }.map { SnapshotToLoad.Column($0.name, $0.type) }
+    columns.filter { !provenance.contains($0.name) }.map { SnapshotToLoad.Column($0.name, $0.type, cursor: $0.cursor) }
   }
 
   private func quarantinedKeys(_ snapshot: Snapshot, key: [String]) throws -> QuarantinedKeys {

@@ -52,9 +52,12 @@ package struct SnapshotToLoad: Sendable, Equatable {
     package var name: String
     /// A type of the contract or of DuckDB, such as `decimal(18,4)`.
     package var type: String
-    package init(_ name: String, _ type: String) {
+    /// The type of the stream's cursor where the column orders the versions of a row and the catalog knows it.
+    package var cursor: String?
+    package init(_ name: String, _ type: String, cursor: String? = nil) {
       self.name = name
       self.type = type
+      self.cursor = cursor
     }
   }
 

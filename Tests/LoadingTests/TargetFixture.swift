@@ -34,7 +34,7 @@ struct TargetFixture: Sendable {
   /// Writes one Parquet file for each SELECT.
   func snapshot(
     _ number: Int, full: Bool = false, key: [String] = ["id"], cursor: String? = nil,
-    quarantined: QuarantinedKeys = .none, _ selects: String...
+    cursorType: String? = nil, quarantined: QuarantinedKeys = .none, _ selects: String...
   ) async throws -> SnapshotToLoad {
     var files: [DataFileToLoad] = []
     var columns: [SnapshotToLoad.Column] = []
@@ -48,7 +48,10 @@ struct TargetFixture: Sendable {
           chunk: chunk, key: "orders/\(number)-\(chunk)", localPath: path, rows: Int64(count.rows[0]["n"]?.int ?? -1),
           sha256: "\(number)-\(chunk)"))
       let described = try await duckDB.query("select * from (\(select)) limit 0", in: place, limits: DuckDBLimits())
-      if chunk == 0 { columns = described.columns.map { SnapshotToLoad.Column($0.name, $0.type) } }
+      guard chunk == 0 else { continue }
+      columns = described.columns.map {
+        SnapshotToLoad.Column($0.name, $0.type, cursor: $0.name == cursor ? cursorType : nil)
+      }
     }
     return SnapshotToLoad(
       uuid: Self.uuid(number), number: Int64(number), dataset: "orders", isFull: full, columns: columns, key: key,

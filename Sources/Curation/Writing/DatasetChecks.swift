@@ -9,27 +9,36 @@ struct DatasetChecks: Sendable {
   let previous: PreviousData
   let rowsOut: Int
 
+  /// The new rows, and where they add to them those of the snapshots before. `_new` tells them apart.
+  ///
+  /// - Parameter columns: Of the data files.
+  static func versions(columns: [String], isFull: Bool, previous: PreviousData) -> String {
+    let new = "select \(columns.map(quoteIdentifier).joined(separator: ", ")), 1 as _new from \(Accounting.kept)"
+    guard !isFull, !previous.files.isEmpty else { return new }
+    let old = "select *, 0 as _new from read_parquet(\(quoteList(previous.files)), union_by_name = true)"
+    return "select * from (\(new) union all by name \(old))"
+  }
+
   /// What a reader of the dataset would see once this version is committed.
   ///
   /// - Parameters:
-  ///   - columns: Of the data files.
+  ///   - versions: A SELECT.
+  ///   - columns: Its columns.
   ///   - key: Empty: every row counts.
-  ///   - cursor: The column that orders the versions of a row, where the dataset has it.
   static func view(
-    of step: CurateStep, columns: [String], key: [String], cursor: String?, isFull: Bool, previous: PreviousData
+    of step: CurateStep, versions: String, columns: [DuckDBTable.Column], key: [String], cursor: DatasetCursor?
   ) -> String {
-    let list = columns.map(quoteIdentifier).joined(separator: ", ")
-    let new = "select \(list), 1 as _new from \(Accounting.kept)"
     let view = "create view main.\(quoteIdentifier(step.name)) as "
-    guard !isFull, !previous.files.isEmpty else { return view + "select * exclude (_new) from (\(new))" }
-    let old = "select *, 0 as _new from read_parquet(\(quoteList(previous.files)), union_by_name = true)"
-    let all = "select * from (\(new) union all by name \(old))"
-    guard !key.isEmpty else { return view + "select * exclude (_new) from (\(all))" }
-    let order = cursor.map { "\(quoteIdentifier($0)) desc nulls last, " } ?? ""
+    guard !key.isEmpty else { return view + "select * exclude (_new) from (\(versions))" }
+    var order = "_new desc"
+    if let cursor, let column = columns.first(where: { SQLName($0.name) == SQLName(cursor.field) }) {
+      let value = CursorOrder(cursor.type).expression(quoteIdentifier(column.name), type: column.type)
+      order = "\(value) desc nulls last, \(order)"
+    }
     return view + """
-      select * exclude (_new) from (\(all))
+      select * exclude (_new) from (\(versions))
       qualify row_number() over (partition by \(key.map(quoteIdentifier).joined(separator: ", "))
-        order by \(order)_new desc) = 1
+        order by \(order)) = 1
       """
   }
 

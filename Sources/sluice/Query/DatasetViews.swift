@@ -29,6 +29,7 @@ enum DatasetViews {
   private static func select(_ snapshots: [Snapshot], _ objects: any ObjectStore) throws -> String {
     guard let last = snapshots.last else { preconditionFailure("a dataset has at least one snapshot") }
     let columns = last.columns.map { quoteIdentifier($0.name) }.joined(separator: ", ")
+    let order = VersionOrder(last)
     let parts = try snapshots.filter { !$0.files.isEmpty }.map { snapshot in
       let paths = try snapshot.files.map { file in
         guard let path = objects.localPath(try ObjectKey(file.key)) else {
@@ -36,8 +37,10 @@ enum DatasetViews {
         }
         return path
       }
-      return
-        "select *, \(snapshot.number) as _snapshot from read_parquet(\(quoteList(paths)), hive_partitioning = false)"
+      return """
+        select *, \(snapshot.number) as _snapshot, \(order.value(in: snapshot)) as _sluice_order
+        from read_parquet(\(quoteList(paths)), hive_partitioning = false)
+        """
     }
     guard !parts.isEmpty else {
       let empty = last.columns.map { "null::\(ColumnType($0.type).duckDBName) as \(quoteIdentifier($0.name))" }.joined(
@@ -47,9 +50,26 @@ enum DatasetViews {
     let rows = parts.joined(separator: " union all by name ")
     guard !last.key.isEmpty, snapshots.count > 1 else { return "select \(columns) from (\(rows))" }
     let key = last.key.map(quoteIdentifier).joined(separator: ", ")
-    let hasCursor = last.cursorField.map { field in last.columns.contains { $0.name == field } } ?? false
-    let cursor = hasCursor ? quoteIdentifier(last.cursorField ?? "") + " desc nulls last, " : ""
-    return
-      "select \(columns) from (\(rows)) qualify row_number() over (partition by \(key) order by \(cursor)_snapshot desc) = 1"
+    return """
+      select \(columns) from (\(rows))
+      qualify row_number() over (partition by \(key) order by _sluice_order desc nulls last, _snapshot desc) = 1
+      """
+  }
+}
+
+/// What orders the versions of a row in a dataset's snapshots.
+private struct VersionOrder {
+  private let field: String?
+  private let order: CursorOrder?
+
+  init(_ last: Snapshot) {
+    let column = last.columns.first { $0.name == last.cursorField }
+    field = column?.name
+    order = (column?.cursor ?? column?.type).map { CursorOrder(ColumnType($0)) }
+  }
+
+  func value(in snapshot: Snapshot) -> String {
+    guard let order, let column = snapshot.columns.first(where: { $0.name == field }) else { return "null" }
+    return order.expression(quoteIdentifier(column.name), type: column.type)
   }
 }

@@ -10,6 +10,8 @@ struct ApplySQL: Sendable {
   let key: [String]
   /// Of an incremental snapshot: a row whose value here is newer than the snapshot's stays.
   let cursorField: String?
+  /// How the values of the cursor's column are compared where it is text; nil where they have a type of their own.
+  let textCursor: TextCursor?
   let deletes: LoadTable.Deletes.Kind?
 
   private var target: String { table.name.sql }
@@ -77,7 +79,8 @@ struct ApplySQL: Sendable {
     guard let cursorField, let cursor = columns.first(where: { $0.name.isExactly(cursorField) }),
       !key.contains(where: { $0.isExactly(cursorField) })
     else { return "" }
-    let (old, new) = ("t.\(cursor.sql)", "excluded.\(cursor.sql)")
+    func value(_ column: String) -> String { textCursor?.value(column) ?? column }
+    let (old, new) = (value("t.\(cursor.sql)"), value("excluded.\(cursor.sql)"))
     return "\n    and (\(old) is null or \(new) >= \(old))"
   }
 

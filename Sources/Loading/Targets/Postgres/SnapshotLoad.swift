@@ -152,7 +152,7 @@ struct SnapshotLoad: Sendable {
     let sql = ApplySQL(
       table: table, staging: staging.sql, columns: columns, key: key,
       // A full snapshot is the source as it is now, whatever its cursors say.
-      cursorField: snapshot.isFull ? nil : snapshot.cursorField,
+      cursorField: snapshot.isFull ? nil : snapshot.cursorField, textCursor: snapshot.textCursor,
       deletes: load.table.deletes?.kind)
     var mayDelete = comparesForDeletes
     var kept: String?
