@@ -30,9 +30,22 @@ struct CSVRowScanner {
     case unfinished
   }
 
-  private let delimiter: [UInt8]
-  private let quote: [UInt8]
-  private let escape: [UInt8]
+  /// A delimiter, a quote or an escape: a character, most often of one byte.
+  private struct Mark: Equatable {
+    let bytes: [UInt8]
+    let first: UInt8
+    let count: Int
+
+    init(_ character: String) {
+      bytes = Array(character.utf8)
+      first = bytes.first ?? 0
+      count = bytes.count
+    }
+  }
+
+  private let delimiter: Mark
+  private let quote: Mark
+  private let escape: Mark
 
   private(set) var fields: [Field] = []
   /// Bytes that the last row took, its line end included.
@@ -42,10 +55,13 @@ struct CSVRowScanner {
   /// Lines that it took.
   private(set) var lines = 1
 
+  private let hasOwnEscape: Bool
+
   init(delimiter: String, quote: String, escape: String?) {
-    self.delimiter = Array(delimiter.utf8)
-    self.quote = Array(quote.utf8)
-    self.escape = Array((escape ?? quote).utf8)
+    hasOwnEscape = escape != nil && escape != quote
+    self.delimiter = Mark(delimiter)
+    self.quote = Mark(quote)
+    self.escape = Mark(escape ?? quote)
   }
 
   /// Takes one row off the begin of `bytes`.
@@ -61,7 +77,7 @@ struct CSVRowScanner {
       let field: Field
       let end: Int
       let linesBefore = lines
-      if !quote.isEmpty, has(quote, bytes, at) {
+      if quote.count > 0, has(quote, bytes, at) {
         switch quoted(bytes, from: at, isWhole: isWhole) {
         case .field(let found, let next): (field, end) = (found, next)
         case .unfinished where bytes.count > maximum:
@@ -120,7 +136,7 @@ struct CSVRowScanner {
     while true {
       guard at < bytes.count else { return isWhole ? .open : .unfinished }
       let rest = UnsafeBufferPointer(rebasing: bytes[at...])
-      at += Self.find(rest, quote[0], escape[0], UInt8(ascii: "\n"))
+      at += Self.find(rest, quote.first, escape.first, UInt8(ascii: "\n"))
       guard at < bytes.count else { return isWhole ? .open : .unfinished }
       if bytes[at] == UInt8(ascii: "\n") {
         lines += 1
@@ -136,7 +152,7 @@ struct CSVRowScanner {
           at = next + quote.count
           continue
         }
-        if escape != quote, has(escape, bytes, next) {
+        if hasOwnEscape, has(escape, bytes, next) {
           hasEscapes = true
           at = next + escape.count
           continue
@@ -154,7 +170,7 @@ struct CSVRowScanner {
     var at = start
     while at < bytes.count {
       let rest = UnsafeBufferPointer(rebasing: bytes[at...])
-      at += Self.find(rest, delimiter[0], UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+      at += Self.find(rest, delimiter.first, UInt8(ascii: "\n"), UInt8(ascii: "\r"))
       guard at < bytes.count else { return at }
       if isLineEnd(bytes[at]) || has(delimiter, bytes, at) { return at }
       if !isWhole, bytes.count - at < delimiter.count { return bytes.count }
@@ -171,10 +187,9 @@ struct CSVRowScanner {
     return bytes[end + 1] == UInt8(ascii: "\n") ? end + 2 : end + 1
   }
 
-  private func has(_ mark: [UInt8], _ bytes: UnsafeBufferPointer<UInt8>, _ place: Int) -> Bool {
-    guard place + mark.count <= bytes.count else { return false }
-    for (offset, byte) in mark.enumerated() where bytes[place + offset] != byte { return false }
-    return true
+  private func has(_ mark: Mark, _ bytes: UnsafeBufferPointer<UInt8>, _ place: Int) -> Bool {
+    guard place + mark.count <= bytes.count, bytes[place] == mark.first else { return false }
+    return mark.count == 1 || bytes[place..<(place + mark.count)].elementsEqual(mark.bytes)
   }
 
   private func isLineEnd(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
@@ -191,9 +206,9 @@ struct CSVRowScanner {
     var count = 0
     while at < end {
       let next = at + escape.count
-      if has(escape, bytes, at), next < end, has(quote, bytes, next) || escape != quote && has(escape, bytes, next) {
+      if has(escape, bytes, at), next < end, has(quote, bytes, next) || hasOwnEscape && has(escape, bytes, next) {
         let mark = has(quote, bytes, next) ? quote : escape
-        for byte in mark {
+        for byte in mark.bytes {
           result[count] = byte
           count += 1
         }

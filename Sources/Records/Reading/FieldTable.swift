@@ -8,12 +8,12 @@ struct FieldTable {
   private struct Entry {
     var name: [UInt8]
     var column: Int?
-    var value: UnsafeBufferPointer<UInt8>?
-    /// The last record that had it.
-    var record = 0
   }
 
   private var entries: [Entry] = []
+  /// By entry: the value in the last record that had it, and that record.
+  private var values: [UnsafeBufferPointer<UInt8>?] = []
+  private var records: [Int] = []
   private var places: [[UInt8]: Int] = [:]
   private var record = 0
   private var expected = 0
@@ -51,16 +51,15 @@ struct FieldTable {
   mutating func set(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>?) -> Bool {
     guard let place = place(of: name) else { return true }
     expected = place + 1
-    guard entries[place].record != record else { return false }
-    entries[place].record = record
-    entries[place].value = value
+    guard records[place] != record else { return false }
+    set(at: place, value)
     return true
   }
 
   /// Sets a field by the place that ``place(named:)`` told.
   mutating func set(at place: Int, _ value: UnsafeBufferPointer<UInt8>?) {
-    entries[place].record = record
-    entries[place].value = value
+    records[place] = record
+    values[place] = value
   }
 
   /// nil where the field can have no column.
@@ -77,6 +76,8 @@ struct FieldTable {
     if let place = places[key] { return place }
     guard entries.count < Self.maximumEntries else { return nil }
     places[key] = entries.count
+    values.append(nil)
+    records.append(0)
     let text = String(decoding: name, as: UTF8.self)
     if columns.count < Self.maximumColumns, isUsable(text) {
       entries.append(Entry(name: key, column: columns.count))
@@ -100,7 +101,7 @@ struct FieldTable {
   mutating func write(to writer: RowWriter) {
     for column in columns.indices {
       let place = columns[column]
-      if entries[place].record == record, let value = entries[place].value {
+      if records[place] == record, let value = values[place] {
         if writer.put(value) { escapes[column] = true }
       } else {
         writer.putNull()

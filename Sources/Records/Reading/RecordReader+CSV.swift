@@ -4,7 +4,7 @@ extension RecordReader {
   /// Reads CSV.
   ///
   /// An empty line is no record, but for one in a file of one column: there it is a record without a value.
-  func readCSV(_ window: ByteWindow, _ csv: RecordReading.CSVReading) throws {
+  func readCSV(_ window: ByteWindow, _ csv: RecordReading.CSVReading, _ table: inout FieldTable) throws {
     let null = Array(csv.null.utf8)
     var scanner = CSVRowScanner(delimiter: csv.delimiter, quote: csv.quote, escape: csv.escape)
     var line = 1
@@ -32,7 +32,7 @@ extension RecordReader {
         }
         columns.setHeader(texts)
         extra += columns.extra.filter { !extra.contains($0) }
-        places(&columns)
+        columns.setPlaces(in: &table)
       } else if case .bad(let fault) = outcome {
         try reject(row, "record:\(fault.rawValue)", line: firstLine, byte: byte)
       } else if isBlank, columns.count != 1 {
@@ -44,7 +44,7 @@ extension RecordReader {
       } else {
         if columns.widen(to: scanner.fields.count) {
           extra += columns.extra.filter { !extra.contains($0) }
-          places(&columns)
+          columns.setPlaces(in: &table)
         }
         table.beginRecord()
         scratch.reserve(row.count)
@@ -54,7 +54,7 @@ extension RecordReader {
           let isNull = !field.isQuoted && value.count == null.count && value.elementsEqual(null)
           table.set(at: place, isNull ? nil : value)
         }
-        try accept(row)
+        try accept(row, &table)
       }
       window.drop(scanner.length)
       if case .bad = outcome, !endsLine(row, scanner) { try skipLine(window) }
@@ -79,12 +79,6 @@ extension RecordReader {
       if window.isAtEnd { return window.drop(window.count) }
       try window.refill()
       try checkCancellation()
-    }
-  }
-
-  private func places(_ columns: inout CSVColumns) {
-    columns.places = columns.names.indices.map { index in
-      columns.isExtra(index) ? nil : table.place(named: columns.names[index])
     }
   }
 
@@ -116,7 +110,7 @@ private struct CSVColumns {
   private(set) var names: [String]
   private(set) var hasHeader = false
   /// Places in the field table, by column; nil for one that is left out.
-  var places: [Int?] = []
+  private(set) var places: [Int?] = []
   /// Columns that a row had already.
   private var width = 0
 
@@ -134,7 +128,12 @@ private struct CSVColumns {
     names = csv.names.isEmpty ? own : csv.names + own.dropFirst(csv.names.count)
   }
 
-  func isExtra(_ index: Int) -> Bool { !csv.names.isEmpty && index >= csv.names.count }
+  mutating func setPlaces(in table: inout FieldTable) {
+    places = []
+    for (index, name) in names.enumerated() { places.append(isExtra(index) ? nil : table.place(named: name)) }
+  }
+
+  private func isExtra(_ index: Int) -> Bool { !csv.names.isEmpty && index >= csv.names.count }
 
   var extra: [String] { csv.names.isEmpty ? [] : Array(names.dropFirst(csv.names.count)) }
 

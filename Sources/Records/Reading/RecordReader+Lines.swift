@@ -3,7 +3,7 @@ import Glibc
 
 extension RecordReader {
   /// Reads JSON, an object a line. An empty line is no record.
-  func readLines(_ window: ByteWindow) throws {
+  func readLines(_ window: ByteWindow, _ table: inout FieldTable) throws {
     guard let parser = sluice_json_parser_new() else { throw RecordError(.unreadable, "no memory for a JSON parser") }
     defer { sluice_json_parser_free(parser) }
     var line = 0
@@ -14,10 +14,10 @@ extension RecordReader {
       if text.count > maximumRecordBytes {
         try reject(text, "record:too_long", line: line, byte: byte)
       } else if !isBlank(text) {
-        if let fault = take(text, parser) {
+        if let fault = take(text, parser, &table) {
           try reject(text, "record:\(fault)", line: line, byte: byte)
         } else {
-          try accept(text)
+          try accept(text, &table)
         }
       }
       if length < 0 { try skipLine(window) } else { window.drop(length) }
@@ -58,7 +58,9 @@ extension RecordReader {
   }
 
   /// Sets the table's record; returns the reason where it is none.
-  private func take(_ text: UnsafeBufferPointer<UInt8>, _ parser: OpaquePointer) -> String? {
+  private func take(
+    _ text: UnsafeBufferPointer<UInt8>, _ parser: OpaquePointer, _ table: inout FieldTable
+  ) -> String? {
     var fields: UnsafePointer<sluice_json_field>?
     var count = 0
     switch sluice_json_parse(parser, text.baseAddress, text.count, &fields, &count) {

@@ -103,7 +103,7 @@ package final class RecordReader {
   private let rows: RowWriter
   private let rejects: RowWriter
   private let isCancelled: () -> Bool
-  var table: FieldTable
+  private var table: FieldTable
   private var parts: [ReadRecords.Part] = []
   private var recordHasEscapes = false
   var extra: [String] = []
@@ -131,9 +131,13 @@ package final class RecordReader {
     let window = try ByteWindow(path: path, blockBytes: reading.blockBytes)
     while window.count < 3, !window.isAtEnd { try window.refill() }
     if window.bytes.starts(with: [0xEF, 0xBB, 0xBF]) { window.drop(3) }
+    // A variable of this call costs no check of exclusive access for each field.
+    var fields = FieldTable(isUsable: reading.isUsable)
+    swap(&fields, &table)
+    defer { swap(&fields, &table) }
     switch reading.format {
-    case .lines: try readLines(window)
-    case .csv(let csv): try readCSV(window, csv)
+    case .lines: try readLines(window, &fields)
+    case .csv(let csv): try readCSV(window, csv, &fields)
     }
     parts.append(part)
   }
@@ -160,7 +164,7 @@ package final class RecordReader {
   }
 
   /// Writes the table's present record.
-  func accept(_ record: UnsafeBufferPointer<UInt8>) throws {
+  func accept(_ record: UnsafeBufferPointer<UInt8>, _ table: inout FieldTable) throws {
     part.good += 1
     rows.put(Int64(part.number))
     rows.put(Int64(part.good))
