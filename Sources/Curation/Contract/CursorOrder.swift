@@ -34,7 +34,8 @@ package struct CursorOrder: Sendable {
     case .instant:
       let isInstant = ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"].contains(name)
       guard isInstant else { return Self.instant(text) }
-      return "(case when isfinite(\(column)) then \(Self.nanoseconds("(\(column))::TIMESTAMP")) end)"
+      let moment = name == "DATE" ? "(\(column))::TIMESTAMP" : column
+      return "(case when isfinite(\(column)) then \(Self.nanoseconds(moment)) end)"
     case .decimal: return Self.decimal(text)
     case .text: return "(case when strlen(\(text)) between 1 and \(Self.maximumBytes) then \(text) end)"
     }
