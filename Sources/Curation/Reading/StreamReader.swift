@@ -136,7 +136,6 @@ struct StreamReader: Sendable {
         try await convert(object, &plain, to: "text", label) { try TextFile.convert($0, from: encoding, to: $1) }
       case .ndjson, .bytes: break
       }
-      try scratch.check()
       readable.append(plain)
     }
     return readable
