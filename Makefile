@@ -19,7 +19,7 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test test-postgres soak-faults fuzz storm lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test test-postgres soak-faults soak-readers fuzz storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ soak-faults: setup ## the fault tests with long stops and a long storm (SOAK_SEC
 	@swift build --build-tests
 	@SLUICE_SOAK_SECONDS=$(SOAK_SECONDS) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 \
 	  scripts/test.sh --filter 'FaultTests'
+
+soak-readers: setup ## pyarrow, pandas, Polars and (with Java) Spark read every type of a data file, with its extremes
+	@scripts/setup.sh --readers
+	@swift build --build-tests
+	@SLUICE_READERS=$$PWD/.tools/readers scripts/test.sh --filter 'ParquetReaderTests'
 
 fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
 	@swift build --build-tests

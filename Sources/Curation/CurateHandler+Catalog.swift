@@ -35,10 +35,12 @@ extension CurateHandler {
           knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name)))
     }
     let files = try visible.flatMap(\.files).map { try path(of: $0.key, in: objects) }
+    let texts = TextColumns(visible.filter { !$0.files.isEmpty }.flatMap(\.columns).map { ($0.name, $0.type) })
     return CurationRequest(
       step: step, streams: streams, sql: sql,
-      previous: PreviousData(files: files, rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) }), isFull: isFull,
-      salts: try salts(step), scratch: directory, limits: limits, expansion: expansion)
+      previous: PreviousData(
+        files: files, texts: texts, rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) }),
+      isFull: isFull, salts: try salts(step), scratch: directory, limits: limits, expansion: expansion)
   }
 
   private func salts(_ step: CurateStep) throws -> [String: String] {

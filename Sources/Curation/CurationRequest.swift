@@ -1,4 +1,5 @@
 import DuckDB
+import JobModel
 import PipelineDefinition
 
 /// All that one version of a dataset is made from. Knows no database and no object store: paths only.
@@ -84,10 +85,18 @@ package struct CurationObject: Sendable, Equatable {
 package struct PreviousData: Sendable {
   /// Its Parquet files; empty before the first.
   package var files: [String]
+  /// What the files hold as text.
+  package var texts: TextColumns
   /// Rows that the run before wrote; nil before the first.
   package var rowsOfLastRun: Int?
-  package init(files: [String] = [], rowsOfLastRun: Int? = nil) {
+  package init(files: [String] = [], texts: TextColumns = TextColumns(), rowsOfLastRun: Int? = nil) {
     self.files = files
+    self.texts = texts
     self.rowsOfLastRun = rowsOfLastRun
+  }
+
+  /// The rows in the types of the dataset, as a SELECT without its end.
+  func select(adding columns: String = "") -> String {
+    "select \(texts.star)\(columns) from read_parquet(\(quoteList(files)), union_by_name = true)"
   }
 }

@@ -44,6 +44,8 @@ extension CurationWork {
     guard rowsOut > 0 else { return [] }
     let layout = ParquetLayout(
       partitions: step.partitionBy, files: step.files, columns: columnNames(selection),
+      texts: TextColumns(
+        try await outputColumns(selection).map { ($0.name, $0.type) }, except: step.nativeTypes),
       isInRawOrder: request.sql == nil, carriesPositions: selection.source != nil)
     if let statement = layout.gather { try await session.run(statement) }
     let partitions = step.partitionBy.isEmpty ? [[:]] : try await session.rows(layout.listPartitions)

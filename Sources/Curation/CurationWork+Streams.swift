@@ -95,8 +95,7 @@ extension CurationWork {
   private func createPrevious() async throws {
     let name = "previous.\(quoteIdentifier(step.name))"
     if !request.previous.files.isEmpty {
-      let files = quoteList(request.previous.files)
-      return try await session.run("create view \(name) as from read_parquet(\(files), union_by_name = true)")
+      return try await session.run("create view \(name) as \(request.previous.select())")
     }
     guard !step.columns.isEmpty else {
       throw StageFailure(

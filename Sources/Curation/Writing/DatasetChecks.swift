@@ -15,7 +15,7 @@ struct DatasetChecks: Sendable {
   static func versions(columns: [String], isFull: Bool, previous: PreviousData) -> String {
     let new = "select \(columns.map(quoteIdentifier).joined(separator: ", ")), 1 as _new from \(Accounting.kept)"
     guard !isFull, !previous.files.isEmpty else { return new }
-    let old = "select *, 0 as _new from read_parquet(\(quoteList(previous.files)), union_by_name = true)"
+    let old = previous.select(adding: ", 0 as _new")
     return "select * from (\(new) union all by name \(old))"
   }
 

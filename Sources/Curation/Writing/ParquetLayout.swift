@@ -8,6 +8,7 @@ struct ParquetLayout: Sendable {
   let files: FileLayout
   /// The dataset's columns, then Sluice's own.
   let columns: [String]
+  let texts: TextColumns
   /// Whether rows still stand as they stood in raw; sorting them by that again would cost time and change nothing.
   let isInRawOrder: Bool
   let carriesPositions: Bool
@@ -108,9 +109,9 @@ struct ParquetLayout: Sendable {
   /// Writes one partition into a directory, a new file whenever one has reached the target's size.
   func copy(_ row: DuckDBRow, to directory: String) -> String {
     """
-    copy (select \(columns.map(quoteIdentifier).joined(separator: ", ")) from \(source)\(condition(row))\(order))
+    copy (select \(columns.map(texts.written).joined(separator: ", ")) from \(source)\(condition(row))\(order))
     to \(quoteLiteral(directory)) (format parquet, compression zstd, file_size_bytes \(files.targetBytes),
-      file_extension 'parquet')
+      file_extension 'parquet'\(texts.metadata))
     """
   }
 

@@ -11,12 +11,15 @@ package struct CurateStep: Sendable, Equatable {
   package var checks: [DatasetCheck]
   package var partitionBy: [Partition]
   package var files: FileLayout
+  /// Of `uuid`, `time` and `json` those that data files hold as such, not as text.
+  package var nativeTypes: Set<String>
   package var place: Place
 
   package init(
     name: String, from: [StreamReference], sqlPath: String? = nil, columns: [ContractColumn] = [],
     drift: DriftPolicy = DriftPolicy(), badRows: BadRowsPolicy = BadRowsPolicy(), checks: [DatasetCheck] = [],
-    partitionBy: [Partition] = [], files: FileLayout = FileLayout(), place: Place = .unknown
+    partitionBy: [Partition] = [], files: FileLayout = FileLayout(), nativeTypes: Set<String> = [],
+    place: Place = .unknown
   ) {
     self.name = name
     self.from = from
@@ -27,6 +30,7 @@ package struct CurateStep: Sendable, Equatable {
     self.checks = checks
     self.partitionBy = partitionBy
     self.files = files
+    self.nativeTypes = nativeTypes
     self.place = place
   }
 }

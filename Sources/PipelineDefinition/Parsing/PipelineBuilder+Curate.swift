@@ -20,6 +20,7 @@ extension PipelineBuilder {
         typeChange: node["drift"]?.choice("type_change") ?? .quarantine),
       badRows: BadRowsPolicy(stopOver: node["bad_rows"]?.share("stop_over")), checks: checks(node["checks"]),
       partitionBy: partitions(node["partition_by"], columns: columns), files: fileLayout(node["files"]),
+      nativeTypes: Set(["uuid", "time", "json"].filter { node["parquet"]?.text($0) == "native" }),
       place: entry.place)
     if step.sqlPath == nil, node["sql"] == nil, node.oneOrMore("from").count > 1, let place = node.entry("from")?.place
     {

@@ -12,6 +12,7 @@ extension PipelineSchema {
     .key("checks", .list(check), "What must hold for the snapshot"),
     .key("partition_by", .object(partitions), "How files are divided", example: "{month: ordered_at}"),
     .key("files", .object(fileLayout), "How large files are and how their rows are sorted"),
+    .key("parquet", .object(parquet), "The types of columns that not every engine reads"),
     .key(
       "engine", .choice([Choice("duckdb"), .later("spark", "use duckdb")]), "What runs the SELECT", default: "duckdb"),
   ])
@@ -77,6 +78,11 @@ extension PipelineSchema {
   static let partitions = ObjectShape(
     [("year", "year"), ("month", "month"), ("day", "day"), ("value", "value")].map { name, unit in
       .key(name, .written([.text(.field), .names]), "By the \(unit) of a column, or of several")
+    })
+
+  static let parquet = ObjectShape(
+    ["uuid", "time", "json"].map { type in
+      .key(type, .oneOf("text", "native"), "How files hold \(type) columns", default: "text", example: "native")
     })
 
   static let fileLayout = ObjectShape([

@@ -38,7 +38,7 @@ enum DatasetViews {
         return path
       }
       return """
-        select *, \(snapshot.number) as _snapshot, \(order.value(in: snapshot)) as _sluice_order
+        select \(TextColumns(snapshot.columns.map { ($0.name, $0.type) }).star), \(snapshot.number) as _snapshot, \(order.value(in: snapshot)) as _sluice_order
         from read_parquet(\(quoteList(paths)), hive_partitioning = false)
         """
     }
