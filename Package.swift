@@ -108,7 +108,8 @@ let package = Package(
     module(
       "Benchmarks",
       [
-        "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker", "Launchers", logging, subprocess, systemPackage,
+        "DuckDB", "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker", "Launchers", logging, subprocess,
+        systemPackage,
       ], resources: [.embedInCode("sql")]),
     .executableTarget(
       name: "sluice",

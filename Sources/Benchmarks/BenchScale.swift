@@ -17,6 +17,10 @@ package struct BenchScale: Sendable {
   /// Of an ingest.
   package var smallFiles = 20_000
   package var smallPages = 3_000
+  /// Of a curation.
+  package var curateRows = 2_000_000
+  /// Of a load.
+  package var loadRows = 2_000_000
 
   package static let full = BenchScale(
     repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, deploys: 15, hangs: 5,
@@ -24,5 +28,6 @@ package struct BenchScale: Sendable {
   /// For continuous integration.
   package static let quick = BenchScale(
     repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 5, deploys: 4, hangs: 1,
-    crashLease: .seconds(3), churn: .seconds(120), heldSnapshot: .seconds(20), smallFiles: 2_000, smallPages: 600)
+    crashLease: .seconds(3), churn: .seconds(120), heldSnapshot: .seconds(20), smallFiles: 2_000, smallPages: 600,
+    curateRows: 500_000, loadRows: 500_000)
 }

@@ -10,7 +10,9 @@ package protocol Benchmark: Sendable {
 }
 
 /// Every benchmark there is, in the order in which they run.
-package let allBenchmarks: [any Benchmark.Type] = [QueueBenchmark.self, HandoverBenchmark.self, IngestBenchmark.self]
+package let allBenchmarks: [any Benchmark.Type] = [
+  QueueBenchmark.self, HandoverBenchmark.self, IngestBenchmark.self, CurateBenchmark.self, LoadBenchmark.self,
+]
 
 /// What a benchmark is given.
 package struct BenchSurroundings: Sendable {

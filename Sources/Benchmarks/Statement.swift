@@ -10,6 +10,7 @@ enum Statement {
   static let crashNow = SQLStatement("crash_now", PackageResources.crash_now_sql)
   static let crashSchema = SQLStatement("crash_schema", PackageResources.crash_schema_sql)
   static let crashStart = SQLStatement("crash_start", PackageResources.crash_start_sql)
+  static let curateLatest = SQLStatement("curate_latest", PackageResources.curate_latest_sql)
   static let handoverFill = SQLStatement("handover_fill", PackageResources.handover_fill_sql)
   static let handoverFirst = SQLStatement("handover_first", PackageResources.handover_first_sql)
   static let handoverPauses = SQLStatement("handover_pauses", PackageResources.handover_pauses_sql)
@@ -35,7 +36,8 @@ enum Statement {
 
   /// Those that prepare against the migrated schema.
   static let all = [
-    handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops, ingestLatest,
+    curateLatest, handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops,
+    ingestLatest,
     queueFillDone,
     queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
     serverSettings,

@@ -42,7 +42,7 @@ struct ImportTable {
       "Catalog JobModel JobStore Launchers Monitoring Postgres",
       "Hummingbird HummingbirdCore Logging NIOCore NIOHTTP1 NIOPosix ServiceLifecycle"),
     "Benchmarks": row(
-      "JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
+      "DuckDB JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(
       """
       Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
