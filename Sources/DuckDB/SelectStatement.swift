@@ -115,11 +115,33 @@ package struct SelectStatement: Sendable {
   }
 
   private static func deserializing(_ tree: DuckDBValue) -> String {
-    let data = (try? JSONEncoder().encode(tree)) ?? Data()
+    let data = (try? JSONEncoder().encode(writable(tree))) ?? Data()
     return "select json_deserialize_sql(\(quoteLiteral(String(decoding: data, as: UTF8.self)))) as text"
   }
 
-  private var node: [String: DuckDBValue] {
+  /// The tree with every number of type DOUBLE as a cast of its text: DuckDB writes the number alone, and reads `1.5` back as a
+  /// decimal.
+  private static func writable(_ value: DuckDBValue) -> DuckDBValue {
+    switch value {
+    case .list(let list): return .list(list.map(writable))
+    case .object(var object):
+      guard object["class"]?.text == "CONSTANT", var constant = object["value"]?.object, let number = constant["value"],
+        constant["type"]?.object?["id"]?.text == "DOUBLE", let text = number.text
+      else { return .object(object.mapValues(writable)) }
+      let alias = object.updateValue(.text(""), forKey: "alias") ?? .text("")
+      constant["type"] = .object(["id": .text("VARCHAR"), "type_info": .null])
+      constant["value"] = .text(text)
+      object["value"] = .object(constant)
+      return .object([
+        "class": .text("CAST"), "type": .text("OPERATOR_CAST"), "alias": alias, "child": .object(object),
+        "query_location": object["query_location"] ?? .int(0),
+        "cast_type": .object(["id": .text("DOUBLE"), "type_info": .null]), "try_cast": .bool(false),
+      ])
+    default: return value
+    }
+  }
+
+  var node: [String: DuckDBValue] {
     tree.object?["statements"]?.list?.first?.object?["node"]?.object ?? [:]
   }
 

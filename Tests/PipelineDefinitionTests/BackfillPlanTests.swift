@@ -38,7 +38,7 @@ struct BackfillPlanTests {
     #expect(
       plan.jobs.map(\.payload) == [
         #"{"from":"2024-01-01T00:00:00Z","source":"shop","stream":"orders","to":"2024-02-01T00:00:00Z"}"#,
-        #"{"source":"shop","stream":"stores"}"#, #"{"dataset":"sales"}"#,
+        #"{"source":"shop","stream":"stores"}"#, #"{"dataset":"sales","edition":"2"}"#,
       ])
     #expect(plan.jobs.map(\.after) == [[], [], [0, 1]])
     #expect(plan.loads.map(\.label) == ["one"])

@@ -33,6 +33,18 @@ struct BadDefinitionTests {
       ])
   }
 
+  @Test("that earlier engines accepted refuses no stored definition, with which runs go on")
+  func stored() throws {
+    let text = Mistake(
+      name: "", stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: id, type: bigint}}", told: []
+    ).text
+    let file = "pipelines/orders.yaml"
+    #expect(PipelineParser.parse(text: text, file: file).pipeline == nil)
+    let (pipeline, diagnostics) = PipelineParser.parse(text: text, file: file, isStored: true)
+    #expect(pipeline != nil)
+    #expect(diagnostics.isEmpty)
+  }
+
   @Test("never shows a value that may be a secret")
   func secretsStayUnseen() {
     let text = """
@@ -119,13 +131,13 @@ private let mistakes = [
     name: "a cursor's limit that is no time",
     stream: "orders: {get: /o.csv, query: {s: \"{cursor}\"}, cursor: {field: at, type: timestamptz, max: 1d}}",
     table: "orders: {from: orders, mode: append}",
-    told: [#"6:96: max: "1d" is not a time from now on; write now, or now and a duration such as now+1d"#]),
+    told: [#"6:97: max: "1d" is not a time from now on; write now, or now and a duration such as now+1d"#]),
   Mistake(
     name: "a limit of a cursor that is no time",
     stream: "orders: {get: /o.csv, query: {s: \"{cursor}\"}, cursor: {field: n, type: bigint, max: now}}",
     table: "orders: {from: orders, mode: append}",
     told: [
-      #"6:85: the limit of a cursor is a time, and the cursor's type is bigint; remove max, or take a field of type timestamptz, timestamp or date"#
+      #"6:86: the limit of a cursor is a time, and the cursor's type is bigint; remove max, or take a field of type timestamptz, timestamp or date"#
     ]),
   Mistake(
     name: "a weight without bound", more: "weight: 1e308", told: [#"14:9: "weight" must be a number of 0.001 to 1000"#]),
@@ -261,6 +273,38 @@ private let fittings = [
     name: "deletes without merge", table: "orders: {from: orders, mode: replace, deletes: hard}",
     told: [#"13:45: deletes belongs to merge; the mode is replace; remove it, or write mode: merge"#]),
   Mistake(
+    name: "a replacement by new rows only",
+    stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: id, type: bigint}}",
+    told: [
+      #"13:36: replace needs a full dataset: "shop.orders" is read incrementally, so a snapshot of "orders" has new rows only; write mode: merge with a key, mode: append, read: full on the stream, or over: all on the dataset"#
+    ]),
+  Mistake(
+    name: "replaces that is no part of a key",
+    curate:
+      "orders: {from: shop.orders, replaces: [id]}\n  a: {from: shop.orders, key: [id, line], replaces: [other]}\n  b: {from: shop.orders, key: [id], replaces: [id]}",
+    told: [
+      #"8:31: replaces needs a key: what identifies one of a parent's rows; add key: [id, …]"#,
+      #"9:43: "other" of replaces is not a part of the key; add it to key: [id, line]"#,
+      #"10:37: replaces names the whole key, so that a parent has one row; remove it: the latest row of a key wins"#,
+    ]),
+  Mistake(
+    name: "a column's name that no table can have",
+    curate: "orders: {from: shop.orders, columns: {\(String(repeating: "ä", count: 32)): text}}",
+    told: [
+      "8:41: the column \"\(String(repeating: "ä", count: 32))\" has 64 bytes, and a name in PostgreSQL at most 63; give it a shorter name"
+    ]),
+  Mistake(
+    name: "over without a SELECT", curate: "orders: {from: shop.orders, over: all}",
+    told: [#"8:31: over says which rows a SELECT sees, and there is none; remove it, or add sql"#]),
+  Mistake(
+    name: "a column that must be there and need not",
+    curate: "orders: {from: shop.orders, columns: {id: {type: bigint, required: true, optional: true}}}",
+    told: [#"8:76: a required column cannot be absent; remove required or optional"#]),
+  Mistake(
+    name: "columns that a SELECT's contract has not",
+    curate: "orders: {from: shop.orders, sql: sql/o.sql, columns: {id: bigint}, files: {sort: [ic]}}",
+    told: [#"8:85: the dataset "orders" has no column "ic"; did you mean "id"?"#]),
+  Mistake(
     name: "deletes of what is read incrementally",
     stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: id, type: bigint}}",
     table: "orders: {from: orders, mode: merge, key: [id], deletes: soft}",
@@ -276,15 +320,18 @@ private let fittings = [
     ]),
   Mistake(
     name: "a lag of numbers", stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: id, type: bigint, lag: 10m}}",
+    table: "orders: {from: orders, mode: merge, key: [id]}",
     told: [
       #"6:74: a lag is a time, and the cursor's type is bigint; remove lag, or take a field of type timestamptz, timestamp or date"#
     ]),
   Mistake(
     name: "a start without zone",
     stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: at, type: timestamptz, start: \"2024-01-01\"}}",
+    table: "orders: {from: orders, mode: append}",
     told: [#"6:86: the cursor's start has no time zone; write "2024-01-01T00:00:00Z""#]),
   Mistake(
     name: "a cursor of booleans", stream: "orders: {get: \"/o.csv?{cursor}\", cursor: {field: at, type: bool}}",
+    table: "orders: {from: orders, mode: append}",
     told: [
       #"6:66: values of the type boolean do not grow in an order that a cursor can follow; write a field of type timestamptz, timestamp, date, bigint, integer or text"#
     ]),

@@ -60,7 +60,7 @@ extension Definitions {
             expect: 0
             severity: warn
         partition_by: {month: ordered_at}
-        files: {target: 256MB, sort: [customer_id]}
+        files: {target: 256MB, sort: [order_id]}
         engine: duckdb                                         # or spark, where one machine is outgrown
 
     load:

@@ -1,8 +1,13 @@
 /// Finds what an author meant.
-enum Spelling {
+package enum Spelling {
   /// The work grows with the product of two lengths, and no name that someone misspelt is longer.
   private static let longestWord = 128
   private static let mostCandidates = 200
+
+  /// `did you mean "name"?`; nil where no candidate is near.
+  package static func didYouMean(_ word: String, among candidates: [String]) -> String? {
+    nearest(to: word, in: candidates).map { "did you mean \"\($0)\"?" }
+  }
 
   /// The candidate that takes the fewest edits, unless that would be another word altogether.
   static func nearest(to word: String, in candidates: [String]) -> String? {

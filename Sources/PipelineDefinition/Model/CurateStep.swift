@@ -5,9 +5,19 @@ package struct CurateStep: Sendable, Equatable {
   package var from: [StreamReference]
   /// Path of a file with one SELECT, relative to the project directory; nil: the one stream as it is.
   package var sqlPath: String?
+  /// What identifies a row; empty: its stream's key, where the dataset has it.
+  package var key: [String]
+  /// Columns of the key that name a row's parent: the rows of a parent's newest record replace all its earlier rows.
+  package var replaces: [String]
+  /// Which rows a SELECT sees that is not row by row; nil: it is row by row, or every stream is read full.
+  package var over: SelectedRows?
   package var columns: [ContractColumn]
+  /// What becomes of columns of the SELECT that `columns` does not list.
+  package var extra: ExtraColumns
   package var drift: DriftPolicy
   package var badRows: BadRowsPolicy
+  /// A run that brought records and leaves fewer rows than this fails; nil: no such limit.
+  package var minRows: Int?
   package var checks: [DatasetCheck]
   package var partitionBy: [Partition]
   package var files: FileLayout
@@ -16,23 +26,48 @@ package struct CurateStep: Sendable, Equatable {
   package var place: Place
 
   package init(
-    name: String, from: [StreamReference], sqlPath: String? = nil, columns: [ContractColumn] = [],
-    drift: DriftPolicy = DriftPolicy(), badRows: BadRowsPolicy = BadRowsPolicy(), checks: [DatasetCheck] = [],
+    name: String, from: [StreamReference], sqlPath: String? = nil, key: [String] = [], replaces: [String] = [],
+    over: SelectedRows? = nil,
+    columns: [ContractColumn] = [],
+    extra: ExtraColumns = .fail, drift: DriftPolicy = DriftPolicy(), badRows: BadRowsPolicy = BadRowsPolicy(),
+    minRows: Int? = nil,
+    checks: [DatasetCheck] = [],
     partitionBy: [Partition] = [], files: FileLayout = FileLayout(), nativeTypes: Set<String> = [],
     place: Place = .unknown
   ) {
     self.name = name
     self.from = from
     self.sqlPath = sqlPath
+    self.key = key
+    self.replaces = replaces
+    self.over = over
     self.columns = columns
+    self.extra = extra
     self.drift = drift
     self.badRows = badRows
+    self.minRows = minRows
     self.checks = checks
     self.partitionBy = partitionBy
     self.files = files
     self.nativeTypes = nativeTypes
     self.place = place
   }
+}
+
+/// Which rows of its incremental streams a dataset's SELECT sees.
+package enum SelectedRows: String, Sendable {
+  /// Everything that the streams ever brought, at each run. The dataset is full: each snapshot replaces the last.
+  case all
+  /// What is new since the last run.
+  case batch
+}
+
+/// Columns of the SELECT's result that the contract does not list.
+package enum ExtraColumns: String, Sendable {
+  /// The run fails, and nothing is committed.
+  case fail
+  /// They are left out, and the run has an event of each.
+  case drop
 }
 
 package struct StreamReference: Sendable, Hashable, CustomStringConvertible {
@@ -49,6 +84,8 @@ package struct ContractColumn: Sendable, Equatable {
   package var name: String
   package var type: ColumnType
   package var required: Bool
+  /// Whether the column may be absent from the input; its values are null then.
+  package var optional: Bool
   /// Inclusive bounds, as written; compared in the column's type.
   package var min: String?
   package var max: String?
@@ -62,7 +99,8 @@ package struct ContractColumn: Sendable, Equatable {
   package var place: Place
 
   package init(
-    name: String, type: ColumnType, required: Bool = false, min: String? = nil, max: String? = nil,
+    name: String, type: ColumnType, required: Bool = false, optional: Bool = false, min: String? = nil,
+    max: String? = nil,
     oneOf: [String] = [],
     pattern: String? = nil, sourceTimezone: String? = nil, isLossy: Bool = false, mask: Mask? = nil,
     place: Place = .unknown
@@ -70,6 +108,7 @@ package struct ContractColumn: Sendable, Equatable {
     self.name = name
     self.type = type
     self.required = required
+    self.optional = optional
     self.min = min
     self.max = max
     self.oneOf = oneOf

@@ -20,6 +20,11 @@ package struct LoadTarget: Sendable, Equatable {
 
 package struct LoadTable: Sendable, Equatable {
   package enum Mode: String, Sendable { case append, replace, merge }
+  package enum Apply: String, Sendable {
+    case once
+    /// Only where rows are appended.
+    case perChunk = "per_chunk"
+  }
   package struct Deletes: Sendable, Equatable {
     package enum Kind: String, Sendable { case soft, hard }
     package var kind: Kind
@@ -40,11 +45,12 @@ package struct LoadTable: Sendable, Equatable {
   package var mode: Mode
   package var key: [String]
   package var deletes: Deletes?
+  package var apply: Apply
   package var place: Place
 
   package init(
     schema: String, table: String, from: String, mode: Mode, key: [String] = [], deletes: Deletes? = nil,
-    place: Place = .unknown
+    apply: Apply = .once, place: Place = .unknown
   ) {
     self.schema = schema
     self.table = table
@@ -52,6 +58,7 @@ package struct LoadTable: Sendable, Equatable {
     self.mode = mode
     self.key = key
     self.deletes = deletes
+    self.apply = apply
     self.place = place
   }
 }

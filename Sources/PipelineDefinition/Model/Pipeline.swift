@@ -53,6 +53,11 @@ package struct Pipeline: Sendable, Equatable {
     sources.first { $0.name == reference.source }?.streams.first { $0.name == reference.stream }
   }
 
+  /// Whether each snapshot of a dataset replaces the last: every stream of it is read full, or it is computed from everything.
+  package func isFull(_ step: CurateStep) -> Bool {
+    step.over == .all || step.from.allSatisfy { stream($0)?.read == .full }
+  }
+
   package func source(named name: String) -> Source? { sources.first { $0.name == name } }
 }
 

@@ -105,16 +105,20 @@ package struct Stream: Sendable, Equatable {
   package var match: String?
   package var read: ReadMode
   package var records: RecordFormat
+  /// Bytes that one record of a line format may have.
+  package var maximumRecordBytes: Int
   package var key: [String]
   package var cursor: Cursor?
   /// Names (and types) that the author fixed; empty means: the fields as they come.
   package var columns: [StreamColumn]
+  /// Whether `columns` are all the fields there are (a list), not only the types of some (a mapping).
+  package var fixesColumns: Bool
   package var place: Place
 
   package init(
     name: String, was: String? = nil, request: HTTPRequest? = nil, match: String? = nil, read: ReadMode = .full,
-    records: RecordFormat, key: [String] = [], cursor: Cursor? = nil, columns: [StreamColumn] = [],
-    place: Place = .unknown
+    records: RecordFormat, maximumRecordBytes: Int = RecordFormat.defaultMaximumRecordBytes, key: [String] = [],
+    cursor: Cursor? = nil, columns: [StreamColumn] = [], fixesColumns: Bool = false, place: Place = .unknown
   ) {
     self.name = name
     self.was = was
@@ -122,9 +126,11 @@ package struct Stream: Sendable, Equatable {
     self.match = match
     self.read = read
     self.records = records
+    self.maximumRecordBytes = maximumRecordBytes
     self.key = key
     self.cursor = cursor
     self.columns = columns
+    self.fixesColumns = fixesColumns
     self.place = place
   }
 }

@@ -13,12 +13,16 @@ extension PipelineBuilder {
     let node = entry.value
     let columns = (node["columns"]?.entries ?? []).compactMap { contractColumn($0) }
     let step = CurateStep(
-      name: entry.key, from: from(entry), sqlPath: node.text("sql"), columns: columns,
+      name: entry.key, from: from(entry), sqlPath: node.text("sql"), key: node.texts("key"),
+      replaces: node.texts("replaces"), over: node.choice("over"),
+      columns: columns,
+      extra: node.choice("extra") ?? .fail,
       drift: DriftPolicy(
         newColumn: node["drift"]?.choice("new_column") ?? .keepInRaw,
         missingColumn: node["drift"]?.choice("missing_column") ?? .event,
         typeChange: node["drift"]?.choice("type_change") ?? .quarantine),
-      badRows: BadRowsPolicy(stopOver: node["bad_rows"]?.share("stop_over")), checks: checks(node["checks"]),
+      badRows: BadRowsPolicy(stopOver: node["bad_rows"]?.share("stop_over")), minRows: node.integer("min_rows"),
+      checks: checks(node["checks"]),
       partitionBy: partitions(node["partition_by"], columns: columns), files: fileLayout(node["files"]),
       nativeTypes: Set(["uuid", "time", "json"].filter { node["parquet"]?.text($0) == "native" }),
       place: entry.place)
@@ -28,20 +32,43 @@ extension PipelineBuilder {
         "missing_key", at: place, "the dataset \"\(entry.key)\" is made from several streams without a SELECT",
         "add sql: sql/\(entry.key).sql")
     }
+    if let over = node.entry("over"), node["sql"] == nil {
+      add("over", at: over.place, "over says which rows a SELECT sees, and there is none", "remove it, or add sql")
+    }
     checkFields(of: step, node)
     return step
   }
 
-  /// Without a SELECT the contract's columns are all that the dataset has.
+  /// The contract's columns are all that the dataset has, with a SELECT too.
   private mutating func checkFields(of step: CurateStep, _ node: YAMLNode) {
     let checks = (node["checks"]?.elements ?? []).flatMap { $0.oneOrMore("unique") }
     let partitions = (node["partition_by"]?.entries ?? []).flatMap { node["partition_by"]?.oneOrMore($0.key) ?? [] }
-    for field in checks + partitions + (node["files"]?.oneOrMore("sort") ?? []) { checkColumn(field, of: step) }
+    let names = node.oneOrMore("key") + node.oneOrMore("replaces") + checks + partitions
+    for field in names + (node["files"]?.oneOrMore("sort") ?? []) { checkColumn(field, of: step) }
+    checkReplaces(of: step, node)
+  }
+
+  /// A parent is named by a part of its rows' key.
+  private mutating func checkReplaces(of step: CurateStep, _ node: YAMLNode) {
+    guard let replaces = node.entry("replaces"), !step.replaces.isEmpty else { return }
+    if step.key.isEmpty {
+      add(
+        "replaces", at: replaces.place, "replaces needs a key: what identifies one of a parent's rows",
+        "add key: [\(step.replaces.joined(separator: ", ")), …]")
+    } else if let other = step.replaces.first(where: { !step.key.contains($0) }) {
+      add(
+        "replaces", at: replaces.place, "\"\(other)\" of replaces is not a part of the key",
+        "add it to key: [\(step.key.joined(separator: ", "))]")
+    } else if step.key.allSatisfy(step.replaces.contains) {
+      add(
+        "replaces", at: replaces.place, "replaces names the whole key, so that a parent has one row",
+        "remove it: the latest row of a key wins")
+    }
   }
 
   /// SQL does not tell names by their case.
   mutating func checkColumn(_ field: YAMLNode, of dataset: CurateStep) {
-    guard let name = field.text, dataset.sqlPath == nil, !dataset.columns.isEmpty else { return }
+    guard let name = field.text, !dataset.columns.isEmpty else { return }
     let known = dataset.columns.map(\.name)
     guard !known.contains(where: { $0.lowercased() == name.lowercased() }) else { return }
     let suggestion = Self.didYouMean(name, among: known, else: "add it to the columns of \"\(dataset.name)\"")
@@ -86,7 +113,8 @@ extension PipelineBuilder {
     }
     guard let type = node.columnType("type") else { return nil }
     var column = ContractColumn(
-      name: entry.key, type: type, required: node.boolean("required") ?? false, min: node.text("min"),
+      name: entry.key, type: type, required: node.boolean("required") ?? false,
+      optional: node.boolean("optional") ?? false, min: node.text("min"),
       max: node.text("max"), oneOf: node["one_of"]?.elements.compactMap(\.text) ?? [], pattern: node.text("pattern"),
       sourceTimezone: node.text("source_timezone"), isLossy: node.text("lossy") == "allow", place: entry.place)
     if node["mask"] != nil { column.mask = Mask(kind: .sha256, salt: node.template("salt", in: .none)) }
@@ -97,6 +125,9 @@ extension PipelineBuilder {
   /// What does not go together in a column's contract.
   private mutating func check(_ column: ContractColumn, _ node: YAMLNode) {
     let type = column.type
+    if column.required, column.optional, let optional = node.entry("optional") {
+      add("column", at: optional.place, "a required column cannot be absent", "remove required or optional")
+    }
     if let zone = node.entry("source_timezone"), type.name != "timestamptz" {
       add(
         "column", at: zone.place, "source_timezone belongs to timestamptz; this column is \(type)",

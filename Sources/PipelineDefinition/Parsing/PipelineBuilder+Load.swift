@@ -35,13 +35,17 @@ extension PipelineBuilder {
         "choose another schema")
     }
     checkDataset(node)
+    checkNames(node)
     checkKey(node, of: entry)
+    checkReplace(node)
     checkDeletes(node)
     checkAppend(node)
+    checkApply(node)
     guard let from = node.text("from"), let mode = node.choice("mode", as: LoadTable.Mode.self) else { return nil }
     return LoadTable(
-      schema: schema, table: name.table, from: from, mode: mode, key: node.texts("key"),
-      deletes: deletes(node["deletes"]),
+      schema: schema, table: name.table, from: from, mode: mode,
+      key: node["key"] == nil && mode == .merge ? datasets[from]?.key ?? [] : node.texts("key"),
+      deletes: deletes(node["deletes"]), apply: node.choice("apply", as: LoadTable.Apply.self) ?? .once,
       place: entry.place)
   }
 
@@ -59,9 +63,20 @@ extension PipelineBuilder {
     add("unknown_dataset", at: from.place, "there is no dataset \"\(name)\"", suggestion)
   }
 
+  /// PostgreSQL would cut a longer name, and then not find it.
+  private mutating func checkNames(_ node: YAMLNode) {
+    let columns = node.text("from").flatMap { datasets[$0] }?.columns ?? []
+    for column in columns where column.name.utf8.count > 63 {
+      add(
+        "column_name", at: column.place,
+        "the column \"\(column.name)\" has \(column.name.utf8.count) bytes, and a name in PostgreSQL at most 63",
+        "give it a shorter name")
+    }
+  }
+
   private mutating func checkKey(_ node: YAMLNode, of entry: YAMLEntry) {
     let dataset = node.text("from").flatMap { datasets[$0] }
-    if node.text("mode") == "merge", node["key"] == nil, let mode = node["mode"] {
+    if node.text("mode") == "merge", node["key"] == nil, dataset?.key.isEmpty ?? true, let mode = node["mode"] {
       let key = dataset.flatMap { $0.from.count == 1 ? streams[$0.from[0]]?.key : nil } ?? []
       add(
         "missing_key", at: mode.place, "merge needs a key: \"\(entry.key)\" has none",
@@ -71,6 +86,18 @@ extension PipelineBuilder {
     for field in node.oneOrMore("key") { checkColumn(field, of: dataset) }
   }
 
+  /// Replacing a table by one snapshot of an incremental dataset would lose the other snapshots.
+  private mutating func checkReplace(_ node: YAMLNode) {
+    guard node.text("mode") == "replace", let mode = node["mode"],
+      let dataset = node.text("from").flatMap({ datasets[$0] }), dataset.over != .all,
+      let partial = dataset.from.first(where: { readMode(of: $0) == .incremental })
+    else { return }
+    add(
+      "replace_needs_full", at: mode.place,
+      "replace needs a full dataset: \"\(partial)\" is read incrementally, so a snapshot of \"\(dataset.name)\" has new rows only",
+      "write mode: merge with a key, mode: append, read: full on the stream, or over: all on the dataset")
+  }
+
   private mutating func checkDeletes(_ node: YAMLNode) {
     guard let deletes = node.entry("deletes") else { return }
     if let mode = node.text("mode"), ["append", "replace"].contains(mode) {
@@ -78,8 +105,9 @@ extension PipelineBuilder {
         "deletes", at: deletes.place, "deletes belongs to merge; the mode is \(mode)", "remove it, or write mode: merge"
       )
     }
-    let from = node.text("from").flatMap { datasets[$0] }?.from ?? []
-    guard let partial = from.first(where: { readMode(of: $0) == .incremental }) else { return }
+    let dataset = node.text("from").flatMap { datasets[$0] }
+    let from = dataset?.from ?? []
+    guard dataset?.over != .all, let partial = from.first(where: { readMode(of: $0) == .incremental }) else { return }
     if from.contains(where: { readMode(of: $0) == .full }) {
       return later(
         at: deletes.place,
@@ -93,6 +121,23 @@ extension PipelineBuilder {
   }
 
   /// A lag reads records again, and an append would keep them twice.
+  private mutating func checkApply(_ node: YAMLNode) {
+    if node.text("apply") == "per_chunk", let apply = node["apply"],
+      let dataset = node.text("from").flatMap({ datasets[$0] }), !dataset.replaces.isEmpty
+    {
+      add(
+        "apply_with_replaces", at: apply.place,
+        "per_chunk is not possible for \"\(dataset.name)\", whose files hold marks of parents without rows (replaces)",
+        "remove apply")
+    }
+    guard node.text("apply") == "per_chunk", let mode = node.text("mode"), mode != "append", let apply = node["apply"]
+    else { return }
+    add(
+      "apply_without_append", at: apply.place,
+      "per_chunk goes with mode: append; \(mode) makes all rows visible at once",
+      "write apply: once, or mode: append")
+  }
+
   private mutating func checkAppend(_ node: YAMLNode) {
     guard node.text("mode") == "append", let mode = node["mode"],
       let dataset = node.text("from").flatMap({ datasets[$0] })

@@ -17,8 +17,8 @@ extension PipelineBuilder {
     guard request != nil || match != nil else { return nil }
     return Stream(
       name: entry.key, was: node.text("was"), request: request, match: match, read: Self.readMode(of: node),
-      records: records,
-      key: node.texts("key"), cursor: cursor, columns: columns, place: entry.place)
+      records: records, maximumRecordBytes: maximumRecordBytes(node),
+      key: node.texts("key"), cursor: cursor, columns: columns, fixesColumns: fixesColumns(node), place: entry.place)
   }
 
   /// How much of a stream a run reads, of kinds that come later too.
@@ -63,6 +63,11 @@ extension PipelineBuilder {
     return node.entries.map { entry in
       StreamColumn(name: entry.key, type: entry.value.text.flatMap { try? ColumnTypeText.columnType($0) })
     }
+  }
+
+  private func fixesColumns(_ node: YAMLNode) -> Bool {
+    guard case .sequence? = node["columns"]?.content else { return false }
+    return true
   }
 
   private mutating func cursor(_ node: YAMLNode?) -> Cursor? {

@@ -91,6 +91,6 @@ extension PipelineBuilder {
   }
 
   static func didYouMean(_ word: String, among candidates: [String], else fallback: String? = nil) -> String? {
-    Spelling.nearest(to: word, in: candidates).map { "did you mean \"\($0)\"?" } ?? fallback
+    Spelling.didYouMean(word, among: candidates) ?? fallback
   }
 }

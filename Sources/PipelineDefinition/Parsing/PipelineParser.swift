@@ -11,9 +11,10 @@ package enum PipelineParser {
   ///   - text: The file's text.
   ///   - file: How the file is named in diagnostics: `pipelines/orders.yaml`.
   ///   - environment: nil is `local`; one without an overlay in this file changes nothing.
+  ///   - isStored: Whether runs go on with it, maybe of an earlier engine: what only later engines refuse is no error then.
   /// - Returns: Every diagnostic, sorted by place, and the pipeline unless one of them refuses a run.
   package static func parse(
-    text: String, file: String, environment: String? = nil
+    text: String, file: String, environment: String? = nil, isStored: Bool = false
   ) -> (pipeline: Pipeline?, diagnostics: [Diagnostic]) {
     let (document, reading) = YAMLReader.read(text: text, file: file)
     guard let document else {
@@ -31,7 +32,9 @@ package enum PipelineParser {
     }
     var parsing = DefinitionParsing(document: document, environment: environment ?? Project.defaultEnvironment)
     let pipeline = parsing.pipeline()
-    let diagnostics = (reading + parsing.diagnostics).sortedByPlace()
+    let diagnostics = (reading + parsing.diagnostics).sortedByPlace().filter {
+      !isStored || !Edition.exactCodes.contains($0.code)
+    }
     return (diagnostics.contains(where: \.refusesRun) ? nil : pipeline, diagnostics)
   }
 

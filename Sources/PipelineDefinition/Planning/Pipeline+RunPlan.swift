@@ -46,7 +46,8 @@ extension Pipeline {
       curateAt[step.name] = jobs.count
       jobs.append(
         RunPlan.Job(
-          kind: StageJob.curate, stage: "curate", label: step.name, payload: Self.payload(["dataset": step.name]),
+          kind: StageJob.curate, stage: "curate", label: step.name,
+          payload: Self.payload(["dataset": step.name, "edition": "\(Edition.current.rawValue)"]),
           after: step.from.compactMap { ingestAt[$0] }))
     }
     let loads = load.compactMap { target -> RunPlan.Job? in

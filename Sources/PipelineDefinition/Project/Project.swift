@@ -61,7 +61,8 @@ package struct Project: Sendable {
     }
   }
 
-  package init(bundle: ProjectBundle, directory: String, environment: String? = nil) {
+  /// - Parameter isStored: Whether it is a release's: its definitions were checked by the rules of the engine that deployed them.
+  package init(bundle: ProjectBundle, directory: String, environment: String? = nil, isStored: Bool = false) {
     self.directory = directory
     self.environment = environment ?? Self.defaultEnvironment
     self.bundle = bundle
@@ -74,7 +75,8 @@ package struct Project: Sendable {
         strays.append(Self.stray(file.path))
         continue
       }
-      definitions.append(Definition(file: file, bundle: bundle, environment: self.environment))
+      definitions.append(
+        Definition(file: file, bundle: bundle, environment: self.environment, isStored: isStored))
     }
     self.projectDiagnostics = settingsDiagnostics + strays
     self.definitions = definitions
@@ -172,7 +174,7 @@ extension Project {
 }
 
 extension Project.Definition {
-  fileprivate init(file: ProjectBundle.File, bundle: ProjectBundle, environment: String) {
+  fileprivate init(file: ProjectBundle.File, bundle: ProjectBundle, environment: String, isStored: Bool) {
     self.file = file.path
     self.name = Place.stem(of: file.path)
     guard let text = String(validating: file.bytes, as: UTF8.self) else {
@@ -182,7 +184,8 @@ extension Project.Definition {
       ]
       return
     }
-    let (pipeline, diagnostics) = PipelineParser.parse(text: text, file: file.path, environment: environment)
+    let (pipeline, diagnostics) = PipelineParser.parse(
+      text: text, file: file.path, environment: environment, isStored: isStored)
     let missing = Self.missingFiles(of: text, file: file.path, environment: environment, bundle: bundle)
     self.diagnostics = (diagnostics + missing).sortedByPlace()
     self.pipeline = missing.isEmpty ? pipeline : nil

@@ -5,10 +5,24 @@ extension PipelineSchema {
     .key(
       "sql", .text(.projectPath), "A file with one SELECT", default: "the stream as it is", example: "sql/orders.sql"),
     .key(
+      "key", .names, "What identifies a row; a row without it goes to quarantine", default: "the stream's key",
+      example: "[order_id, line]"),
+    .key(
+      "replaces", .names, "Columns of the key: a parent's new rows replace all its earlier rows", example: "[order_id]"),
+    .key(
+      "over", .oneOf("all", "batch"),
+      "A SELECT that is not row by row over incremental streams: computed from everything at each run, or from what is new",
+      default: "the SELECT is row by row"),
+    .key(
       "columns", .map(names: .field, .written([.text(.columnType), .object(column)])),
       "The contract: what breaks it goes to quarantine", example: "{order_id: {type: bigint, required: true}}"),
+    .key(
+      "extra", .oneOf("fail", "drop"), "What columns of the SELECT do that `columns` does not list", default: "fail"),
     .key("drift", .object(drift), "What changes of the source's form do"),
     .key("bad_rows", .object(badRows), "Where rows go that break the contract, and how many may"),
+    .key(
+      "min_rows", .integer(1...Int.max),
+      "A run that brings records and leaves fewer rows fails", default: "a run may leave none", example: "1"),
     .key("checks", .list(check), "What must hold for the snapshot"),
     .key("partition_by", .object(partitions), "How files are divided", example: "{month: ordered_at}"),
     .key("files", .object(fileLayout), "How large files are and how their rows are sorted"),
@@ -20,6 +34,7 @@ extension PipelineSchema {
   static let column = ObjectShape([
     .required("type", .text(.columnType), "Its type", example: "bigint"),
     .key("required", .boolean, "Whether null breaks the contract", default: "false"),
+    .key("optional", .boolean, "Whether the input may lack the column, which is null then", default: "false"),
     .key("min", .scalar, "The least value"),
     .key("max", .scalar, "The greatest value"),
     .key("one_of", .list(.scalar), "The only values", example: "[CHF, EUR]"),

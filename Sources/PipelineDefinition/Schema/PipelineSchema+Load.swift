@@ -52,7 +52,8 @@ extension PipelineSchema {
       "deletes", .written([.oneOf("soft", "hard"), .object(deletes)]),
       "merge: what happens to rows that are gone from a full read", default: "they stay"),
     .key(
-      "apply", .choice([Choice("once"), .later("per_chunk", "use once")]), "One transaction for all", default: "once"),
+      "apply", .oneOf("once", "per_chunk"), "append: all rows of a snapshot in one transaction, or chunk by chunk",
+      default: "once"),
     .later(
       "verify",
       .object(

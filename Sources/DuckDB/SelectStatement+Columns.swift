@@ -1,0 +1,91 @@
+/// What a SELECT says of its result's columns, without binding it.
+extension SelectStatement {
+  package struct ResultColumn: Sendable, Equatable {
+    package var name: String
+    /// Byte offset in the text.
+    package var location: Int
+  }
+
+  /// The columns of the result, by name; nil where the text alone does not tell them: stars, expressions without a name.
+  package var resultColumns: [ResultColumn]? {
+    var select = node
+    // The first SELECT of a set operation names the columns.
+    while select["type"]?.text == "SET_OPERATION_NODE" {
+      guard select["setop_type"]?.text != "UNION_BY_NAME", let left = select["left"]?.object else { return nil }
+      select = left
+    }
+    guard select["type"]?.text == "SELECT_NODE", let list = select["select_list"]?.list else { return nil }
+    var columns: [ResultColumn] = []
+    for expression in list {
+      guard let object = expression.object, let name = Self.name(of: object) else { return nil }
+      columns.append(ResultColumn(name: name, location: object["query_location"]?.int ?? 0))
+    }
+    // A name that comes twice is changed by DuckDB.
+    guard Set(columns.map { SQLName($0.name) }).count == columns.count else { return nil }
+    return columns
+  }
+
+  /// The columns that the statement reads of a table: those with its name before them, and all others where it reads no other table.
+  package func fieldsRead(from names: Set<SQLName>) -> [String] {
+    let own = tables.filter { names.contains(SQLName($0.table)) }
+    let owners = Set(own.map { SQLName($0.alias.isEmpty ? $0.table : $0.alias) })
+    let isOnly = own.count == tables.count
+    var found: [String] = []
+    visit { node in
+      guard node["class"]?.text == "COLUMN_REF", let parts = node["column_names"]?.list?.compactMap(\.text) else {
+        return
+      }
+      if parts.count == 1, isOnly { found.append(parts[0]) }
+      if parts.count > 1, owners.contains(SQLName(parts[0])) { found.append(parts[1]) }
+    }
+    return found
+  }
+
+  /// Whether the statement may read a column: by its name, with a star, or in a row as a whole. False only where it certainly does
+  /// not.
+  package func mayRead(_ column: String) -> Bool {
+    let owners = Set(tables.flatMap { [SQLName($0.table), SQLName($0.alias)] })
+    var may = false
+    visit { node in
+      if node["class"]?.text == "STAR" { may = true }
+      guard node["class"]?.text == "COLUMN_REF" else { return }
+      let parts = node["column_names"]?.list?.compactMap(\.text) ?? []
+      if parts.contains(where: { SQLName($0) == SQLName(column) }) { may = true }
+      if let last = parts.last, owners.contains(SQLName(last)) { may = true }
+    }
+    return may
+  }
+
+  /// The field that a column of the result is, as it is or cast; nil where it is computed. A star gives fields by their own names.
+  package func field(behind column: String) -> String? {
+    var hasStar = false
+    for expression in node["select_list"]?.list ?? [] {
+      guard var object = expression.object else { continue }
+      if object["class"]?.text == "STAR" { hasStar = true }
+      guard let name = Self.name(of: object), SQLName(name) == SQLName(column) else { continue }
+      while object["class"]?.text == "CAST", let child = object["child"]?.object { object = child }
+      return object["class"]?.text == "COLUMN_REF" ? object["column_names"]?.list?.last?.text : nil
+    }
+    return hasStar ? column : nil
+  }
+
+  private static func name(of expression: [String: DuckDBValue]) -> String? {
+    // A star, and `unnest` of a struct, are several columns.
+    guard !mentionsStar(.object(expression)), expression["function_name"]?.text?.lowercased() != "unnest" else {
+      return nil
+    }
+    if let alias = expression["alias"]?.text, !alias.isEmpty { return alias }
+    guard expression["class"]?.text == "COLUMN_REF" else { return nil }
+    return expression["column_names"]?.list?.last?.text
+  }
+
+  /// `COLUMNS(*)` inside of an expression makes it several.
+  private static func mentionsStar(_ value: DuckDBValue) -> Bool {
+    switch value {
+    case .object(let object):
+      object["class"]?.text == "STAR" || object.values.contains { mentionsStar($0) }
+    case .list(let list): list.contains { mentionsStar($0) }
+    default: false
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// The rules that a run's definition was checked by when the run was planned.
+///
+/// Each `curate` job has the edition of the engine that planned it. A later engine that takes the job over keeps these
+/// rules to its end: a running batch does not fail because a new engine is stricter.
+package enum Edition: Int, Sendable, Comparable {
+  /// Columns that are missing are null, and those that the contract does not list are left out.
+  case first = 1
+  /// Names must exist, and a SELECT says which rows it means.
+  case exact = 2
+
+  package static let current = Edition.exact
+
+  /// Diagnostics of definitions that engines of the first edition accepted. They refuse a definition when it is checked, deployed or
+  /// run, and not while a run goes on with it.
+  static let exactCodes: Set<String> = ["column_name", "replace_needs_full"]
+
+  package static func < (left: Edition, right: Edition) -> Bool { left.rawValue < right.rawValue }
+}
