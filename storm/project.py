@@ -128,7 +128,7 @@ class Definition:
         """By path, the text of each file."""
         columns = "id: {type: bigint, required: true}, version: {type: integer, required: true}, "
         columns += "payload: {type: text, required: true}, definition: {type: integer, required: true}"
-        contract = f"columns: {{ORDER: {{type: bigint, required: true}}, {columns}}}, bad_rows: {{stop_over: 1%}}"
+        contract = f"over: batch, extra: drop, columns: {{ORDER: {{type: bigint, required: true}}, {columns}}}, bad_rows: {{stop_over: 1%}}"
         texts = {"sluice.yaml": PROJECT_FILE, "pipelines/pulse.yaml": PULSE_FILE}
         for name, text in (("orders", ORDERS_FILE), ("ledger", LEDGER_FILE), ("shipments", SHIPMENTS_FILE)):
             text = text.replace("COLUMNS", contract.replace("ORDER", TABLES[name][2]))

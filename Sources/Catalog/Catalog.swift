@@ -26,7 +26,7 @@ package struct Catalog: Sendable {
     return RunTotals(
       objects: try row.int("objects"), bytes: try row.int("bytes"), records: try row.int("records"),
       snapshots: try row.int("snapshots"), rowsIn: try row.int("rows_in"), rowsOut: try row.int("rows_out"),
-      filtered: try row.int("filtered"), deduplicated: try row.int("deduplicated"),
+      filtered: try row.optionalInt("filtered"), deduplicated: try row.int("deduplicated"),
       quarantined: try row.int("quarantined"))
   }
 }
@@ -39,7 +39,8 @@ package struct RunTotals: Sendable, Equatable {
   package var snapshots: Int64
   package var rowsIn: Int64
   package var rowsOut: Int64
-  package var filtered: Int64
+  /// nil where a SELECT aggregates, or gives several rows of a record.
+  package var filtered: Int64?
   package var deduplicated: Int64
   package var quarantined: Int64
 }

@@ -29,10 +29,13 @@ package struct SnapshotColumn: Sendable, Equatable, Codable {
   package var name: String
   /// A type of the contract, such as `decimal(18,4)`.
   package var type: String
-  /// The type of the stream's cursor where the column orders the versions of a row; nil in other columns, and in
-  /// snapshots of earlier engines.
+  /// The type of the stream's cursor where the column orders the versions of a row; nil in other columns, and in snapshots of
+  /// earlier engines.
   package var cursor: String?
-  package init(name: String, type: String, cursor: String? = nil) {
+  /// True for the columns by whose values a newer snapshot's rows replace all earlier ones; nil in others.
+  package var replaces: Bool?
+  package init(name: String, type: String, cursor: String? = nil, replaces: Bool? = nil) {
+    self.replaces = replaces
     self.name = name
     self.type = type
     self.cursor = cursor

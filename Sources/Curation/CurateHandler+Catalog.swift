@@ -11,36 +11,41 @@ import Postgres
 extension CurateHandler {
   func request(
     _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [Snapshot], directory: String,
-    upTo run: RunID, store: JobStore, isRehearsed: Bool = false
+    upTo run: RunID, isRehearsed: Bool = false
   ) async throws -> CurationRequest {
     let raw = try rawStore(pipeline)
     var streams: [CurationStream] = []
-    var isFull = true
     for (reference, due) in zip(step.from, due) {
       guard let definition = pipeline.stream(reference) else {
         throw StageFailure(
           code: "stream_missing", message: "pipeline \(pipeline.name) has no stream \(reference)", at: "\(step.place)")
       }
-      isFull = isFull && definition.read == .full
       let times = Dictionary(due.runs.map { ($0.id, $0.runAt) }) { first, _ in first }
       let fields = try await catalog.knownFields(of: due.stream)
       // The text decides whether earlier raw may be needed; the parsed SELECT decides whether it is read.
-      let wantsHistory = sql?.lowercased().contains("current") ?? false
+      let wantsHistory = step.over == .all || sql?.lowercased().contains("current") ?? false
+      let history = wantsHistory ? try await history(of: due.stream, in: raw, upTo: run) : []
+      var objects = try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") }
+      if step.over == .all { objects = Self.everything(of: definition, due: objects, history: history) }
       streams.append(
         CurationStream(
-          reference: reference, definition: definition,
-          objects: try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") },
-          history: wantsHistory ? try await history(of: due.stream, in: raw, upTo: run, store: store) : [],
+          reference: reference, definition: definition, objects: objects, history: history,
           // What later runs brought was not known when it was curated.
           knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name)))
     }
-    let files = try visible.flatMap(\.files).map { try path(of: $0.key, in: objects) }
-    let texts = TextColumns(visible.filter { !$0.files.isEmpty }.flatMap(\.columns).map { ($0.name, $0.type) })
+    let filled = visible.filter { !$0.files.isEmpty }
+    let parts = try filled.map { try $0.files.map { try path(of: $0.key, in: objects) } }
+    let tables = pipeline.load.flatMap(\.tables).filter { $0.from == step.name }
+    let loadKeys = tables.filter { $0.mode == .merge }.flatMap(\.key)
     return CurationRequest(
       step: step, streams: streams, sql: sql,
       previous: PreviousData(
-        files: files, texts: texts, rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) }),
-      isFull: isFull, salts: try salts(step), scratch: directory, limits: limits, expansion: expansion)
+        parts: parts, texts: filled.map { TextColumns($0.columns.map { ($0.name, $0.type) }) },
+        rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) },
+        quarantine: try visible.last?.quarantineKey.map { try path(of: $0, in: self.objects) }),
+      isFull: pipeline.isFull(step), isLoaded: !tables.isEmpty, loadKeys: loadKeys, salts: try salts(step),
+      scratch: directory, limits: limits,
+      expansion: expansion)
   }
 
   private func salts(_ step: CurateStep) throws -> [String: String] {
@@ -67,15 +72,19 @@ extension CurateHandler {
 
   /// Everything that a stream brought up to this run, with the times of its runs.
   private func history(
-    of stream: StreamID, in objects: any ObjectStore, upTo run: RunID, store: JobStore
+    of stream: StreamID, in objects: any ObjectStore, upTo run: RunID
   ) async throws -> [CurationObject] {
-    var times: [RunID: String] = [:]
-    var found: [CurationObject] = []
-    for raw in try await catalog.history(of: stream, upTo: run) {
-      if times[raw.runID] == nil { times[raw.runID] = try await store.run(raw.runID).first?.createdAt ?? "" }
-      found.append(try object(raw, in: objects, runAt: times[raw.runID] ?? ""))
-    }
-    return found
+    try await catalog.history(of: stream, upTo: run).map { try object($0.object, in: objects, runAt: $0.runAt) }
+  }
+
+  /// What a dataset is computed from that is computed from everything: all that an incremental stream ever brought, and the newest
+  /// read of a full one, also where this run brought none.
+  private static func everything(
+    of stream: PipelineDefinition.Stream, due: [CurationObject], history: [CurationObject]
+  ) -> [CurationObject] {
+    guard stream.read == .full else { return history }
+    guard due.isEmpty, let newest = history.last?.run else { return due }
+    return history.filter { $0.run == newest }
   }
 
   private func path(of key: String, in store: any ObjectStore) throws -> String {

@@ -41,14 +41,14 @@ extension CurateHandler {
   ///
   /// - Parameter name: Of the directory under the scratch directory that this call has for itself.
   package func rehearse(
-    _ step: CurateStep, of pipeline: Pipeline, sql: SQLReader, on version: LastVersion, store: JobStore, name: String
+    _ step: CurateStep, of pipeline: Pipeline, sql: SQLReader, on version: LastVersion, name: String
   ) async throws -> Rehearsed {
     let directory = "\(scratch)/\(name)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let request = try await request(
       step, of: pipeline, sql: try step.sqlPath.map(sql), due: version.raw, visible: version.before,
-      directory: directory, upTo: version.snapshot.runID, store: store, isRehearsed: true)
+      directory: directory, upTo: version.snapshot.runID, isRehearsed: true)
     let result = try await Curator(duckdb: duckDB).curate(request)
     return Rehearsed(
       counts: SnapshotCounts(result.counts), isFull: request.isFull, columns: result.snapshotColumns,

@@ -51,7 +51,16 @@ package struct CurateHandler: JobHandler {
     self.definition = definition
   }
 
-  private struct Payload: Decodable { var dataset: String }
+  private struct Payload: Decodable {
+    var dataset: String
+    /// Absent from the jobs of engines that knew no editions.
+    var edition: String?
+
+    var rules: Edition {
+      guard let edition else { return .first }
+      return Int(edition).flatMap(Edition.init(rawValue:)) ?? .current
+    }
+  }
 
   package func run(_ attempt: JobAttempt) async throws {
     let (pipeline, sql) = try await definition(attempt)
@@ -80,7 +89,9 @@ package struct CurateHandler: JobHandler {
     do {
       let text = try step.sqlPath.map(sql)
       outcome = .success(
-        try await curate(step, of: pipeline, sql: text, due: due, upTo: run, directory: directory, attempt: attempt))
+        try await curate(
+          step, of: pipeline, sql: text, due: due, upTo: run, edition: payload.rules, directory: directory,
+          attempt: attempt))
     } catch {
       outcome = .failure(error)
     }
@@ -90,12 +101,13 @@ package struct CurateHandler: JobHandler {
   }
 
   private func curate(
-    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], upTo run: RunID, directory: String,
-    attempt: JobAttempt
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], upTo run: RunID, edition: Edition,
+    directory: String, attempt: JobAttempt
   ) async throws {
     let visible = try await catalog.visibleSnapshots(pipeline: pipeline.name, dataset: step.name)
-    let request = try await request(
-      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, upTo: run, store: attempt.store)
+    var request = try await request(
+      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, upTo: run)
+    request.edition = edition
     let total = due.reduce(0) { $0 + $1.objects.count }
     let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
     let curator = Curator(duckdb: duckDB.telling { attempt.noteMemory(ofChild: $0) }) { progress in
@@ -150,7 +162,8 @@ extension CurationResult {
     columns.map { column in
       SnapshotColumn(
         name: column.name, type: ColumnType(duckDBName: column.type).name,
-        cursor: column.name == cursor?.field ? cursor?.type.name : nil)
+        cursor: column.name == cursor?.field ? cursor?.type.name : nil,
+        replaces: replaces.contains(column.name) ? true : nil)
     }
   }
 }

@@ -13,6 +13,12 @@ package struct CurationRequest: Sendable {
   package var previous: PreviousData
   /// Whether the new version replaces the one before, or adds to it.
   package var isFull: Bool
+  /// The rules that the run's definition was checked by.
+  package var edition: Edition
+  /// Whether a target stores the dataset's rows.
+  package var isLoaded: Bool
+  /// Columns that a target's table is merged by: a row without them could not be loaded.
+  package var loadKeys: [String]
   /// Salts of masked columns by column name, resolved.
   package var salts: [String: String]
   /// An empty directory that belongs to this attempt. Data files are left in its `out` folder.
@@ -22,7 +28,10 @@ package struct CurationRequest: Sendable {
 
   package init(
     step: CurateStep, streams: [CurationStream], sql: String? = nil, previous: PreviousData = PreviousData(),
-    isFull: Bool, salts: [String: String] = [:], scratch: String, limits: DuckDBLimits = DuckDBLimits(),
+    isFull: Bool, edition: Edition = .current, isLoaded: Bool = false,
+    loadKeys: [String] = [],
+    salts: [String: String] = [:], scratch: String,
+    limits: DuckDBLimits = DuckDBLimits(),
     expansion: ExpansionLimit? = nil
   ) {
     self.expansion = expansion ?? ExpansionLimit(bytes: limits.temporaryBytes)
@@ -31,6 +40,9 @@ package struct CurationRequest: Sendable {
     self.sql = sql
     self.previous = previous
     self.isFull = isFull
+    self.edition = edition
+    self.isLoaded = isLoaded
+    self.loadKeys = loadKeys
     self.salts = salts
     self.scratch = scratch
     self.limits = limits
@@ -83,20 +95,40 @@ package struct CurationObject: Sendable, Equatable {
 
 /// The dataset as of the snapshot that was current when the run began.
 package struct PreviousData: Sendable {
-  /// Its Parquet files; empty before the first.
-  package var files: [String]
-  /// What the files hold as text.
-  package var texts: TextColumns
+  /// The Parquet files of its snapshots, oldest first; empty before the first.
+  package var parts: [[String]]
+  package var files: [String] { parts.flatMap { $0 } }
+  /// What the files of each part hold as text; none where it is left out.
+  package var texts: [TextColumns]
   /// Rows that the run before wrote; nil before the first.
   package var rowsOfLastRun: Int?
-  package init(files: [String] = [], texts: TextColumns = TextColumns(), rowsOfLastRun: Int? = nil) {
-    self.files = files
+  /// The quarantine of the run before; nil where it has none.
+  package var quarantine: String?
+  package init(files: [String] = [], rowsOfLastRun: Int? = nil, quarantine: String? = nil) {
+    self.init(parts: files.isEmpty ? [] : [files], rowsOfLastRun: rowsOfLastRun, quarantine: quarantine)
+  }
+
+  package init(
+    parts: [[String]], texts: [TextColumns] = [], rowsOfLastRun: Int?, quarantine: String?
+  ) {
+    precondition(texts.isEmpty || texts.count == parts.count, "each part has its columns")
+    self.parts = parts
     self.texts = texts
+    self.quarantine = quarantine
     self.rowsOfLastRun = rowsOfLastRun
   }
 
-  /// The rows in the types of the dataset, as a SELECT without its end.
-  func select(adding columns: String = "") -> String {
-    "select \(texts.star)\(columns) from read_parquet(\(quoteList(files)), union_by_name = true)"
+  /// All snapshots as one part.
+  var asOne: PreviousData {
+    let texts = texts.reduce(TextColumns()) { $0.merged(with: $1) }
+    return PreviousData(
+      parts: parts.isEmpty ? [] : [files], texts: parts.isEmpty ? [] : [texts], rowsOfLastRun: rowsOfLastRun,
+      quarantine: quarantine)
+  }
+
+  /// The rows of one part in the types of the dataset, as a SELECT without its end.
+  func select(_ part: Int, adding columns: String = "") -> String {
+    let star = texts.isEmpty ? "*" : texts[part].star
+    return "select \(star)\(columns) from read_parquet(\(quoteList(parts[part])), union_by_name = true)"
   }
 }

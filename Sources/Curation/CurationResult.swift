@@ -11,6 +11,8 @@ package struct CurationResult: Sendable {
   package var key: [String]
   /// The column that orders the versions of a row; nil where the dataset does not have it.
   package var cursor: DatasetCursor?
+  /// Columns of the key by whose values newer rows replace all earlier ones.
+  package var replaces: [String] = []
   package var cursorField: String? { cursor?.field }
   package var quarantine: OutputFile?
   /// Whether every quarantined row's key could be read: without it nothing may be deleted.
@@ -63,6 +65,7 @@ package struct CurationEvent: Sendable, Equatable {
     case unusableField = "unusable_field"
     case droppedColumn = "dropped_column"
     case checkWarning = "check_warning"
+    case unstorableValue = "unstorable_value"
 
     /// Whether a source changed the shape of what it delivers.
     package var isDrift: Bool { [.newField, .missingField, .extraField, .unusableField].contains(self) }

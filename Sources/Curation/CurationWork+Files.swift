@@ -31,16 +31,18 @@ extension CurationWork {
       for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
     }
     let versions = DatasetChecks.versions(
-      columns: columnNames(selection), isFull: request.isFull, previous: request.previous)
+      columns: columnNames(selection), isFull: request.isFull, previous: request.previous,
+      tellsSnapshotsApart: !accounting.replaces.isEmpty)
     try await session.run(
       DatasetChecks.view(
         of: step, versions: versions, columns: try await session.columns(of: versions), key: accounting.key,
-        cursor: cursor(of: selection)))
+        replaces: accounting.replaces, cursor: cursor(of: selection)))
     return try await DatasetChecks(session: session, step: step, previous: request.previous, rowsOut: rowsOut).run()
   }
 
   /// Writes the data files.
-  func write(_ selection: Selection, rowsOut: Int) async throws -> [OutputFile] {
+  func write(_ selection: Selection) async throws -> [OutputFile] {
+    let rowsOut = try await session.value("select count(*) as n from \(Accounting.kept)").int ?? 0
     guard rowsOut > 0 else { return [] }
     let layout = ParquetLayout(
       partitions: step.partitionBy, files: step.files, columns: columnNames(selection),
@@ -59,6 +61,8 @@ extension CurationWork {
     for (index, partition) in partitions.enumerated() {
       let directory = "\(request.scratch)/out/\(index)"
       try await session.run(layout.copy(partition, to: directory))
+      // Each look reads the whole directory.
+      if index % 100 == 0 { try request.scratchLimit.check() }
       let written = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".parquet") }
       let paths = written.map { "\(directory)/\($0)" }
       for row in try await session.rows(ParquetLayout.fileRows(of: paths)) {

@@ -5,7 +5,11 @@ import PipelineDefinition
 /// The SELECT, the contract and the counts.
 extension CurationWork {
   /// Decides what runs: the author's SELECT, with each row's place in raw added where its rows are records.
-  func select(_ streams: [LoadedStream], _ statement: SelectStatement?) async throws -> Selection {
+  ///
+  /// - Parameter isRowByRow: Else a dataset that is computed from everything has no equation of its rows.
+  func select(
+    _ streams: [LoadedStream], _ statement: SelectStatement?, isRowByRow: Bool
+  ) async throws -> Selection {
     guard let statement else { return try await selectAsIs(streams) }
     let names = StreamViews.names(of: streams.map(\.table.stream.reference))
     var byName: [SQLName: LoadedStream] = [:]
@@ -19,7 +23,8 @@ extension CurationWork {
     let check: SelectStatement.Check = { [session] in try await CurationLint.refuse($0, rules, session) }
     let plain = try await statement.text(session, check: check)
     let columns = try await session.columns(of: plain)
-    guard let table = statement.rowByRowSource(among: Set(byName.keys)), let source = byName[SQLName(table.table)]
+    guard isRowByRow || step.over != .all, let table = statement.rowByRowSource(among: Set(byName.keys)),
+      let source = byName[SQLName(table.table)]
     else { return selection(plain, columns, source: nil, read: read) }
 
     let given = Set(columns.map(\.name))
@@ -59,16 +64,24 @@ extension CurationWork {
     let own = columns.filter { !SystemColumn.isReserved($0.name) || contract.contains(SQLName($0.name)) }
     let plan = ContractPlan(
       columns: step.columns, selected: own, salts: request.salts, carriesPositions: source != nil,
-      cursorIsCarried: source?.table.stream.definition.cursor != nil)
+      cursorIsCarried: source?.table.stream.definition.cursor != nil,
+      notNull: request.edition >= .exact ? step.key + request.loadKeys : [],
+      isLoaded: request.isLoaded && request.edition >= .exact)
     return Selection(text: text, plan: plan, source: source, read: read)
   }
 
   /// The stream's key under the names that the dataset has; empty where it has not all of it.
-  func accounting(for selection: Selection) -> Accounting {
+  /// The dataset's own key comes first.
+  func accounting(for selection: Selection) throws -> Accounting {
     let plan = selection.plan
-    let wanted = selection.source?.table.stream.definition.key ?? []
-    let key = wanted.compactMap { name in plan.outputNames.first { SQLName($0) == SQLName(name) } }
-    return Accounting(key: key.count == wanted.count ? key : [], cursorIsCarried: plan.cursorIsCarried)
+    func columns(_ names: [String]) -> [String] {
+      names.compactMap { name in plan.outputNames.first { SQLName($0) == SQLName(name) } }
+    }
+    let wanted = step.key.isEmpty ? selection.source?.table.stream.definition.key ?? [] : step.key
+    let key = columns(wanted)
+    return Accounting(
+      key: key.count == wanted.count ? key : [], cursorIsCarried: plan.cursorIsCarried,
+      replaces: key.count == wanted.count ? columns(step.replaces) : [], carriesPositions: plan.carriesPositions)
   }
 
   /// The column that orders the versions of a row; nil where the dataset does not have it, or only its hash.
@@ -83,18 +96,23 @@ extension CurationWork {
   /// Counts where every row went, each by itself, and holds the sum against the raw.
   ///
   /// - Throws: ``StageFailure`` `rows_unaccounted` where it does not come out: a fault of ours, and nothing is committed.
-  func count(_ selection: Selection, _ streams: [LoadedStream]) async throws -> CurationCounts {
+  func count(
+    _ selection: Selection, _ accounting: Accounting, _ streams: [LoadedStream]
+  ) async throws -> CurationCounts {
     func number(_ sql: String) async throws -> Int { try await session.value(sql).int ?? 0 }
     var counts = CurationCounts(rowsIn: 0, rowsOut: 0, filtered: nil, deduplicated: 0, quarantined: 0)
     for loaded in selection.read {
-      counts.rowsIn += try await number(Accounting.records(loaded.table, index: loaded.index))
+      counts.rowsIn += loaded.records.values.reduce(0, +)
       counts.quarantined += try await number("select count(*) as n from raw.rejects where stream = \(loaded.index)")
     }
-    counts.rowsOut = try await number("select count(*) as n from \(Accounting.kept)")
-    counts.deduplicated = try await number("select count(*) as n from \(Accounting.losers)")
+    counts.rowsOut = try await number(
+      "select count(*) as n from \(Accounting.kept) where \(accounting.isRow)")
+    counts.deduplicated = try await number(accounting.countLosers)
     counts.quarantined += try await number(
       "select count(*) as n from \(ContractPlan.table) where _reasons is not null")
     guard let source = selection.source else { return counts }
+    // A record may give several rows, or none.
+    guard accounting.replaces.isEmpty else { return counts }
     if request.sql != nil, try await number(Accounting.multiplied) > 0 { return counts }
     let filtered = try await number(Accounting.filtered(source.table))
     counts.filtered = filtered
@@ -108,8 +126,12 @@ extension CurationWork {
     return counts
   }
 
-  /// - Throws: ``StageFailure`` where too many rows are bad, or none is left.
-  func refuseBadBatch(_ counts: CurationCounts) async throws {
+  /// Refuses a batch with too many bad rows, or with too few rows left. One that brought nothing is neither.
+  ///
+  /// Bad rows that the run before quarantined already do not count: a row at the edge of an inclusive cursor comes with every read.
+  ///
+  /// - Throws: ``StageFailure`` `schema_drift`, `stop_over` or `min_rows`.
+  func refuseBadBatch(_ counts: CurationCounts, _ quarantine: Quarantine) async throws {
     if step.drift.typeChange == .fail {
       let changed = try await session.value(Self.typeReasons).text
       if let changed {
@@ -119,18 +141,44 @@ extension CurationWork {
         )
       }
     }
-    if let limit = step.badRows.stopOver, Double(counts.quarantined) > limit * Double(counts.rowsIn) {
+    guard step.badRows.stopOver != nil || step.minRows != nil else { return }
+    var known = 0
+    if counts.quarantined > 0, let path = request.previous.quarantine {
+      known = try await session.value(quarantine.known(in: path)).int ?? 0
+    }
+    let (bad, all) = (counts.quarantined - known, counts.rowsIn - known)
+    if let limit = step.badRows.stopOver, Double(bad) > limit * Double(all) {
       throw StageFailure(
         code: "stop_over",
-        message: "dataset \(step.name): \(counts.quarantined) of \(counts.rowsIn) rows are bad, more than `stop_over` "
+        message: "dataset \(step.name): \(bad) of \(all) rows are bad, more than `stop_over` "
           + "allows: \(try await commonReasons())",
-        hint: "nothing was committed and the raw stays due; mend the source or the contract", at: "\(step.place)")
+        hint: "nothing was committed and the raw stays due; fix the source or the contract", at: "\(step.place)")
     }
-    if counts.rowsIn > 0, counts.rowsOut == 0 {
+    if let minimum = step.minRows, all > 0, counts.rowsOut < minimum {
       let reasons = counts.quarantined > 0 ? ": \(try await commonReasons())" : ""
       throw StageFailure(
-        code: "no_rows_out", message: "dataset \(step.name): of \(counts.rowsIn) rows none is left\(reasons)",
-        hint: "nothing was committed and the raw stays due; mend the SQL or the contract", at: "\(step.place)")
+        code: "min_rows",
+        message:
+          "dataset \(step.name): of \(counts.rowsIn) rows \(counts.rowsOut) are left, fewer than `min_rows`\(reasons)",
+        hint: "nothing was committed and the raw stays due; fix the SQL or the contract, or lower `min_rows`",
+        at: "\(step.place)")
+    }
+  }
+
+  /// What a target could not store of the rows in quarantine, by column, with what to do about it.
+  func unstorable() async throws -> [CurationEvent] {
+    let rows = try await session.rows(
+      """
+      select reason, count(*) as n from (select unnest(_reasons) as reason from \(ContractPlan.table))
+      group by all order by reason
+      """)
+    return rows.compactMap { row in
+      guard let text = row["reason"]?.text, let colon = text.unicodeScalars.lastIndex(of: ":") else { return nil }
+      let column = String(text[..<colon])
+      let reason = String(text.unicodeScalars[text.unicodeScalars.index(after: colon)...])
+      guard let hint = StorageRule.hint(reason, column: column) else { return nil }
+      return CurationEvent(
+        .unstorableValue, "dataset \(step.name): \(row["n"]?.int ?? 0) rows are in quarantine for \(text); \(hint)")
     }
   }
 

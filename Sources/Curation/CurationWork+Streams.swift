@@ -23,11 +23,27 @@ extension CurationWork {
     }
   }
 
+  /// Whether each row of the SELECT's result comes from one record, whatever other records there are.
+  ///
+  /// - Throws: ``StageFailure`` `over_missing` where it does not, and the step does not say which rows it means.
+  func isRowByRow(_ statement: SelectStatement?) async throws -> Bool {
+    guard let statement else { return true }
+    let streams = request.streams.map { (reference: $0.reference, read: $0.definition.read) }
+    guard case .together(let what) = try await CurationLint.origin(of: statement, streams: streams, session) else {
+      return true
+    }
+    guard step.over == nil, request.edition >= .exact else { return false }
+    let (message, hint) = CurationLint.overMissing(what)
+    throw StageFailure(
+      code: "over_missing", message: "dataset \(step.name): \(message)", hint: hint, at: "\(step.place)")
+  }
+
   /// Reads what is due of every stream, and finds records that break their stream's own types.
-  func readStreams() async throws -> [LoadedStream] {
+  func readStreams(_ statement: SelectStatement?) async throws -> [LoadedStream] {
     let report = report
     let reader = StreamReader(
-      session: session, scratch: request.scratch, dataset: step.name, expansion: request.expansion
+      session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
+      keepsRecords: readsRecords(statement)
     ) { report.objects($0) }
     var streams: [LoadedStream] = []
     for (index, stream) in request.streams.enumerated() {
@@ -49,24 +65,48 @@ extension CurationWork {
     from (select id, row_number() over (order by run, sequence, id) as place from raw.objects) o where o.id = objects.id
     """
 
+  /// Whether the text of JSON records is needed: the SELECT reads it, or the contract has it as a column.
+  private func readsRecords(_ statement: SelectStatement?) -> Bool {
+    statement?.mayRead(SystemColumn.record)
+      ?? step.columns.contains { SQLName($0.name) == SQLName(SystemColumn.record) }
+  }
+
   var hidesValues: Bool { step.columns.contains { $0.mask != nil } }
 
   /// Creates the views that SQL sees; `current.STREAM` and `previous.DATASET` only where the statement reads them.
-  func createViews(_ streams: [LoadedStream], _ statement: SelectStatement?) async throws {
+  ///
+  /// Computed from everything, a stream with a key is seen as its latest rows: an older version of a row is no row of its own.
+  func createViews(_ streams: [LoadedStream], _ statement: SelectStatement?, isRowByRow: Bool) async throws {
     let names = StreamViews.names(of: streams.map(\.table.stream.reference))
     let tables = statement?.tables ?? []
     for loaded in streams {
       let own = names[loaded.table.stream.reference] ?? []
-      for statement in StreamViews.statements(loaded.table, names: own) { try await session.run(statement) }
+      let absent = absentFields(of: loaded, statement, names: own)
+      let stream = loaded.table.stream.definition
+      let isLatest = step.over == .all && !isRowByRow && stream.read == .incremental && !stream.key.isEmpty
+      for statement in StreamViews.statements(loaded.table, names: own, absent: absent, isLatest: isLatest) {
+        try await session.run(statement)
+      }
       let mentioned = tables.contains { table in
         table.schema.lowercased() == "current" && own.contains { SQLName($0) == SQLName(table.table) }
       }
-      if mentioned { try await createCurrent(loaded, names: own) }
+      if mentioned { try await createCurrent(loaded, statement, names: own, absent: absent) }
     }
     if tables.contains(where: { $0.schema.lowercased() == "previous" }) { try await createPrevious() }
   }
 
-  private func createCurrent(_ due: LoadedStream, names: [String]) async throws {
+  /// What a SELECT reads of a stream that has delivered nothing yet: an empty delivery is no reason to fail.
+  private func absentFields(of loaded: LoadedStream, _ statement: SelectStatement?, names: [String]) -> [String] {
+    guard let statement, isUnknown(loaded) else { return [] }
+    var taken: Set<SQLName> = []
+    return (loaded.table.stream.definition.key + statement.fieldsRead(from: Set(names.map(SQLName.init)))).filter {
+      !SystemColumn.isReserved($0) && taken.insert(SQLName($0)).inserted
+    }
+  }
+
+  private func createCurrent(
+    _ due: LoadedStream, _ statement: SelectStatement?, names: [String], absent: [String]
+  ) async throws {
     let stream = due.table.stream
     guard !stream.definition.key.isEmpty else {
       throw StageFailure(
@@ -76,7 +116,8 @@ extension CurationWork {
     let taken = Set(stream.objects.map(\.id))
     let report = report
     let reader = StreamReader(
-      session: session, scratch: request.scratch, dataset: step.name, expansion: request.expansion
+      session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
+      keepsRecords: readsRecords(statement)
     ) { report.objects($0) }
     var history = stream
     history.knownFields = due.table.fields.map(\.name)
@@ -84,7 +125,8 @@ extension CurationWork {
       history, stream.history.filter { !taken.contains($0.id) }, into: "raw.earlier_\(due.index)",
       index: due.index + Self.earlierRejects)
     try await session.run(Self.setOrdinals)
-    for statement in StreamViews.currentStatements(due: due.table, earlier: earlier.table, names: names) {
+    for statement in StreamViews.currentStatements(due: due.table, earlier: earlier.table, names: names, absent: absent)
+    {
       try await session.run(statement)
     }
   }
@@ -92,10 +134,24 @@ extension CurationWork {
   /// Rejects of earlier raw are kept apart: the run that brought it has quarantined them.
   private static let earlierRejects = 1_000_000
 
+  /// A dataset with a key of its own: its latest rows.
+  private func createKeyedPrevious() async throws {
+    let versions = DatasetChecks.earlier(request.previous)
+    let columns = try await session.columns(of: versions)
+    let cursors = request.streams.compactMap { stream in
+      stream.definition.cursor.map { DatasetCursor(field: $0.field, type: $0.type) }
+    }
+    try await session.run(
+      DatasetChecks.view(
+        of: step, versions: versions, columns: columns, key: step.key, replaces: step.replaces,
+        cursor: cursors.count == 1 ? cursors.first : nil, schema: "previous"))
+  }
+
   private func createPrevious() async throws {
     let name = "previous.\(quoteIdentifier(step.name))"
+    if !request.previous.files.isEmpty, !step.key.isEmpty { return try await createKeyedPrevious() }
     if !request.previous.files.isEmpty {
-      return try await session.run("create view \(name) as \(request.previous.select())")
+      return try await session.run("create view \(name) as \(request.previous.asOne.select(0))")
     }
     guard !step.columns.isEmpty else {
       throw StageFailure(
@@ -132,6 +188,11 @@ extension CurationWork {
           "stream \(stream.reference): the field \"\(FieldName.shown($0))\" cannot be a column; its values stay in _record"
         )
       }
+      events += loaded.found.renamed.map {
+        CurationEvent(
+          .unusableField,
+          "stream \(stream.reference): the field \"\(FieldName.shown($0.field))\" is read as \"\($0.column)\"")
+      }
       events += missing.map {
         CurationEvent(.missingField, "stream \(stream.reference): the field \"\($0)\" is not in this delivery")
       }
@@ -152,14 +213,10 @@ extension CurationWork {
     Dictionary(uniqueKeysWithValues: streams.map { ($0.table.stream.reference, $0.found.names) })
   }
 
-  func recordsByObject(_ streams: [LoadedStream]) async throws -> [Int64: Int] {
+  func recordsByObject(_ streams: [LoadedStream]) -> [Int64: Int] {
     var records: [Int64: Int] = [:]
     for loaded in streams {
-      for object in loaded.table.stream.objects { records[object.id] = 0 }
-      for row in try await session.rows(Accounting.recordsByObject(loaded.table, index: loaded.index)) {
-        guard let id = row["id"]?.int, let count = row["n"]?.int else { continue }
-        records[Int64(id)] = count
-      }
+      for object in loaded.table.stream.objects { records[object.id] = loaded.records[object.id] ?? 0 }
     }
     return records
   }

@@ -23,31 +23,38 @@ struct CurationWork: Sendable {
   func run() async throws -> CurationResult {
     try await session.run(StreamReader.schema)
     let statement = try await parseAndLint()
-    let streams = try await readStreams()
+    let streams = try await readStreams(statement)
+    try refuseUnknownKeys(of: streams)
     var events = try await drift(of: streams)
-    try await createViews(streams, statement)
+    let isRowByRow = try await isRowByRow(statement)
+    try await createViews(streams, statement, isRowByRow: isRowByRow)
     report.step("sql")
-    let selection = try await select(streams, statement)
+    let selection = try await select(streams, statement, isRowByRow: isRowByRow)
+    try refuseUnknownColumns(selection)
     let plan = selection.plan
     try await session.run(plan.statement(select: selection.text))
     events += plan.droppedNames.map {
       CurationEvent(.droppedColumn, "dataset \(step.name): the SELECT's column \"\($0)\" is not in `columns`")
     }
-    let accounting = accounting(for: selection)
+    let accounting = try accounting(for: selection)
+    try await refuseRepeatedKeys(accounting)
+    try await completeParents(selection, statement, accounting)
     try await session.run(accounting.findLosers)
     try await session.run(Accounting.keep)
     let quarantine = quarantine(for: selection, key: accounting.key)
-    let counts = try await count(selection, streams)
-    try await refuseBadBatch(counts)
+    let counts = try await count(selection, accounting, streams)
+    try await refuseBadBatch(counts, quarantine)
+    if counts.quarantined > 0 { events += try await unstorable() }
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
     report.rows(counts.rowsOut)
     report.step("parquet")
-    let files = try await write(selection, rowsOut: counts.rowsOut)
+    let files = try await write(selection)
     let bad = try await write(quarantine)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
-      cursor: cursor(of: selection), quarantine: bad.file, quarantineKeysReadable: bad.keysReadable,
-      events: events, fields: fields(of: streams), recordsByObject: try await recordsByObject(streams))
+      cursor: cursor(of: selection), replaces: accounting.replaces, quarantine: bad.file,
+      quarantineKeysReadable: bad.keysReadable,
+      events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams))
   }
 }
 

@@ -25,14 +25,19 @@ package struct Curator: Sendable {
     let spaces = request.streams.flatMap { $0.objects + $0.history }.map { Self.folder(of: $0.path) }
     let place = DuckDBPlace(
       directory: request.scratch,
-      directories: Set(spaces + request.previous.files.map(Self.folder(of:))).sorted())
+      directories: Set(
+        spaces + (request.previous.files + [request.previous.quarantine].compactMap { $0 }).map(Self.folder(of:))
+      )
+      .sorted())
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
-    return try await duckdb.withSession(in: place, limits: request.limits) { session in
-      let work = CurationWork(request: request, session: session, progress: progress)
-      do { return try await work.run() } catch let error as DuckDBError where error.kind == .sql {
-        throw StageFailure(
-          code: error.code, message: "dataset \(request.step.name): \(error.message)",
-          hint: "the raw stays due; mend the SQL or the contract and run again", at: "\(request.step.place)")
+    return try await request.scratchLimit.watching {
+      try await duckdb.withSession(in: place, limits: request.limits) { session in
+        let work = CurationWork(request: request, session: session, progress: progress)
+        do { return try await work.run() } catch let error as DuckDBError where error.kind == .sql {
+          throw StageFailure(
+            code: error.code, message: "dataset \(request.step.name): \(error.message)",
+            hint: "the raw stays due; fix the SQL or the contract and run again", at: "\(request.step.place)")
+        }
       }
     }
   }

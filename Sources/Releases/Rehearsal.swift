@@ -20,10 +20,11 @@ package struct Rehearsal: Sendable, Codable, Equatable {
   package struct Trouble: Sendable, Codable, Equatable {
     /// What data, definition or table did. Everything else may be this machine's, or this moment's.
     private static let damning: Set<String> = [
-      "check_failed", "check_sql", "csv_header", "full_snapshot_empty", "key_index_missing", "key_missing", "key_null",
+      "check_failed", "check_sql", "column_extra", "column_missing", "csv_header", "full_snapshot_empty",
+      "key_index_missing", "key_missing", "key_null",
       "key_repeated", "no_rows_out", "not_records", "nul_byte", "replace_needs_full", "rows_unaccounted",
-      "schema_drift",
-      "sql_error", "sql_missing", "sql_refused", "stop_over", "stream_missing", "target_column_missing",
+      "min_rows", "over_missing", "schema_drift", "sql_error", "sql_missing", "sql_refused", "stop_over",
+      "stream_missing", "target_column_missing",
       "target_column_required", "target_not_a_table", "too_many_partitions", "type_conflict", "type_unsupported",
       "value_rounded",
     ]

@@ -37,9 +37,11 @@ struct AccountingTests {
       let contract = [
         ContractColumn(name: "id", type: ColumnType("integer"), max: "3"), ContractColumn(name: "v", type: .text),
       ]
+      var step = step(columns: contract)
+      step.extra = .drop
       let result = try await bench.curate(
         try bench.request(
-          step(columns: contract), [input(stream(key: ["id"]), objects)],
+          step, [input(stream(key: ["id"]), objects)],
           sql:
             "-- the good ones\nselect upper(o.v) as v, o.id, 1 as more from orders as o where o.v is not null order by 1 desc"
         ))
@@ -65,7 +67,7 @@ struct AccountingTests {
       let objects = try bench.objects([#"{"id":1,"n":1}"# + "\n" + #"{"id":1,"n":2}"# + "\nbad\n"])
       let columns = [StreamColumn(name: "n", type: ColumnType("integer"))]
       let result = try await bench.curate(
-        try bench.request(step(), [input(stream(records: .ndjson, columns: columns), objects)], sql: sql))
+        try bench.request(step(over: .batch), [input(stream(records: .ndjson, columns: columns), objects)], sql: sql))
       #expect(result.counts.filtered == nil)
       #expect(result.counts.rowsIn == 3)
       #expect(result.counts.quarantined == 1)
@@ -85,7 +87,7 @@ struct AccountingTests {
       let orders = input(stream(), try bench.objects(["id,v\n1,a\n2,b\n"]))
       let late = try bench.objects(["id,name\n1,Ann\n"], run: 1, first: 50)
       let customers = input(stream("customers", key: ["id"]), [], history: late)
-      let result = try await bench.curate(try bench.request(step(), [orders, customers], sql: sql))
+      let result = try await bench.curate(try bench.request(step(over: .batch), [orders, customers], sql: sql))
       #expect(result.counts.all == [2, 2, 0, 0, 0])
       #expect(
         try await bench.table(result, "select id a, _object b, _position c from data order by id") == [

@@ -15,7 +15,7 @@ struct ContractTests {
         ContractColumn(name: "email", type: .text, pattern: "@", mask: Mask(kind: .sha256)),
         ContractColumn(name: "amount", type: ColumnType("decimal(18,4)"), min: "0", max: "100"),
         ContractColumn(name: "currency", type: .text, oneOf: ["CHF", "EUR"]),
-        ContractColumn(name: "absent", type: .text),
+        ContractColumn(name: "absent", type: .text, optional: true),
       ]
       let text = """
         id,email,amount,currency,more
@@ -81,7 +81,7 @@ struct ContractTests {
     }
   }
 
-  @Test("stops where too many rows are bad, and where none is left")
+  @Test("stops where too many rows are bad, and where too few are left, if it says so")
   func tooManyBad() async throws {
     try await Workbench.with { bench in
       let contract = [ContractColumn(name: "id", type: ColumnType("bigint"))]
@@ -95,11 +95,40 @@ struct ContractTests {
       }
       #expect(over?.code == "stop_over")
       #expect(over?.message.contains("id:type (1)") == true)
-      let none = await #expect(throws: StageFailure.self) {
-        _ = try await bench.curate(try bench.request(step(columns: contract), [input(stream(), [objects[1]])]))
+      let none = try await bench.curate(try bench.request(step(columns: contract), [input(stream(), [objects[1]])]))
+      #expect(none.counts.all == [1, 0, 0, 0, 1])
+      let demanding = step(columns: contract, minRows: 1)
+      let few = await #expect(throws: StageFailure.self) {
+        _ = try await bench.curate(try bench.request(demanding, [input(stream(), [objects[1]])]))
       }
-      #expect(none?.code == "no_rows_out")
-      #expect(none?.isTransient == false)
+      #expect(few?.code == "min_rows")
+      #expect(few?.isTransient == false)
+      let empty = try bench.objects(["id\n"], first: 9)
+      let nothing = try await bench.curate(try bench.request(demanding, [input(stream(), empty)]))
+      #expect(nothing.counts.all == [0, 0, 0, 0, 0])
+    }
+  }
+
+  @Test("a bad row that the run before quarantined already fails no quiet run")
+  func knownBadRow() async throws {
+    try await Workbench.with { bench in
+      let contract = [ContractColumn(name: "id", type: ColumnType("bigint"), required: true)]
+      let strict = step(columns: contract, stopOver: 0.4, minRows: 1)
+      let first = try await bench.curate(
+        try bench.request(strict, [input(stream(), try bench.objects(["id,v\n1,a\n2,b\nx,c\n"]))], isFull: false))
+      #expect(first.counts.quarantined == 1)
+      let previous = PreviousData(
+        files: first.files.map(\.path), rowsOfLastRun: 2, quarantine: first.quarantine?.path)
+      func next(_ text: String, first: Int64) async throws -> CurationResult {
+        try await bench.curate(
+          try bench.request(
+            strict, [input(stream(), try bench.objects([text], run: 2, first: first))], previous: previous,
+            isFull: false))
+      }
+      let quiet = try await next("id,v\nx,c\n", first: 5)
+      #expect(quiet.counts.all == [1, 0, 0, 0, 1])
+      let other = await #expect(throws: StageFailure.self) { _ = try await next("id,v\nx,c\ny,d\n", first: 7) }
+      #expect(other?.code == "stop_over")
     }
   }
 

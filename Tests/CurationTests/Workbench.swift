@@ -88,11 +88,15 @@ func input(
 
 func step(
   columns: [ContractColumn] = [], from: String = "orders", drift: DriftPolicy = DriftPolicy(), stopOver: Double? = nil,
-  checks: [DatasetCheck] = [], partitionBy: [Partition] = [], files: FileLayout = FileLayout()
+  checks: [DatasetCheck] = [], partitionBy: [Partition] = [], files: FileLayout = FileLayout(),
+  over: SelectedRows? = nil,
+  minRows: Int? = nil
 ) -> CurateStep {
   CurateStep(
-    name: "orders", from: [StreamReference(source: "shop", stream: from)], sqlPath: nil, columns: columns, drift: drift,
-    badRows: BadRowsPolicy(stopOver: stopOver), checks: checks, partitionBy: partitionBy, files: files)
+    name: "orders", from: [StreamReference(source: "shop", stream: from)], sqlPath: nil, over: over,
+    columns: columns, drift: drift,
+    badRows: BadRowsPolicy(stopOver: stopOver), minRows: minRows,
+    checks: checks, partitionBy: partitionBy, files: files)
 }
 
 extension CurationCounts {

@@ -106,7 +106,7 @@ struct CancellationTests {
     let pipeline = """
       pipeline: p
       sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv", records: {format: csv}}}}}
-      curate: {d: {from: s.a, sql: sql/d.sql, columns: {id: {type: bigint}}}}
+      curate: {d: {from: s.a, sql: sql/d.sql, over: batch, columns: {id: {type: bigint}}}}
 
       """
     try await withProject(pipeline) { sluice, database in

@@ -6,6 +6,7 @@ select
   (select count(*) from sluice.snapshot where run_id = $1::bigint) as snapshots,
   (select coalesce(sum(rows_in), 0)::bigint from sluice.snapshot where run_id = $1::bigint) as rows_in,
   (select coalesce(sum(rows_out), 0)::bigint from sluice.snapshot where run_id = $1::bigint) as rows_out,
-  (select coalesce(sum(filtered), 0)::bigint from sluice.snapshot where run_id = $1::bigint) as filtered,
+  (select case when count(*) = count(filtered) then coalesce(sum(filtered), 0)::bigint end
+    from sluice.snapshot where run_id = $1::bigint) as filtered,
   (select coalesce(sum(deduplicated), 0)::bigint from sluice.snapshot where run_id = $1::bigint) as deduplicated,
   (select coalesce(sum(quarantined), 0)::bigint from sluice.snapshot where run_id = $1::bigint) as quarantined

@@ -7,6 +7,9 @@ struct Accounting: Sendable {
   /// The key that the SELECT's rows still have; empty: nothing is deduplicated.
   let key: [String]
   let cursorIsCarried: Bool
+  /// Columns of the key that name a row's parent.
+  var replaces: [String] = []
+  var carriesPositions = true
 
   static let losers = "work.losers"
   /// The rows of the new data files.
@@ -16,7 +19,9 @@ struct Accounting: Sendable {
   ///
   /// Rows without a whole key are nobody's older version.
   var findLosers: String {
-    guard !key.isEmpty else { return "create table \(Self.losers) as select 0::BIGINT as _row where false" }
+    guard !key.isEmpty, carriesPositions else {
+      return "create table \(Self.losers) as select 0::BIGINT as _row where false"
+    }
     let names = key.map(quoteIdentifier)
     let list = names.joined(separator: ", ")
     let match = names.map { "c.\($0) = d.\($0)" }.joined(separator: " and ")
@@ -33,7 +38,35 @@ struct Accounting: Sendable {
       where c._reasons is null
       qualify row_number() over (partition by \(names.map { "c.\($0)" }.joined(separator: ", "))
         order by \(cursor)o.ordinal desc, c._position desc, c._row desc) > 1
+      \(olderParents(cursor))
       """
+  }
+
+  /// Rows of a parent that are not of its newest record.
+  private func olderParents(_ cursor: String) -> String {
+    guard !replaces.isEmpty else { return "" }
+    return """
+      union
+      select c._row from \(ContractPlan.table) c left join raw.objects o on o.id = c._object
+      where c._reasons is null
+      qualify dense_rank() over (partition by \(replaces.map { "c.\(quoteIdentifier($0))" }.joined(separator: ", "))
+        order by \(cursor)o.ordinal desc, c._position desc) > 1
+      """
+  }
+
+  /// True for a row of the dataset; false for the mark of a parent whose newest record gave no row: its key has the parent alone.
+  var isRow: String { Self.isRow(key: key, replaces: replaces) }
+
+  /// The mark's other columns of the key are null, which no row's are.
+  static func isRow(key: [String], replaces: [String]) -> String {
+    guard !replaces.isEmpty, let other = key.first(where: { !replaces.contains($0) }) else { return "true" }
+    return "\(quoteIdentifier(other)) is not null"
+  }
+
+  var countLosers: String {
+    guard !replaces.isEmpty else { return "select count(*) as n from \(Self.losers)" }
+    return
+      "select count(*) as n from \(ContractPlan.table) where _row in (select _row from \(Self.losers)) and \(isRow)"
   }
 
   static let keep = """
@@ -56,21 +89,4 @@ struct Accounting: Sendable {
     select count(*) - count(distinct (_object, _position)) + count(*) filter (_object is null) as n
     from \(ContractPlan.table)
     """
-
-  /// Everything that a stream's files hold, each record once: the good, the malformed, and those of a wrong type.
-  static func records(_ stream: RecordTable, index: Int) -> String {
-    """
-    select (select count(*) from \(stream.name) where _state = \(RecordTable.State.good.rawValue))
-      + (select count(*) from raw.rejects where stream = \(index) and position is null) as n
-    """
-  }
-
-  static func recordsByObject(_ stream: RecordTable, index: Int) -> String {
-    """
-    select id, sum(n)::BIGINT as n from (
-      select _object as id, count(*) as n from \(stream.name) where _state = 0 group by all
-      union all select object, count(*) from raw.rejects where stream = \(index) and position is null group by all
-    ) group by all
-    """
-  }
 }

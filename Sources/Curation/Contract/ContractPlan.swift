@@ -11,6 +11,10 @@ struct ContractPlan: Sendable {
   /// Whether each row says where it stands in raw.
   let carriesPositions: Bool
   let cursorIsCarried: Bool
+  /// Columns without which a row is bad: parts of a key.
+  var notNull: [String] = []
+  /// Whether a target stores the rows, so that what it cannot hold is bad.
+  var isLoaded = false
 
   static let table = "work.checked"
 
@@ -37,7 +41,8 @@ struct ContractPlan: Sendable {
   func statement(select: String) -> String {
     let rules = rules
     let typed = rules.enumerated().map { "\($0.element.typedValue) as _sluice_\($0.offset)" }
-    let reasons = rules.enumerated().flatMap { $0.element.reasons(typed: "_sluice_\($0.offset)") }
+    let reasons =
+      rules.enumerated().flatMap { $0.element.reasons(typed: "_sluice_\($0.offset)") } + keyReasons + storageReasons
     let values =
       rules.isEmpty
       ? selected.map { quoteIdentifier($0.name) }
@@ -57,6 +62,35 @@ struct ContractPlan: Sendable {
         from (select *\(reasonColumns) from (select *\(typed.map { ", " + $0 }.joined()) from (\(select))))
       )
       """
+  }
+
+  /// Values that a target cannot store; a masked one is a hash.
+  private var storageReasons: [String] {
+    guard isLoaded else { return [] }
+    let values =
+      columns.isEmpty
+      ? selected.map { (name: $0.name, rule: StorageRule(value: quoteIdentifier($0.name), type: $0.type)) }
+      : rules.enumerated().filter { $0.element.sourceType != nil && $0.element.column.mask == nil }.map {
+        (
+          name: $0.element.column.name,
+          rule: StorageRule(value: "_sluice_\($0.offset)", type: $0.element.column.type.duckDBName)
+        )
+      }
+    return values.flatMap { name, rule in
+      rule.breaches.map { "case when \($0.condition) then \(quoteLiteral("\(name):\($0.reason)")) end" }
+    }
+  }
+
+  /// A part of a key that is null, of columns that are not required anyway. A value that breaks its type has that reason.
+  private var keyReasons: [String] {
+    var taken: Set<SQLName> = []
+    return notNull.compactMap { name in
+      guard taken.insert(SQLName(name)).inserted,
+        let given = selected.first(where: { SQLName($0.name) == SQLName(name) }),
+        columns.first(where: { SQLName($0.name) == SQLName(name) })?.required != true
+      else { return nil }
+      return "case when \(quoteIdentifier(given.name)) is null then \(quoteLiteral("\(name):key")) end"
+    }
   }
 
   /// All reasons of a row as a list, which is only made for a bad one; null for a good one.

@@ -58,22 +58,24 @@ package struct CurationLint: Sendable {
   }
 
   private func problems(in texts: [String], _ rules: Rules) async throws -> [[SelectProblem]] {
-    let place = DuckDBPlace(directory: scratch)
-    return try await duckdb.withSession(in: place, limits: DuckDBLimits(threads: 1)) { session in
+    try await duckdb.withSession(in: DuckDBPlace(directory: scratch), limits: DuckDBLimits(threads: 1)) { session in
       var found: [[SelectProblem]] = []
-      for text in texts {
-        do {
-          let statement = try await SelectStatement.parse(text, session)
-          let problems = try await Self.problems(of: statement, text, rules, session)
-          if problems.isEmpty {
-            _ = try await statement.text(session) { try await Self.refuse($0, rules, session) }
-          }
-          found.append(problems)
-        } catch let problem as SelectProblem {
-          found.append([problem])
-        }
-      }
+      for text in texts { found.append(try await Self.parse(text, rules, session).problems) }
       return found
+    }
+  }
+
+  /// A text taken apart and checked. Without problems it can be written again as well.
+  static func parse(
+    _ text: String, _ rules: Rules, _ session: DuckDBSession
+  ) async throws -> (statement: SelectStatement?, problems: [SelectProblem]) {
+    do {
+      let statement = try await SelectStatement.parse(text, session)
+      let problems = try await problems(of: statement, text, rules, session)
+      if problems.isEmpty { _ = try await statement.text(session) { try await refuse($0, rules, session) } }
+      return (statement, problems)
+    } catch let problem as SelectProblem {
+      return (nil, [problem])
     }
   }
 

@@ -11,12 +11,23 @@ struct DatasetChecks: Sendable {
 
   /// The new rows, and where they add to them those of the snapshots before. `_new` tells them apart.
   ///
-  /// - Parameter columns: Of the data files.
-  static func versions(columns: [String], isFull: Bool, previous: PreviousData) -> String {
+  /// - Parameters:
+  ///   - columns: Of the data files.
+  ///   - tellsSnapshotsApart: Whether `_new` counts the snapshots, else it is 0 for all before.
+  static func versions(
+    columns: [String], isFull: Bool, previous: PreviousData, tellsSnapshotsApart: Bool = false
+  ) -> String {
     let new = "select \(columns.map(quoteIdentifier).joined(separator: ", ")), 1 as _new from \(Accounting.kept)"
     guard !isFull, !previous.files.isEmpty else { return new }
-    let old = previous.select(adding: ", 0 as _new")
+    let old = tellsSnapshotsApart ? earlier(previous) : earlier(previous.asOne)
     return "select * from (\(new) union all by name \(old))"
+  }
+
+  /// The rows of the snapshots before, the last of which has `_new = 0`.
+  static func earlier(_ previous: PreviousData) -> String {
+    previous.parts.indices.map { index in
+      previous.select(index, adding: ", \(index + 1 - previous.parts.count) as _new")
+    }.joined(separator: " union all by name ")
   }
 
   /// What a reader of the dataset would see once this version is committed.
@@ -26,14 +37,21 @@ struct DatasetChecks: Sendable {
   ///   - columns: Its columns.
   ///   - key: Empty: every row counts.
   static func view(
-    of step: CurateStep, versions: String, columns: [DuckDBTable.Column], key: [String], cursor: DatasetCursor?
+    of step: CurateStep, versions: String, columns: [DuckDBTable.Column], key: [String], replaces: [String] = [],
+    cursor: DatasetCursor?, schema: String = "main"
   ) -> String {
-    let view = "create view main.\(quoteIdentifier(step.name)) as "
+    let view = "create view \(schema).\(quoteIdentifier(step.name)) as "
     guard !key.isEmpty else { return view + "select * exclude (_new) from (\(versions))" }
     var order = "_new desc"
     if let cursor, let column = columns.first(where: { SQLName($0.name) == SQLName(cursor.field) }) {
       let value = CursorOrder(cursor.type).expression(quoteIdentifier(column.name), type: column.type)
       order = "\(value) desc nulls last, \(order)"
+    }
+    guard replaces.isEmpty else {
+      return view + """
+        select * exclude (_new, _sluice_winner) from (\(ReplacedRows.marked(versions, replaces, by: order, of: "_new")))
+        where _new = _sluice_winner and \(Accounting.isRow(key: key, replaces: replaces))
+        """
     }
     return view + """
       select * exclude (_new) from (\(versions))

@@ -46,6 +46,15 @@ struct Quarantine: Sendable {
     """
   }
 
+  /// How many rows the run before quarantined too, for the same reasons: a read that begins at the last one's edge brings them again.
+  func known(in path: String) -> String {
+    """
+    select count(*) as n from (\(rows)) q
+    where q.record is not null and exists (
+      from read_parquet(\(quoteLiteral(path))) p where p.record = q.record and p.reasons = q.reasons)
+    """
+  }
+
   /// How many rows there are, and whether every one's key can be read.
   var summary: String { "select count(*) as n, count(*) filter (key is null) as unreadable from (\(rows))" }
 }

@@ -17,10 +17,12 @@ struct CheckCommand: AsyncParsableCommand {
     for name in pipelines { _ = try project.definition(named: name) }
     let chosen = project.definitions.filter { pipelines.isEmpty || pipelines.contains($0.name) }
     var diagnostics = pipelines.isEmpty ? project.diagnostics : chosen.flatMap(\.diagnostics)
+    let earlier = await EarlierFields.read(of: chosen.compactMap(\.pipeline), in: project)
     do {
-      diagnostics += try await SQLReview.problems(of: chosen.compactMap(\.pipeline), in: project)
+      diagnostics += try await SQLReview.problems(of: chosen.compactMap(\.pipeline), in: project, earlier: earlier)
     } catch let error as DuckDBError where error.kind == .missing {
       // The definition may be right: it is this machine that cannot tell.
+      diagnostics += chosen.compactMap(\.pipeline).flatMap { $0.unknownNames(earlier: earlier[$0.name] ?? [:]) }
       diagnostics.append(
         Diagnostic(
           .warning, code: error.code,
@@ -50,31 +52,40 @@ enum SQLReview {
     pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }
   }
 
-  static func problems(of pipelines: [Pipeline], in project: Project) async throws -> [Diagnostic] {
+  /// - Parameter earlier: By pipeline, the fields that earlier runs found in its streams.
+  static func problems(
+    of pipelines: [Pipeline], in project: Project, earlier: EarlierFields.ByPipeline = [:]
+  ) async throws -> [Diagnostic] {
+    let names = pipelines.flatMap { $0.unknownNames(earlier: earlier[$0.name] ?? [:]) }
     let steps = steps(of: pipelines)
-    guard !steps.isEmpty else { return [] }
+    guard !steps.isEmpty else { return names }
     let duckDB = try DuckDB.locate(projectDirectory: project.directory)
     let scratch =
       FileManager.default.temporaryDirectory.path(percentEncoded: false) + "sluice-check-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     let lint = CurationLint(duckdb: duckDB, scratch: scratch)
-    var diagnostics: [Diagnostic] = []
-    for step in steps {
-      let checks = step.sqlChecks
-      for (check, problems) in zip(checks, try await lint.check(checks: checks.map(\.sql), of: step.name)) {
-        diagnostics += problems.map { Diagnostic(code: "check", place: check.place, message: $0.message) }
-      }
-      // A file that is missing has its diagnostic already.
-      guard let path = step.sqlPath, let sql = try? project.text(at: path) else { continue }
-      for problem in try await lint.check(sql, streams: step.from, datasets: steps.map(\.name)) {
-        diagnostics.append(
-          Diagnostic(
-            code: "select", place: Place(file: path, line: problem.line, column: problem.column),
-            message: problem.message))
+    var diagnostics = names
+    for pipeline in pipelines {
+      for step in Self.steps(of: [pipeline]) {
+        diagnostics += try await problems(of: step, pipeline, lint, project, earlier[pipeline.name] ?? [:])
       }
     }
     return diagnostics
+  }
+
+  private static func problems(
+    of step: CurateStep, _ pipeline: Pipeline, _ lint: CurationLint, _ project: Project,
+    _ earlier: [StreamReference: [String]]
+  ) async throws -> [Diagnostic] {
+    var diagnostics: [Diagnostic] = []
+    let checks = step.sqlChecks
+    for (check, problems) in zip(checks, try await lint.check(checks: checks.map(\.sql), of: step.name)) {
+      diagnostics += problems.map { Diagnostic(code: "check", place: check.place, message: $0.message) }
+    }
+    // A file that is missing has its diagnostic already.
+    guard let path = step.sqlPath, let sql = try? project.text(at: path) else { return diagnostics }
+    return diagnostics + (try await lint.review(step, of: pipeline, sql: sql, earlier: earlier, datasets: [step.name]))
   }
 }
 

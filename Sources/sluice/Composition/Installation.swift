@@ -135,6 +135,12 @@ struct Installation: Sendable {
     return try project.settings.databaseURL?.resolved(with: resolver)
   }
 
+  /// Whether the control database is a server that the project does not start itself.
+  static func hasExternalDatabase(_ project: Project) -> Bool {
+    let url = ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"] ?? ""
+    return !url.isEmpty || project.settings.databaseURL != nil
+  }
+
   /// Whether the control database is away: no server answers where processes of this environment expect one. False where it
   /// cannot be told, such as in a shell without `SLUICE_DATABASE_URL`, and where a server refuses the session.
   static func isDatabaseAway(_ project: Project) async throws -> Bool {

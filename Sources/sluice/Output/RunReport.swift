@@ -68,7 +68,7 @@ struct RunReport {
       (
         "curate",
         .object([
-          ("rows_in", .int(totals.rowsIn)), ("rows_out", .int(totals.rowsOut)), ("filtered", .int(totals.filtered)),
+          ("rows_in", .int(totals.rowsIn)), ("rows_out", .int(totals.rowsOut)), ("filtered", .optional(totals.filtered)),
           ("deduplicated", .int(totals.deduplicated)), ("quarantined", .int(totals.quarantined)),
         ])
       ),
@@ -98,13 +98,19 @@ struct RunReport {
     ])
   }
 
+  /// Where every row went; where a record may give several rows or share one, only what came in and out.
+  private var curated: String {
+    let rest = "\(totals.deduplicated) deduplicated, \(totals.quarantined) quarantined"
+    guard let filtered = totals.filtered else { return "\(totals.rowsIn) records → \(totals.rowsOut) rows, \(rest)" }
+    return "\(totals.rowsIn) rows in, \(totals.rowsOut) out, \(filtered) filtered, \(rest)"
+  }
+
   var text: String {
     let confirmed = loads.filter { $0.status == .loaded }
     var lines = [
       "run \(batch.id) of \(batch.pipeline): \(state.rawValue)",
       "  ingest  \(totals.objects) objects, \(totals.bytes) bytes, \(totals.records) records",
-      "  curate  \(totals.rowsIn) rows in, \(totals.rowsOut) out, \(totals.filtered) filtered, "
-        + "\(totals.deduplicated) deduplicated, \(totals.quarantined) quarantined",
+      "  curate  \(curated)",
     ]
     if let backfill {
       lines.insert(

@@ -48,6 +48,15 @@ enum DatasetViews {
       return "select \(empty) where false"
     }
     let rows = parts.joined(separator: " union all by name ")
+    let replaces = last.columns.filter { $0.replaces == true }.map(\.name)
+    guard replaces.isEmpty else {
+      let marked = ReplacedRows.marked(
+        rows, replaces, by: "_sluice_order desc nulls last, _snapshot desc", of: "_snapshot")
+      return """
+        select \(columns) from (\(marked))
+        where _snapshot = _sluice_winner and \(ReplacedRows.isRow(key: last.key, replaces: replaces))
+        """
+    }
     guard !last.key.isEmpty, snapshots.count > 1 else { return "select \(columns) from (\(rows))" }
     let key = last.key.map(quoteIdentifier).joined(separator: ", ")
     return """

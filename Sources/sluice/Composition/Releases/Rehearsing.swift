@@ -57,7 +57,7 @@ struct Rehearsing {
       dataset.incomparable = try await incomparable(version, step, pipeline, definitions)
       guard dataset.incomparable == nil else { return Rehearsal(datasets: [dataset]) }
       let made = try await stages.curate.rehearse(
-        step, of: pipeline, sql: { try project.text(at: $0) }, on: version, store: installation.store,
+        step, of: pipeline, sql: { try project.text(at: $0) }, on: version,
         name: "\(Self.folder)/\(step.name)")
       dataset.after = Rehearsal.Rows(made.counts)
       dataset.seconds = (started.duration(to: .now).inSeconds * 1000).rounded() / 1000

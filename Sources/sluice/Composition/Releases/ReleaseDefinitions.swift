@@ -19,7 +19,7 @@ actor ReleaseDefinitions {
     if let known = projects[release] { return known }
     let stored = try await store.releaseFiles(release)
     let bundle = ProjectBundle(files: stored.files.map { .init(path: $0.path, bytes: $0.bytes) })
-    let project = Project(bundle: bundle, directory: directory, environment: environment)
+    let project = Project(bundle: bundle, directory: directory, environment: environment, isStored: true)
     projects[release] = project
     return project
   }

@@ -1,0 +1,64 @@
+import DuckDB
+import JobModel
+
+/// What a value must not be, so that PostgreSQL can store it: the rules of one column of a dataset that is loaded.
+struct StorageRule {
+  /// A reason, and when a row has it.
+  struct Breach: Equatable {
+    var reason: String
+    var condition: String
+  }
+
+  /// An expression with the value as the dataset keeps it.
+  let value: String
+  /// DuckDB's type of it.
+  let type: String
+
+  /// PostgreSQL's names have no more bytes.
+  static let maximumNameBytes = 63
+
+  var breaches: [Breach] {
+    switch type {
+    case "VARCHAR": [Breach(reason: Self.nul, condition: "contains(\(value), chr(0))")]
+    case "JSON": json(value)
+    case "DATE": [outOfRange(from: "date '4713-11-24 (BC)'", to: "date '5874897-12-31'")]
+    case "TIMESTAMP":
+      [outOfRange(from: "timestamp '4713-11-24 (BC) 00:00:00'", to: "timestamp '294246-12-31 23:59:59.999999'")]
+    case "TIMESTAMP WITH TIME ZONE":
+      [
+        outOfRange(
+          from: "timestamptz '4713-11-24 (BC) 00:00:00+00'", to: "timestamptz '294246-12-31 23:59:59.999999+00'")
+      ]
+    default:
+      type.hasSuffix("]") || ["STRUCT", "MAP", "UNION"].contains(where: type.hasPrefix)
+        ? json("to_json(\(value))") : []
+    }
+  }
+
+  private static let nul = "nul_character"
+
+  private func json(_ value: String) -> [Breach] {
+    let text = "(\(value))::VARCHAR"
+    // `\\u0000` in a text, not behind another backslash; a bare NaN or Infinity, which is no JSON to PostgreSQL.
+    let nul = "contains(\(text), '\\u0000') and regexp_matches(\(text), '(^|[^\\\\])(\\\\\\\\)*\\\\u0000')"
+    let bare = "regexp_replace(\(text), '\"([^\"\\\\]|\\\\.)*\"', '', 'g')"
+    let notFinite = "regexp_matches(\(text), '(?i)nan|inf') and regexp_matches(\(bare), '(?i)nan|inf')"
+    return [Breach(reason: Self.nul, condition: nul), Breach(reason: "not_finite", condition: notFinite)]
+  }
+
+  private func outOfRange(from first: String, to last: String) -> Breach {
+    Breach(reason: "out_of_range", condition: "\(value) < \(first) or \(value) > \(last) or not isfinite(\(value))")
+  }
+
+  /// What to do about a reason, for the event of a run.
+  static func hint(_ reason: String, column: String) -> String? {
+    switch reason {
+    case nul: "PostgreSQL stores no NUL character: replace(\(column), chr(0), '') in the dataset's SQL takes it out"
+    case "not_finite": "PostgreSQL's JSON has no NaN and no Infinity: make them null in the dataset's SQL"
+    case "out_of_range":
+      "PostgreSQL's dates begin in 4713 BC, its timestamps end in 294276, and neither is infinite here"
+    case "key": "a target's table or the dataset is keyed by it: take another key, or fill it in the dataset's SQL"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Curation
+import DuckDB
+import JobModel
+import PipelineDefinition
+import Testing
+
+@Suite("What a target cannot store")
+struct StorageTests {
+  private static let sql = #"""
+    select id::int as id, case id when '1' then 'x' || chr(0) else 'ok' end as t,
+      case id when '2' then '{"a":"\u0000"}'::json when '3' then to_json('nan'::double)
+        else '{"a":"nan \\u0000"}'::json end as j,
+      case id when '4' then date '5874898-01-01' when '5' then 'infinity'::date else date '2024-01-01' end as d,
+      case id when '6' then timestamp '4714-01-01 (BC) 00:00:00' else timestamp '2024-01-01 00:00:00' end as ts,
+      case id when '7' then ['a' || chr(0)] else ['b'] end as l
+    from orders
+    """#
+
+  private static let contract = [
+    ContractColumn(name: "id", type: ColumnType("integer")), ContractColumn(name: "t", type: .text),
+    ContractColumn(name: "j", type: ColumnType("json")), ContractColumn(name: "d", type: ColumnType("date")),
+    ContractColumn(name: "ts", type: ColumnType("timestamp")), ContractColumn(name: "l", type: ColumnType("json")),
+  ]
+
+  private func curate(_ bench: Workbench, _ step: CurateStep, isLoaded: Bool) async throws -> CurationResult {
+    let objects = try bench.objects(["id\n1\n2\n3\n4\n5\n6\n7\n8\n"])
+    var request = try bench.request(step, [input(stream(), objects)], sql: Self.sql)
+    request.isLoaded = isLoaded
+    return try await bench.curate(request)
+  }
+
+  @Test("goes to quarantine with the column, and an event says what to do", arguments: [false, true])
+  func quarantined(hasContract: Bool) async throws {
+    try await Workbench.with { bench in
+      let step = step(columns: hasContract ? Self.contract : [])
+      let result = try await curate(bench, step, isLoaded: true)
+      #expect(result.counts.all == [8, 1, 0, 0, 7])
+      #expect(try await bench.table(result, "select id a from data") == [["8"]])
+      #expect(
+        try await bench.table(result, "select position a, reasons::varchar b from bad order by 1") == [
+          ["1", "['t:nul_character']"], ["2", "['j:nul_character']"], ["3", "['j:not_finite']"],
+          ["4", "['d:out_of_range']"], ["5", "['d:out_of_range']"], ["6", "['ts:out_of_range']"],
+          ["7", "['l:nul_character']"],
+        ])
+      let events = result.events.filter { $0.kind == .unstorableValue }.map(\.message)
+      #expect(events.count == 6)
+      #expect(events.contains { $0.contains("2 rows are in quarantine for d:out_of_range") })
+      #expect(events.contains { $0.contains("replace(t, chr(0), '')") })
+      let kept = try await curate(bench, step, isLoaded: false)
+      #expect(kept.counts.rowsOut == 8)
+    }
+  }
+
+  @Test("a row without the key of a merge table is bad, and a name is at most 63 bytes")
+  func keysAndNames() async throws {
+    try await Workbench.with { bench in
+      let rows = input(stream(), try bench.objects(["id,k\n1,a\n2,\n"]))
+      var request = try bench.request(step(), [rows])
+      request.isLoaded = true
+      request.loadKeys = ["k"]
+      let result = try await bench.curate(request)
+      #expect(result.counts.all == [2, 1, 0, 0, 1])
+      #expect(try await bench.table(result, "select reasons[1] a from bad") == [["k:key"]])
+      let name = String(repeating: "n", count: 64)
+      var long = try bench.request(step(), [rows], sql: "select id as \(name) from orders")
+      long.isLoaded = true
+      let failing = long
+      let error = await #expect(throws: StageFailure.self) { _ = try await bench.curate(failing) }
+      #expect(error?.code == "column_name")
+    }
+  }
+
+  @Test("check tells a name that is too long, of a dataset that is loaded")
+  func check() async throws {
+    let text = """
+      pipeline: p
+      sources: {shop: {files: {at: "file:d"}, streams: {orders: {match: "*.csv"}}}}
+      curate: {d: {from: shop.orders, sql: sql/d.sql}}
+      load: {w: {postgres: {url: "secret:w"}, tables: {d: {from: d, mode: append}}}}
+
+      """
+    let pipeline = try #require(PipelineParser.parse(text: text, file: "pipelines/p.yaml").0)
+    try await Workbench.with { bench in
+      let found = try await CurationLint(duckdb: bench.duckdb, scratch: bench.directory).review(
+        pipeline.curate[0], of: pipeline, sql: "select id,\n id as \(String(repeating: "n", count: 64)) from orders",
+        datasets: ["d"])
+      #expect(found.map(\.code) == ["column_name"])
+      #expect(found.first?.place.line == 2)
+    }
+  }
+}
