@@ -36,7 +36,7 @@ extension LoadHandler {
     let snapshot = SnapshotToLoad(
       uuid: "", number: 0, dataset: candidate.dataset, isFull: candidate.isFull,
       columns: Self.columns(candidate.columns), key: candidate.key, cursorField: candidate.cursorField, files: [rows])
-    // No job's, and fences nobody: nothing is written.
+    // It belongs to no job and fences no other loader: nothing is written.
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: JobID(0), ticket: 0)
     try await target.preview(

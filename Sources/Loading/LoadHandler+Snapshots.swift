@@ -30,6 +30,7 @@ extension LoadHandler {
       pipeline: pipeline, dataset: table.from, ofRuns: Set(snapshots.map(\.runID)).sorted())
     let loads = try snapshots.map { snapshot in
       var load = try snapshotToLoad(snapshot, table: table)
+      load.replaces = snapshot.columns.filter { $0.replaces == true }.map(\.name)
       load.repeats = batches.filter { $0.run == snapshot.runID && $0.number < snapshot.number }.map(\.id)
       return load
     }

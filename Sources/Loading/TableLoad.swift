@@ -73,6 +73,9 @@ package struct SnapshotToLoad: Sendable, Equatable {
   package var quarantinedKeys: QuarantinedKeys
   /// Snapshots that this one repeats, such as a replay of the same run: an append table gives up their rows.
   package var repeats: [String]
+  /// Columns of the key that name a row's parent: the rows of this snapshot replace all earlier ones of their parents. A row whose
+  /// key has no other part is a mark: its parent has no row any more.
+  package var replaces: [String] = []
 
   package init(
     uuid: String, number: Int64, dataset: String, isFull: Bool, columns: [Column], key: [String] = [],

@@ -76,7 +76,7 @@ package struct TargetDiagnosis: Sendable, Equatable {
     package var name: String
     package var ok: Bool
     package var detail: String
-    /// The statement or the deed that mends it; nil where nothing is to mend.
+    /// The SQL statement or action that fixes it; nil where nothing is wrong.
     package var fix: String?
   }
 

@@ -28,9 +28,10 @@ package struct PostgresTarget: Target {
   /// - Parameters:
   ///   - url: Where the target is, with its password; never shown.
   ///   - limits: Of each stream's DuckDB child, which only reads and encodes.
+  ///   - streams: Three keep two processors of the server busy, because one of them is starting its next child now and then.
   package init(
     name: String, url: String, duckDB: DuckDB, directory: String,
-    limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 2,
+    limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 3,
     lockTimeout: Duration = .seconds(30), idleTimeout: Duration = .seconds(10)
   ) {
     precondition((1...Self.maximumStreams).contains(streams), "a load has 1 to 16 streams")
@@ -115,7 +116,7 @@ package struct PostgresTarget: Target {
     _ load: TableLoad, _ name: TableName, _ ledger: TargetLedger, _ hooks: LoadHooks, in session: PostgresConnection
   ) async throws -> TableMark? {
     let mark = try await ledger.mark(in: session)
-    // A later attempt of the same job goes on with what the first one forgot.
+    // A later attempt of the same job continues what the first one began.
     guard load.repair == .reload, mark?.reload != ledger.loader.jobID.rawValue else { return mark }
     let all = try await load.list(nil)
     try await ledger.forget(name, mode: load.table.mode, snapshots: all.uuids, in: session)

@@ -13,6 +13,10 @@ struct ApplySQL: Sendable {
   /// How the values of the cursor's column are compared where it is text; nil where they have a type of their own.
   let textCursor: TextCursor?
   let deletes: LoadTable.Deletes.Kind?
+  /// Columns that name a row's parent, whose earlier rows go.
+  var replaces: [String] = []
+  /// A column that is null in the mark of a parent without rows, and in no row.
+  var markedBy: String?
 
   private var target: String { table.name.sql }
   private var names: String { columns.map(\.sql).joined(separator: ", ") }
@@ -22,19 +26,22 @@ struct ApplySQL: Sendable {
   private var batch: String { quoteIdentifier(TargetTable.batch) }
   private var deletedAt: String { quoteIdentifier(TargetTable.deletedAt) }
 
+  private var isRow: String { markedBy.map { "s.\(quoteIdentifier($0)) is not null" } ?? "true" }
+
   /// Staged rows, and those of them whose key is null.
   var countStaged: SQLStatement {
     let isNull = keyColumns.isEmpty ? "false" : keyColumns.map { "s.\($0.sql) is null" }.joined(separator: " or ")
     return SQLStatement(
       name: "apply_count_staged",
-      text: "select count(*) as rows, count(*) filter (where \(isNull)) as nulls from \(staging) s")
+      text: "select count(*) as rows, count(*) filter (where (\(isNull)) and \(isRow)) as nulls from \(staging) s")
   }
 
   /// One row when a key is staged more than once.
   var repeatedKey: SQLStatement {
     SQLStatement(
       name: "apply_repeated_key",
-      text: "select from \(staging) s group by \(keyColumns.map { "s.\($0.sql)" }.joined(separator: ", ")) "
+      text:
+        "select from \(staging) s where \(isRow) group by \(keyColumns.map { "s.\($0.sql)" }.joined(separator: ", ")) "
         + "having count(*) > 1 limit 1")
   }
 
@@ -51,7 +58,7 @@ struct ApplySQL: Sendable {
     }
     let insert = """
       insert into \(target) as t (\(names))
-      select \(values) from \(staging) s
+      select \(values) from \(staging) s where \(isRow)
       on conflict (\(keyList)) do
       """
     let action =
@@ -88,7 +95,44 @@ struct ApplySQL: Sendable {
   var matchingKeys: SQLStatement {
     SQLStatement(
       name: "apply_matching_keys",
-      text: "select count(*) as rows from \(staging) s where exists (select from \(target) t where \(keysAreEqual))")
+      text: "select count(*) as rows from \(staging) s where \(isRow) "
+        + "and exists (select from \(target) t where \(keysAreEqual))")
+  }
+
+  /// Staged rows without the marks.
+  var countRows: SQLStatement {
+    SQLStatement(name: "apply_count_rows", text: "select count(*) as rows from \(staging) s where \(isRow)")
+  }
+
+  private var parentsAreEqual: String {
+    replaces.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { "t.\($0.sql) = \($0.value)" }
+      .joined(separator: " and ")
+  }
+
+  /// Takes staged rows out whose parent is newer in the table; nil where nothing orders them.
+  var dropOlderParents: SQLStatement? {
+    guard let cursorField, let cursor = columns.first(where: { $0.name.isExactly(cursorField) }) else { return nil }
+    func value(_ column: String) -> String { textCursor?.value(column) ?? column }
+    let (old, new) = (value("t.\(cursor.sql)"), value(cursor.value))
+    return SQLStatement(
+      name: "apply_drop_older_parents",
+      text: """
+        delete from \(staging) s
+        where exists (select from \(target) t where \(parentsAreEqual) and (\(old) > \(new) or (\(old) is not null and \(new) is null)))
+        """)
+  }
+
+  /// Takes out the rows of the staged parents that are not staged.
+  var deleteReplaced: SQLStatement {
+    let isReplaced = """
+      exists (select from \(staging) s where \(parentsAreEqual))
+      and not exists (select from \(staging) s where \(keysAreEqual) and \(isRow))
+      """
+    return SQLStatement(
+      name: "apply_delete_replaced",
+      text: deletes == .soft
+        ? "update \(target) t set \(deletedAt) = now() where \(isLive) and \(isReplaced)"
+        : "delete from \(target) t where \(isReplaced)")
   }
 
   private var keysAreEqual: String {
@@ -100,8 +144,8 @@ struct ApplySQL: Sendable {
     SQLStatement(
       name: "apply_append",
       text: isKept
-        ? "insert into \(target) (\(names), \(batch)) select \(values), $1::uuid from \(staging) s"
-        : "insert into \(target) (\(names)) select \(values) from \(staging) s")
+        ? "insert into \(target) (\(names), \(batch)) select \(values), $1::uuid from \(staging) s where \(isRow)"
+        : "insert into \(target) (\(names)) select \(values) from \(staging) s where \(isRow)")
   }
 
   /// Takes out what the batches $1 put in.

@@ -13,6 +13,8 @@ struct FinalTransaction: Sendable {
   let kept: String?
   /// Off where the keys in quarantine cannot be read.
   let mayDelete: Bool
+  /// Whether the rows are in the table already, piece by piece.
+  let isAppended: Bool
   let hooks: LoadHooks
 
   /// The target checks deferred constraints and runs deferred triggers in the COMMIT, over all that the snapshot changed. A shorter
@@ -31,9 +33,8 @@ struct FinalTransaction: Sendable {
       try await transaction.execute("set local synchronous_commit = on")
       try await ledger.lockHead(in: transaction)
       if let entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] { return entry }
-      var mark = try await ledger.mark(in: transaction) ?? TableMark()
-      mark.identity = try await identity(like: mark, in: transaction)
-      try await checkStaged(in: transaction)
+      var mark = try await ledger.hold(table.name, isReplaced: definition.mode == .replace, in: transaction)
+      if isAppended { try await checkAppended(in: transaction) } else { try await checkStaged(in: transaction) }
       var entry = LoadedSnapshot(uuid: snapshot.uuid, status: .loaded, rows: snapshot.rows, isNew: true)
       switch definition.mode {
       case .append: (entry.inserted, entry.deleted) = try await append(in: transaction)
@@ -42,6 +43,10 @@ struct FinalTransaction: Sendable {
         entry.inserted = Int64(try await transaction.query(sql.append(batch: false), []).affectedRows)
       case .merge:
         if mayDelete { entry.deleted = try await deleteGone(in: transaction) }
+        if !sql.replaces.isEmpty {
+          if let statement = sql.dropOlderParents { try await transaction.query(statement, []) }
+          entry.deleted += Int64(try await transaction.query(sql.deleteReplaced, []).affectedRows)
+        }
         (entry.inserted, entry.updated) = try await merge(in: transaction)
       }
       mark.kept = kept(after: entry, mark)
@@ -53,26 +58,24 @@ struct FinalTransaction: Sendable {
     }
   }
 
-  /// Locks the table against a TRUNCATE or DROP, and refuses it where one came while the snapshot was staged.
-  private func identity(like mark: TableMark, in transaction: PostgresTransaction) async throws -> TableIdentity? {
-    try await transaction.execute("lock table \(table.name.sql) in row exclusive mode")
-    let seen = try await ledger.identity(of: table.name, in: transaction)
-    guard mark.kept == 0 || seen == mark.identity || definition.mode == .replace else {
-      throw StageFailure(
-        code: "target_changed",
-        message:
-          "target \(ledger.target): table \(table.name) was truncated, replaced or written again during the load",
-        hint: "the next attempt looks at its rows", isTransient: true)
-    }
-    return seen
-  }
-
   /// The rows that the table has at least, once this snapshot is in.
   private func kept(after entry: LoadedSnapshot, _ mark: TableMark) -> Int64 {
     switch definition.mode {
     case .replace: entry.inserted
-    case .append: max(0, mark.kept + entry.inserted - entry.deleted)
-    case .merge: max(0, mark.kept + entry.inserted - (definition.deletes?.kind == .hard ? entry.deleted : 0))
+    case .append: max(0, mark.kept + (isAppended ? 0 : entry.inserted) - entry.deleted)
+    case .merge: max(0, mark.kept + entry.inserted - (definition.deletes?.kind == .soft ? 0 : entry.deleted))
+    }
+  }
+
+  private func checkAppended(in transaction: PostgresTransaction) async throws {
+    let pieces = try await ledger.pieces(of: snapshot, in: transaction)
+    guard pieces == Dictionary(uniqueKeysWithValues: snapshot.pieces.map { ($0.number, $0.rows) }) else {
+      throw StageFailure(
+        code: "ledger_changed",
+        message: "target \(ledger.target): the ledger has \(pieces.count) chunks of snapshot \(snapshot.uuid) in "
+          + "\(table.name), the catalog has \(snapshot.pieces.count)",
+        hint: "only sluice may write to schema sluice_ledger; load the table again: "
+          + "sluice reload \(ledger.loader.pipeline) --target \(ledger.target) --table '\(table.name)'")
     }
   }
 
@@ -107,23 +110,35 @@ struct FinalTransaction: Sendable {
   ///
   /// The batch itself cannot be in already, because the ledger would have it: so a large table is not searched for it.
   private func append(in transaction: PostgresTransaction) async throws -> (inserted: Int64, deleted: Int64) {
-    let repeated = try await ledger.entries(of: snapshot.repeats, in: transaction).values
-      .filter { $0.status == .loaded && $0.rows > 0 }.map(\.uuid)
+    let repeated = try await Self.repeatedBatches(of: snapshot, in: table, ledger, transaction)
     var deleted: Int64 = 0
     if !repeated.isEmpty {
-      guard table.hasBatch else {
-        throw StageFailure(
-          code: "append_repeat_refused",
-          message: "target \(ledger.target): snapshot \(snapshot.uuid) repeats a batch that is in \(table.name), and "
-            + "without a column \(TargetTable.batch) its rows cannot be told from others",
-          hint: "alter table \(table.name.sql) add column \(quoteIdentifier(TargetTable.batch)) uuid; "
-            + "fill it for the rows that are there; or skip the run")
-      }
       deleted = Int64(try await transaction.query(sql.deleteBatches, [.texts(repeated)]).affectedRows)
     }
+    if isAppended { return (snapshot.rows, deleted) }
     let values: [PostgresValue] = table.hasBatch ? [.text(snapshot.uuid)] : []
     let inserted = Int64(try await transaction.query(sql.append(batch: table.hasBatch), values).affectedRows)
     return (inserted, deleted)
+  }
+
+  /// What the snapshots put in that this one repeats.
+  ///
+  /// - Throws: ``StageFailure`` `append_repeat_refused` where their rows cannot be told from others.
+  static func repeatedBatches(
+    of snapshot: SnapshotToLoad, in table: TargetTable, _ ledger: TargetLedger, _ session: some PostgresSession
+  ) async throws -> [String] {
+    guard !snapshot.repeats.isEmpty else { return [] }
+    let repeated = try await ledger.entries(of: snapshot.repeats, in: session).values
+      .filter { $0.status == .loaded && $0.rows > 0 }.map(\.uuid)
+    guard repeated.isEmpty || table.hasBatch else {
+      throw StageFailure(
+        code: "append_repeat_refused",
+        message: "target \(ledger.target): snapshot \(snapshot.uuid) repeats a batch that is in \(table.name), and "
+          + "without a column \(TargetTable.batch) its rows cannot be told from others",
+        hint: "alter table \(table.name.sql) add column \(quoteIdentifier(TargetTable.batch)) uuid; "
+          + "fill it for the rows that are there; or skip the run")
+    }
+    return repeated
   }
 
   private func merge(in transaction: PostgresTransaction) async throws -> (inserted: Int64, updated: Int64) {
@@ -133,7 +148,9 @@ struct FinalTransaction: Sendable {
     }
     let matching = try await transaction.query(sql.matchingKeys, []).first?.int("rows") ?? 0
     let affected = Int64(try await transaction.query(sql.merge, []).affectedRows)
-    let inserted = snapshot.rows - matching
+    let staged =
+      sql.replaces.isEmpty ? snapshot.rows : try await transaction.query(sql.countRows, []).first?.int("rows") ?? 0
+    let inserted = staged - matching
     return (inserted, max(0, affected - inserted))
   }
 

@@ -92,6 +92,14 @@ enum LedgerSQL {
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 for update
       """)
 
+  /// The head's ticket, shared: no later claim takes the head until the transaction ends.
+  static let holdHead = SQLStatement(
+    name: "ledger_hold_head",
+    text: """
+      select ticket from sluice_ledger.head
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 for share
+      """)
+
   /// The head's ticket as it is, without waiting for a final transaction.
   static let readHead = SQLStatement(
     name: "ledger_read_head",
@@ -117,6 +125,25 @@ enum LedgerSQL {
         status, rows, inserted, updated, deleted, content_hash)
       values ($1, $2, $3, $4, $5::uuid, -1, $6::bigint, $7::bigint, $8, $9::bigint, $10::bigint, $11::bigint,
         $12::bigint, encode(sha256(convert_to($13, 'UTF8')), 'hex'))
+      """)
+
+  /// Writes down that piece $8 of a snapshot is in the table, in the transaction of its COPY; no row when it is already.
+  static let insertPiece = SQLStatement(
+    name: "ledger_insert_piece",
+    text: """
+      insert into sluice_ledger.ledger (installation, environment, pipeline, table_name, snapshot, number, ticket, chunk,
+        status, rows, inserted, updated, deleted, content_hash)
+      values ($1, $2, $3, $4, $5::uuid, $6::bigint, $7::bigint, $8::integer, 'loaded', $9::bigint, $9::bigint, 0, 0,
+        encode(sha256(convert_to($10, 'UTF8')), 'hex'))
+      on conflict do nothing returning chunk
+      """)
+
+  static let pieces = SQLStatement(
+    name: "ledger_pieces",
+    text: """
+      select chunk, rows from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = $5::uuid
+        and chunk >= 0
       """)
 
   /// Ledger rows of the snapshots $6 that a newer full one makes superfluous, with their numbers and contents; rows that are

@@ -22,14 +22,17 @@ struct SnapshotLoad: Sendable {
     let columns = try fit(table)
 
     let staging = StagingTable(ledger: ledger, snapshot: snapshot, columns: columns)
-    try await staging.prepare(in: session)
-    try await stage(staging, in: session)
+    let isAppended = try await append(to: table, columns, in: session)
+    if !isAppended {
+      try await staging.prepare(in: session)
+      try await stage(staging, in: session)
+    }
     // The comparison for deletes joins the two tables; without statistics it is planned for an empty one.
     if comparesForDeletes { try await session.execute("analyze \(staging.sql)") }
     try await hooks.reached(.loadBeforeFinal)
 
     do {
-      let entry = try await apply(staging, table, columns, in: session)
+      let entry = try await apply(staging, table, columns, isAppended: isAppended, in: session)
       try await finish(staging, in: session)
       return entry
     } catch let error as PostgresError where error.kind == .commitUnknown {
@@ -101,7 +104,7 @@ struct SnapshotLoad: Sendable {
         message:
           "\(place): the full snapshot \(snapshot.uuid) of dataset \(snapshot.dataset) has no rows, so every row of "
           + "the table would go",
-        hint: "if the source is really empty, empty the table by hand; otherwise mend the source and run again")
+        hint: "if the source is really empty, empty the table by hand; otherwise fix the source and run again")
     }
   }
 
@@ -118,25 +121,52 @@ struct SnapshotLoad: Sendable {
     return table
   }
 
-  /// Stages the chunks that are not staged yet, several at once, each over its own connection.
+  /// Appends the pieces that are not in yet, where the definition says `apply: per_chunk`, or did when the snapshot was begun.
+  ///
+  /// - Returns: Whether the rows are in the table.
+  private func append(
+    to table: TargetTable, _ columns: [ColumnMapping], in session: PostgresConnection
+  ) async throws -> Bool {
+    guard load.table.mode == .append, snapshot.replaces.isEmpty else { return false }
+    let done = try await ledger.pieces(of: snapshot, in: session)
+    guard load.table.apply == .perChunk || !done.isEmpty else { return false }
+    // Asked before the first rows are visible.
+    _ = try await FinalTransaction.repeatedBatches(of: snapshot, in: table, ledger, session)
+    let pieces = AppendedPieces(snapshot, into: table, columns, ledger, target: target, hooks: hooks)
+    try await eachPiece(butFor: Set(done.keys), note: pieces.copy.note) { piece, session in
+      try await pieces.run(piece, in: session)
+    }
+    return true
+  }
+
+  /// Stages the pieces that are not staged yet.
   private func stage(_ staging: StagingTable, in session: PostgresConnection) async throws {
     let staged = try await staging.stagedChunks(in: session)
-    hooks.progress(LoadProgress(plannedChunks: snapshot.files.count, note: "staging \(name)"))
-    let missing = snapshot.files.filter { staged[$0.chunk] == nil }
-    for file in snapshot.files where staged[file.chunk] != nil {
-      hooks.progress(LoadProgress(rows: file.rows, chunks: 1, note: "staging \(name)"))
+    let pieces = StagedPieces(staging, target: target, hooks: hooks)
+    try await eachPiece(butFor: Set(staged.keys), note: pieces.copy.note) { piece, session in
+      try await pieces.run(piece, in: session)
     }
-    let copy = ChunkCopy(
-      duckDB: target.duckDB, limits: target.limits, directory: target.directory, staging: staging, hooks: hooks)
-    let streams = min(target.streams, missing.count)
+  }
+
+  /// Does what is left of the snapshot's pieces, several at once, each stream over its own connection.
+  private func eachPiece(
+    butFor done: Set<Int>, note: String,
+    _ body: @escaping @Sendable (LoadPiece, PostgresConnection) async throws -> Void
+  ) async throws {
+    let pieces = snapshot.pieces
+    hooks.progress(LoadProgress(plannedChunks: pieces.count, note: note))
+    for piece in pieces where done.contains(piece.number) {
+      hooks.progress(LoadProgress(rows: piece.rows, chunks: 1, note: note))
+    }
+    let missing = pieces.filter { !done.contains($0.number) }
+    let queue = LoadPieces(missing)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      for stream in 0..<streams {
+      for _ in 0..<min(target.streams, missing.count) {
         group.addTask {
           try await target.withConnection(ledger.loader) { session in
-            // Files lie in order; taking every n-th keeps the streams about equal.
-            for file in missing.enumerated() where file.offset % streams == stream {
+            while let piece = queue.next() {
               try Task.checkCancellation()
-              try await copy.run(file.element, in: session)
+              try await body(piece, session)
               try await hooks.reached(.loadChunkStaged)
             }
           }
@@ -147,13 +177,16 @@ struct SnapshotLoad: Sendable {
   }
 
   private func apply(
-    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping], in session: PostgresConnection
+    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping], isAppended: Bool,
+    in session: PostgresConnection
   ) async throws -> LoadedSnapshot {
     let sql = ApplySQL(
       table: table, staging: staging.sql, columns: columns, key: key,
       // A full snapshot is the source as it is now, whatever its cursors say.
       cursorField: snapshot.isFull ? nil : snapshot.cursorField, textCursor: snapshot.textCursor,
-      deletes: load.table.deletes?.kind)
+      deletes: load.table.deletes?.kind,
+      replaces: snapshot.replaces,
+      markedBy: snapshot.replaces.isEmpty ? nil : snapshot.key.first { !snapshot.replaces.contains($0) })
     var mayDelete = comparesForDeletes
     var kept: String?
     if comparesForDeletes {
@@ -174,13 +207,13 @@ struct SnapshotLoad: Sendable {
     hooks.progress(LoadProgress(note: "applying \(name)"))
     let final = FinalTransaction(
       ledger: ledger, staging: staging, table: table, definition: load.table, sql: sql, kept: kept,
-      mayDelete: mayDelete, hooks: hooks)
+      mayDelete: mayDelete, isAppended: isAppended, hooks: hooks)
     do {
       let entry = try await final.run(in: session)
       if let kept { try await session.execute("drop table \(kept)") }
       return entry
     } catch let error as StageFailure where error.code == StagingTable.rowsDiffer {
-      // What is staged cannot be trusted; the next attempt begins anew.
+      // What is staged cannot be trusted; the next attempt stages it again.
       try await StagingTable.drop(staging.name, snapshot: snapshot.uuid, of: ledger, in: session)
       throw error
     }
@@ -207,7 +240,7 @@ struct SnapshotLoad: Sendable {
   ) async throws -> String? {
     let select = QuarantineFile.selectKeys(key, path: path)
     let place = DuckDBPlace(
-      directory: target.directory, files: [path, ChunkCopy.output], extensions: ["postgres_scanner"],
+      directory: target.directory, files: [path, PieceCopy.output], extensions: ["postgres_scanner"],
       keepsInsertionOrder: false)
     let values = key.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { column in
       "try_cast(\(quoteIdentifier(column.name)) as \(column.dataset.duckType ?? "VARCHAR"))"
@@ -221,7 +254,7 @@ struct SnapshotLoad: Sendable {
     try await session.execute("drop table if exists \(kept); \(sql.createKept(kept))")
     let script = """
       copy (select \(values.joined(separator: ", ")) from (\(select)) as kept)
-      to '\(ChunkCopy.output)' (format postgres_binary, use_tmp_file false)
+      to '\(PieceCopy.output)' (format postgres_binary, use_tmp_file false)
       """
     _ = try await target.duckDB.withStream(of: script, in: place, limits: target.limits) { bytes in
       try await session.copyIn("copy \(kept) from stdin (format binary)", from: bytes)

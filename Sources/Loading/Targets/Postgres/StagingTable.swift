@@ -11,10 +11,13 @@ struct StagingTable: Sendable {
   var name: String { Self.name(table: ledger.table, snapshot: snapshot.uuid) }
   var sql: String { "sluice_ledger.\(quoteIdentifier(name))" }
 
-  /// The columns as staged. A staging table with another layout is of an older release and is begun anew.
+  /// The columns as staged.
   var layout: String {
     columns.map { "\($0.sql) \($0.dataset.stagingType)" }.joined(separator: ", ")
   }
+
+  /// A staging table with another description is of another release, and is begun again: also one with other pieces.
+  private var description: String { "\(layout) in pieces of \(LoadPiece.maximumRows) rows" }
 
   static func name(table: String, snapshot: String) -> String {
     let hash = String(fingerprint(table), radix: 16)
@@ -30,12 +33,12 @@ struct StagingTable: Sendable {
   func prepare(in session: PostgresConnection) async throws {
     let tables = try await session.query(LedgerSQL.stagingTables, ledger.key)
     let mine = try tables.first { try $0.string("name") == name }
-    if let mine, try mine.string("layout") == layout { return }
+    if let mine, try mine.string("layout") == description { return }
     if mine != nil { try await drop(name, in: session) }
     try await session.transaction { transaction in
       try await ledger.checkHead(in: transaction)
       try await transaction.query(
-        LedgerSQL.registerStaging, ledger.key + [.text(name), .text(snapshot.uuid), .text(layout)])
+        LedgerSQL.registerStaging, ledger.key + [.text(name), .text(snapshot.uuid), .text(description)])
       try await transaction.query(LedgerSQL.deleteStaged, [.text(snapshot.uuid), .text(ledger.table)])
       try await transaction.execute(
         "create unlogged table \(sql) (\(layout)) with (autovacuum_enabled = false)")
@@ -83,14 +86,14 @@ struct StagingTable: Sendable {
   /// Refuses unless what is staged is exactly what the catalog says, chunk by chunk and counted once more as a whole.
   func requireComplete(counted rows: Int64, in transaction: PostgresTransaction) async throws {
     let staged = try await stagedChunks(in: transaction)
-    let wanted = Dictionary(uniqueKeysWithValues: snapshot.files.map { ($0.chunk, $0.rows) })
+    let wanted = Dictionary(uniqueKeysWithValues: snapshot.pieces.map { ($0.number, $0.rows) })
     guard staged == wanted, rows == snapshot.rows else {
       throw StageFailure(
         code: Self.rowsDiffer,
         message:
           "target \(ledger.target): of snapshot \(snapshot.uuid) \(rows) rows in \(staged.count) chunks are staged "
           + "for \(ledger.table), the catalog has \(snapshot.rows) in \(wanted.count)",
-        hint: "the next attempt stages it anew; nobody but sluice may write to schema sluice_ledger", isTransient: true)
+        hint: "the next attempt stages it again; only sluice may write to schema sluice_ledger", isTransient: true)
     }
   }
 }

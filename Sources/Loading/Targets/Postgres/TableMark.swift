@@ -79,6 +79,16 @@ enum MarkSQL {
       select coalesce(sum(inserted - deleted), 0)::bigint as kept, coalesce(sum(rows), 0)::bigint as rows
       from sluice_ledger.ledger
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and status = 'loaded'
+        and chunk = -1
+      """)
+
+  /// The table is $6 to $8, and has $5 rows more.
+  static let add = SQLStatement(
+    name: "mark_add",
+    text: """
+      update sluice_ledger.mark
+      set kept = kept + $5::bigint, relation = $6::bigint, filenode = $7::bigint, ledger = $8::bigint, at = now()
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
       """)
 
   static let forget = SQLStatement(
@@ -109,6 +119,32 @@ extension TargetLedger {
       key + [
         .optional(mark.through), .optional(mark.identity?.relation), .optional(mark.identity?.filenode),
         .optional(mark.identity?.ledger), .int(mark.kept), .optional(mark.reload),
+      ])
+  }
+
+  /// Locks the table against TRUNCATE and DROP until the transaction ends, and refuses it where one came during the load.
+  ///
+  /// - Returns: The mark, with the identity of the table as it is.
+  func hold(_ name: TableName, isReplaced: Bool, in transaction: PostgresTransaction) async throws -> TableMark {
+    try await transaction.execute("lock table \(name.sql) in row exclusive mode")
+    var mark = try await mark(in: transaction) ?? TableMark()
+    let seen = try await identity(of: name, in: transaction)
+    guard mark.kept == 0 || seen == mark.identity || isReplaced else {
+      throw StageFailure(
+        code: "target_changed",
+        message: "target \(target): table \(name) was truncated, replaced or written again during the load",
+        hint: "the next attempt looks at its rows", isTransient: true)
+    }
+    mark.identity = seen
+    return mark
+  }
+
+  /// Notes rows that were added to the table. It locks the mark until the transaction ends, so it comes last.
+  func add(_ rows: Int64, to identity: TableIdentity?, in transaction: PostgresTransaction) async throws {
+    try await transaction.query(
+      MarkSQL.add,
+      key + [
+        .int(rows), .optional(identity?.relation), .optional(identity?.filenode), .optional(identity?.ledger),
       ])
   }
 

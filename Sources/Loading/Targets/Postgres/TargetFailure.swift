@@ -36,7 +36,7 @@ enum TargetFailure {
 
   private static let constraint = Known.never(
     "target_constraint", "a constraint of the table would be broken",
-    "mend the data in the dataset's SQL, or the constraint")
+    "correct the data in the dataset's SQL, or the constraint")
   private static let range = Known.never(
     "target_value_range", "a value is outside of what its column can hold",
     "add min and max to the column in the dataset: such rows go to quarantine then")
@@ -50,7 +50,7 @@ enum TargetFailure {
 
   /// By SQLSTATE.
   private static let known: [String: Known] = [
-    "53100": .again("target_disk_full", "the server's disk is full", "free space there; the load goes on by itself"),
+    "53100": .again("target_disk_full", "the server's disk is full", "free space there; the load continues by itself"),
     "53200": .again("target_out_of_memory", "the server is out of memory"),
     "53300": .again("target_too_many_connections", "the server has no connection left", "raise its max_connections"),
     "42501": .never(

@@ -44,9 +44,37 @@ struct TargetLedger: Sendable {
     guard let ticket = try await transaction.query(LedgerSQL.lockHead, key).first?.int("ticket") else {
       throw StageFailure(
         code: "ledger_changed", message: "target \(target): the ledger's head of \(table) is gone",
-        hint: "nobody but sluice may write to schema sluice_ledger", isTransient: true)
+        hint: "only sluice may write to schema sluice_ledger", isTransient: true)
     }
     guard ticket <= loader.ticket else { throw fenced(by: ticket) }
+  }
+
+  /// Shares the head until the transaction ends, and throws ``Fenced`` when its ticket is higher.
+  func holdHead(in transaction: PostgresTransaction) async throws {
+    let ticket = try await transaction.query(LedgerSQL.holdHead, key).first?.int("ticket")
+    guard let ticket, ticket <= loader.ticket else { throw fenced(by: ticket) }
+  }
+
+  /// The pieces of a snapshot that are in the table, each on its own, with their rows.
+  func pieces(of snapshot: SnapshotToLoad, in session: some PostgresSession) async throws -> [Int: Int64] {
+    var pieces: [Int: Int64] = [:]
+    for row in try await session.query(LedgerSQL.pieces, key + [.text(snapshot.uuid)]) {
+      pieces[Int(try row.int("chunk"))] = try row.int("rows")
+    }
+    return pieces
+  }
+
+  /// - Returns: Whether the piece was not in.
+  func record(
+    _ piece: LoadPiece, of snapshot: SnapshotToLoad, in transaction: PostgresTransaction
+  ) async throws -> Bool {
+    try await !transaction.query(
+      LedgerSQL.insertPiece,
+      key + [
+        .text(snapshot.uuid), .int(snapshot.number), .int(loader.ticket), .int(Int64(piece.number)), .int(piece.rows),
+        .text("\(piece.file.chunk):\(piece.file.sha256):\(piece.first)"),
+      ]
+    ).isEmpty
   }
 
   private func fenced(by head: Int64?) -> Fenced {

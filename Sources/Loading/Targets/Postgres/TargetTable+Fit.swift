@@ -10,8 +10,20 @@ struct ColumnMapping: Sendable, Equatable {
   var value: String
   /// Compares the old and the new value, given as SQL, so that any type can be: json has no equality of its own.
   var comparesAsText: Bool
+  /// What DuckDB is to write for the table's own column; nil where only a cast by the database makes the value.
+  var direct: String?
 
   var sql: String { quoteIdentifier(name) }
+
+  /// What DuckDB is to write for the staging column.
+  var staged: String {
+    let value = dataset.duckType.map { "\(sql)::\($0)" } ?? "to_json(\(sql))"
+    guard dataset.isDoubleInParquet else { return value }
+    return "case when typeof(\(sql)) = 'DOUBLE' and abs(\(sql)) > 9007199254740992 then error('\(Self.rounded)') "
+      + "else \(value) end"
+  }
+
+  static let rounded = "sluice: rounded integer"
 
   func isDistinct(_ left: String, _ right: String) -> String {
     comparesAsText ? "\(left)::text is distinct from \(right)::text" : "\(left) is distinct from \(right)"
@@ -21,7 +33,7 @@ struct ColumnMapping: Sendable, Equatable {
 extension TargetTable {
   /// How the snapshot's columns go into this table.
   ///
-  /// - Throws: ``StageFailure`` naming the first column that does not fit and the statement that mends it.
+  /// - Throws: ``StageFailure`` naming the first column that does not fit and the statement that fixes it.
   func mappings(_ snapshot: SnapshotToLoad, of table: LoadTable, target: String) throws -> [ColumnMapping] {
     let mappings = try snapshot.columns.map { column in
       let dataset = try DatasetType(parsing: column.type, column: column.name)
@@ -69,9 +81,32 @@ extension TargetTable {
         hint: "alter table \(name.sql) alter column \(quoteIdentifier(column)) type \(wanted) "
           + "using \(quoteIdentifier(column))::\(wanted)")
     }
-    return ColumnMapping(
+    var mapping = ColumnMapping(
       name: column, dataset: dataset, value: value(of: column, dataset, in: existing),
       comparesAsText: ["json", "citext"].contains(existing.type.name) && !existing.type.isArray)
+    mapping.direct = direct(mapping, into: existing)
+    return mapping
+  }
+
+  /// The binary form of the column's own type, of a value that arrives unchanged.
+  private func direct(_ mapping: ColumnMapping, into existing: Column) -> String? {
+    let dataset = mapping.dataset
+    if dataset.isStagedAsText { return nil }
+    let staged = PostgresType(dataset.stagingType)
+    if staged.isArray || existing.type.isArray { return staged == existing.type ? mapping.staged : nil }
+    // A label of an enum travels as its text.
+    if existing.isEnum { return mapping.staged }
+    switch (staged.name, existing.type.name) {
+    case (let from, let to) where from == to: return mapping.staged
+    case ("varchar", "text"): return mapping.staged
+    case ("smallint", "integer"): return "\(mapping.sql)::INTEGER"
+    case ("smallint", "bigint"), ("integer", "bigint"): return "\(mapping.sql)::BIGINT"
+    case ("real", "double precision"): return "\(mapping.sql)::FLOAT::DOUBLE"
+    case ("uuid", "text"): return "\(mapping.sql)::UUID::VARCHAR"
+    // A version, which is 1, and the text.
+    case ("json", "jsonb"): return "'\\x01'::BLOB || encode((\(mapping.staged))::VARCHAR)"
+    default: return nil
+    }
   }
 
   /// Explicit casts only where assignment has none: an explicit cast to `varchar(n)` would cut silently, where
