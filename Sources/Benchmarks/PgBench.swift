@@ -12,13 +12,19 @@ struct PgBench: Sendable {
 
   /// Where no pgbench is installed, figures stand without their peer.
   static func locate(folder: String, environment: [String: String] = ProcessInfo.processInfo.environment) -> PgBench? {
+    program("pgbench", environment: environment).map { PgBench(executable: $0, folder: folder) }
+  }
+
+  /// A program of PostgreSQL, of the newest version that is installed.
+  static func program(
+    _ name: String, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> String? {
     let debian = "/usr/lib/postgresql"
     let versions = ((try? FileManager.default.contentsOfDirectory(atPath: debian)) ?? []).compactMap { Int($0) }
     let folders =
       [environment["SLUICE_POSTGRES_BIN"]].compactMap { $0 } + versions.sorted(by: >).map { "\(debian)/\($0)/bin" }
       + (environment["PATH"] ?? "").split(separator: ":").map(String.init)
-    let found = folders.map { $0 + "/pgbench" }.first { FileManager.default.isExecutableFile(atPath: $0) }
-    return found.map { PgBench(executable: $0, folder: folder) }
+    return folders.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 
   enum Length {
