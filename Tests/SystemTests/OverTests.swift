@@ -103,4 +103,38 @@ struct ComputedDatasetTests {
       }
     }
   }
+
+  @Test(
+    "a column that no record has fails the run, leaves its raw due, and is known to check once a run has found the fields"
+  )
+  func unknownColumn() async throws {
+    try await TestProject.withProject { project in
+      func write(_ column: String) throws {
+        try project.write(
+          "pipelines/p.yaml",
+          """
+          pipeline: p
+          sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv", key: [id]}}}}
+          curate: {d: {from: s.a, columns: {id: bigint, \(column)}}}
+
+          """)
+      }
+      try project.write("d/1.csv", "id,name\n1,a\n")
+      let sluice = Installed(project)
+      try write("nmae: text")
+      #expect(try await sluice("check").status == 0)
+      let failed = try await sluice("run", "p", "--json")
+      #expect(failed.status == 1)
+      #expect(try failed.json("error", "code").text == "column_missing")
+      #expect(try failed.json("error", "hint").text == "did you mean \"name\"?")
+      try write("name: text")
+      let good = try await sluice("run", "p", "--json")
+      #expect(good.status == 0, "\(good.errors)")
+      #expect(try good.json("stages", "curate", "rows_out").int == 1)
+      try write("nmae: text")
+      let check = try await sluice("check")
+      #expect(check.status == 2)
+      #expect(check.errors.contains("did you mean \"name\"?"), "\(check.errors)")
+    }
+  }
 }

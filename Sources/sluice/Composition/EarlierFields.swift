@@ -1,12 +1,13 @@
 import Catalog
-import EmbeddedPostgres
+import FoundationEssentials
 import PipelineDefinition
 
 /// The fields that earlier runs found in the streams of a project, for `check`.
 enum EarlierFields {
   typealias ByPipeline = [String: [StreamReference: [String]]]
 
-  /// Asks the control database where one answers; starts none. Empty where nothing is known: the run decides then.
+  /// Asks the control database: a server that answers, or the project's own, which is started where there is one already. Empty where
+  /// nothing is known: the run decides then.
   static func read(of pipelines: [Pipeline], in project: Project) async -> ByPipeline {
     guard await isThere(project) else { return [:] }
     let fields = try? await Installation.with(project, logger: Logs.quiet, access: .reading, migrating: false) {
@@ -24,9 +25,9 @@ enum EarlierFields {
     return fields ?? [:]
   }
 
-  /// Whether a control database answers now; false where a server would have to be started first.
+  /// Whether there is a control database that can be asked.
   private static func isThere(_ project: Project) async -> Bool {
     if Installation.hasExternalDatabase(project) { return await (try? Installation.isDatabaseAway(project)) == false }
-    return EmbeddedPostgres.runningURL(directory: project.directory + "/.sluice/postgres") != nil
+    return FileManager.default.fileExists(atPath: project.directory + "/.sluice/postgres")
   }
 }
