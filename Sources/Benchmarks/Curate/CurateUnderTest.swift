@@ -82,7 +82,7 @@ struct CurateUnderTest: Sendable {
             files: {at: "file:drops"}
             streams: {rows: {match: "\(way.file)", read: full, records: {format: \(format)}\(key)}}
         curate:
-          rows:
+          \(way.rawValue)_rows:
             from: [drops.rows]
             sql: sql/rows.sql
             columns: {\(Self.columns.map { "\($0.0): {type: \"\($0.1)\"}" }.joined(separator: ", "))}
