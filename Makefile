@@ -56,7 +56,7 @@ soak-readers: setup ## pyarrow, pandas, Polars and (with Java) Spark read every 
 
 fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
 	@swift build --build-tests
-	@SLUICE_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test.sh --filter 'HostileTextTests|DefinitionFuzzTests'
+	@SLUICE_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/test.sh --filter 'HostileTextTests|DefinitionFuzzTests|ReaderFuzzTests'
 
 storm: build ## deploys, rollbacks, kills, stops and restarts beside running batches (SEED=7 MINUTES=10); builds an older engine too
 	@older=$$(scripts/older-engine.sh $(STORM_OLDER)); \

@@ -7,6 +7,10 @@ package enum RecordFormat: Sendable, Equatable {
   /// Not read as records: kept raw only.
   case bytes
 
+  package static let defaultMaximumRecordBytes = 16_000_000
+  /// The engine keeps some buffers that hold a record.
+  package static let largestMaximumRecordBytes = 64_000_000
+
   package var name: String {
     switch self {
     case .csv: "csv"
@@ -32,7 +36,7 @@ package struct CSVFormat: Sendable, Equatable {
   /// nil: a quote inside a quoted field is written twice.
   package var escape: String?
   package var null: String
-  /// `utf-8`, `latin-1` or `utf-16`.
+  /// `utf-8`, `utf-16` by its byte-order mark, `utf-16le`, `utf-16be`, `latin-1` or `windows-1252`.
   package var encoding: String
   /// Lines before the header or the first record.
   package var skip: Int

@@ -26,6 +26,25 @@ extension PipelineBuilder {
     }
   }
 
+  /// Of `max_record`; a line format's.
+  mutating func maximumRecordBytes(_ stream: YAMLNode) -> Int {
+    guard let records = stream["records"], let node = records["max_record"] else {
+      return RecordFormat.defaultMaximumRecordBytes
+    }
+    if let format = records.text("format"), !["csv", "ndjson"].contains(format) {
+      add(
+        "wrong_format", at: node.place, "\"max_record\" belongs to the formats csv and ndjson; this one is \(format)",
+        "remove it")
+    }
+    let bytes = records.byteCount("max_record") ?? RecordFormat.defaultMaximumRecordBytes
+    if bytes > RecordFormat.largestMaximumRecordBytes || bytes < 1 {
+      add(
+        "wrong_value", at: node.place, "a record may have from 1 byte to 64MB",
+        "write max_record: 64MB, or split the records at their source")
+    }
+    return bytes
+  }
+
   private mutating func refuseKeysOfOtherFormats(in records: YAMLNode, found: String) {
     for entry in records.entries {
       guard let format = PipelineSchema.records.key(entry.key)?.recordFormat, format != found else { continue }

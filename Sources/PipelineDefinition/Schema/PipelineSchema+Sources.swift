@@ -190,8 +190,12 @@ extension PipelineSchema {
       "null", .text(.anyText), "csv: the text of an unquoted field without a value", default: "\"\"",
       recordFormat: "csv"),
     .key(
-      "encoding", .oneOf("utf-8", "latin-1", "utf-16"), "csv: of the characters", default: "utf-8", recordFormat: "csv"),
+      "encoding", .oneOf("utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"),
+      "csv: of the characters", default: "utf-8", recordFormat: "csv"),
     .key("skip", .integer(0...1_000_000), "csv: lines before the header", default: "0", recordFormat: "csv"),
+    .key(
+      "max_record", .text(.byteCount), "csv, ndjson: the longest record, up to 64MB; a longer one is quarantined",
+      default: "16MB"),
   ])
 
   static let pagination = Shape.written([
