@@ -19,11 +19,12 @@ extension HTTPPull {
             + "where it is and the next run reads the same; check `cursor: {field: …, type: …}`"))
     }
     if let beyond = state.cursorBeyond {
+      let records = beyond.records == 1 ? "1 record has its" : "\(beyond.records) records have their"
       events.append(
         PullEvent(
           .limitedCursor,
-          "\(context.label): \(beyond.records) records have their \(cursor.field) beyond the cursor's max, up to "
-            + "\(beyond.highest): the cursor does not move past it, and they come again"))
+          "\(context.label): \(records) \(cursor.field) beyond the cursor's max, up to \(beyond.highest): the "
+            + " cursor does not move past it, and what is beyond comes again"))
     }
     if movesCursor, let place = newCursor ?? storedCursor,
       FarCursor.isFar(place, of: cursor, now: timing.wallSeconds())
@@ -31,8 +32,8 @@ extension HTTPPull {
       events.append(
         PullEvent(
           .farCursor,
-          "\(context.label): the cursor \(cursor.field) is at \(place), and until then runs find nothing older; if no record is "
-            + "that new, write `cursor: {max: now+1d}`: the next run then begins where the cursor was before"))
+          "\(context.label): the cursor \(cursor.field) is at \(place), ahead of the present, and runs ask only for records "
+            + "after it; if no record is that new, write `cursor: {max: now+1d}`: the next run then begins where the cursor was before"))
     }
     return events
   }
