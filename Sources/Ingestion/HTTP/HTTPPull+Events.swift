@@ -24,7 +24,7 @@ extension HTTPPull {
         PullEvent(
           .limitedCursor,
           "\(context.label): \(records) \(cursor.field) beyond the cursor's max, up to \(beyond.highest): the "
-            + " cursor does not move past it, and what is beyond comes again"))
+            + "cursor does not move past it, and what is beyond comes again"))
     }
     if movesCursor, let place = newCursor ?? storedCursor,
       FarCursor.isFar(place, of: cursor, now: timing.wallSeconds())
@@ -33,7 +33,8 @@ extension HTTPPull {
         PullEvent(
           .farCursor,
           "\(context.label): the cursor \(cursor.field) is at \(place), ahead of the present, and runs ask only for records "
-            + "after it; if no record is that new, write `cursor: {max: now+1d}`: the next run then begins where the cursor was before"))
+            + "after it; if no record is that new, write `cursor: {max: now+1d}`: the next run then begins where "
+            + "the cursor was before"))
     }
     return events
   }
