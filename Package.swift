@@ -75,8 +75,8 @@ let package = Package(
     module(
       "Ingestion",
       [
-        "CZlib", "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB", httpClient,
-        nioCore, nioHTTP1, nioPosix, subprocess, systemPackage, logging,
+        "CZlib", "JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Records", "DuckDB",
+        httpClient, nioCore, nioHTTP1, nioPosix, subprocess, systemPackage, logging,
       ]),
     module(
       "Curation",

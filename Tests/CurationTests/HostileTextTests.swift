@@ -74,7 +74,8 @@ struct HostileTextTests {
   }
 
   private func isReserved(_ name: String) -> Bool {
-    ["_object", "_position", "_run", "_run_at", "_record", "_cursor"].contains(name.lowercased()) || name.utf8.count > 63 || name.isEmpty
+    ["_object", "_position", "_run", "_run_at", "_record", "_cursor"].contains(name.lowercased())
+      || name.utf8.count > 63 || name.isEmpty
   }
 
   /// A file with a hostile header, hostile values and a hostile path.

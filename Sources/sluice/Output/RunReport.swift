@@ -68,7 +68,8 @@ struct RunReport {
       (
         "curate",
         .object([
-          ("rows_in", .int(totals.rowsIn)), ("rows_out", .int(totals.rowsOut)), ("filtered", .optional(totals.filtered)),
+          ("rows_in", .int(totals.rowsIn)), ("rows_out", .int(totals.rowsOut)),
+          ("filtered", .optional(totals.filtered)),
           ("deduplicated", .int(totals.deduplicated)), ("quarantined", .int(totals.quarantined)),
         ])
       ),
