@@ -123,12 +123,15 @@ class Definition:
     edition: int = 0
     has_note: bool = False
     fault: str = None
+    # For an engine that does not know `over` and `extra`, and does what they say here.
+    is_older: bool = False
 
     def files(self):
         """By path, the text of each file."""
         columns = "id: {type: bigint, required: true}, version: {type: integer, required: true}, "
         columns += "payload: {type: text, required: true}, definition: {type: integer, required: true}"
-        contract = f"over: batch, extra: drop, columns: {{ORDER: {{type: bigint, required: true}}, {columns}}}, bad_rows: {{stop_over: 1%}}"
+        rules = "" if self.is_older else "over: batch, extra: drop, "
+        contract = f"{rules}columns: {{ORDER: {{type: bigint, required: true}}, {columns}}}, bad_rows: {{stop_over: 1%}}"
         texts = {"sluice.yaml": PROJECT_FILE, "pipelines/pulse.yaml": PULSE_FILE}
         for name, text in (("orders", ORDERS_FILE), ("ledger", LEDGER_FILE), ("shipments", SHIPMENTS_FILE)):
             text = text.replace("COLUMNS", contract.replace("ORDER", TABLES[name][2]))

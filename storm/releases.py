@@ -157,7 +157,8 @@ class Releases:
         fault = FAULT_OF.get(kind)
         # A number of its own for each definition that makes rows in another way; the rest keep the current one's.
         number = self.edition + 1 if kind == "sql" or fault else self.number
-        return Definition(number, self.edition, has_note=rng.random() < 0.5, fault=fault)
+        is_older = kind == "older_engine"
+        return Definition(number, self.edition, has_note=rng.random() < 0.5, fault=fault, is_older=is_older)
 
     def choose_engine(self, kind, rng):
         own = self.engines.own
