@@ -172,6 +172,11 @@ struct NameTests {
     #expect(
       try await told("key: [id]", columns + ", extra: drop", sql: "select * from orders", known: ["id", "name"]).count
         == 1)
+    #expect(
+      try await told(
+        "key: [id]", "partition_by: {value: cty}, checks: [{unique: [id]}]",
+        sql: "select id, upper(city) as city from orders")
+        == ["pipelines/p.yaml:3:10: the SELECT of \"d\" gives no column \"cty\"; did you mean \"city\"?"])
     let bound = try await told(list, "columns: {id: text}", sql: "select idd as id from orders")
     #expect(bound.count == 1)
     #expect(bound.first?.contains("idd") == true, "\(bound)")

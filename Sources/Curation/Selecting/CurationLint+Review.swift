@@ -27,12 +27,14 @@ extension CurationLint {
         let columns = names.map { (name: $0.name, place: step.sqlPlace(SelectProblem("", at: $0.location, in: sql))) }
         return over + (try await Self.bind(statement, step, pipeline, earlier, rules, session).problems)
           + Self.misfits(step, columns) + Self.longNames(step, pipeline, columns)
+          + Self.misnamed(step, pipeline, columns.map(\.name))
       }
       let bound = try await Self.bind(statement, step, pipeline, earlier, rules, session)
       guard let columns = bound.columns else { return over + bound.problems }
       let start = step.sqlPlace(SelectProblem("", at: 0, in: sql))
       let own = columns.filter { !SystemColumn.isReserved($0) }.map { (name: $0, place: start) }
       return over + Self.misfits(step, own) + Self.longNames(step, pipeline, own)
+        + Self.misnamed(step, pipeline, own.map(\.name))
     }
   }
 
@@ -59,6 +61,25 @@ extension CurationLint {
     return columns.filter { $0.name.utf8.count > StorageRule.maximumNameBytes }.map {
       Diagnostic(
         code: "column_name", place: $0.place, message: longName($0.name), suggestion: "write a shorter name after AS")
+    }
+  }
+
+  /// Names of a dataset without a contract that its SELECT does not give; with one, they are held against the contract.
+  private static func misnamed(_ step: CurateStep, _ pipeline: Pipeline, _ columns: [String]) -> [Diagnostic] {
+    guard step.columns.isEmpty else { return [] }
+    var names = (step.key + step.replaces + step.partitionBy.map(\.column) + step.files.sort).map { ($0, step.place) }
+    for check in step.checks {
+      if case .unique(let unique) = check.rule { names += unique.map { ($0, check.place) } }
+    }
+    for table in pipeline.load.flatMap(\.tables) where table.from == step.name {
+      names += table.key.map { ($0, table.place) }
+    }
+    let given = Set(columns.map(SQLName.init))
+    return names.filter { !given.contains(SQLName($0.0)) }.map { name, place in
+      Diagnostic(
+        code: "unknown_column", place: place, message: "the SELECT of \"\(step.name)\" gives no column \"\(name)\"",
+        suggestion: Spelling.didYouMean(name, among: columns)
+          ?? "columns: \(columns.prefix(20).joined(separator: ", "))")
     }
   }
 
