@@ -31,11 +31,6 @@ extension PipelineBuilder {
     guard let records = stream["records"], let node = records["max_record"] else {
       return RecordFormat.defaultMaximumRecordBytes
     }
-    if let format = records.text("format"), !["csv", "ndjson"].contains(format) {
-      add(
-        "wrong_format", at: node.place, "\"max_record\" belongs to the formats csv and ndjson; this one is \(format)",
-        "remove it")
-    }
     let bytes = records.byteCount("max_record") ?? RecordFormat.defaultMaximumRecordBytes
     if bytes > RecordFormat.largestMaximumRecordBytes || bytes < 1 {
       add(
@@ -47,9 +42,11 @@ extension PipelineBuilder {
 
   private mutating func refuseKeysOfOtherFormats(in records: YAMLNode, found: String) {
     for entry in records.entries {
-      guard let format = PipelineSchema.records.key(entry.key)?.recordFormat, format != found else { continue }
+      let formats = PipelineSchema.records.key(entry.key)?.recordFormats ?? []
+      guard let format = formats.first, !formats.contains(found) else { continue }
       add(
-        "wrong_format", at: entry.place, "\"\(entry.key)\" belongs to the format \(format); this one is \(found)",
+        "wrong_format", at: entry.place,
+        "\"\(entry.key)\" belongs to the format \(formats.joined(separator: " or ")); this one is \(found)",
         "remove it, or write format: \(format)")
     }
   }

@@ -110,7 +110,7 @@ extension Shape {
   fileprivate func defaults(for node: YAMLNode) -> [KeyShape] {
     (object(for: node)?.keys ?? []).filter { key in
       guard let text = key.defaultText, node.entry(key.name) == nil, !key.support.isLater else { return false }
-      guard key.recordFormat == nil || key.recordFormat == node.text("format") else { return false }
+      guard key.recordFormats.isEmpty || key.recordFormats.contains(node.text("format") ?? "") else { return false }
       return !text.contains(" ") || text.hasPrefix("[")
     }
   }

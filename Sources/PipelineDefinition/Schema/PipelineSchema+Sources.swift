@@ -180,22 +180,24 @@ extension PipelineSchema {
         .later("xml", "use csv, json, ndjson or bytes"), .later("parquet", "use csv, json, ndjson or bytes"),
       ]), "The form of the bytes", example: "csv"),
     .key(
-      "path", .text(.jsonPath), "json: where the records are; $ is the document", default: "$[*]", recordFormat: "json"),
-    .key("header", .boolean, "csv: whether the first line has the names", default: "true", recordFormat: "csv"),
-    .key("delimiter", .text(.character), "csv: between fields", default: "\",\"", recordFormat: "csv"),
-    .key("quote", .text(.character), "csv: around a field", default: "'\"'", recordFormat: "csv"),
+      "path", .text(.jsonPath), "json: where the records are; $ is the document", default: "$[*]",
+      recordFormats: ["json"]),
+    .key("header", .boolean, "csv: whether the first line has the names", default: "true", recordFormats: ["csv"]),
+    .key("delimiter", .text(.character), "csv: between fields", default: "\",\"", recordFormats: ["csv"]),
+    .key("quote", .text(.character), "csv: around a field", default: "'\"'", recordFormats: ["csv"]),
     .key(
-      "escape", .text(.character), "csv: before a quote in a field", default: "the quote twice", recordFormat: "csv"),
+      "escape", .text(.character), "csv: before a quote in a field", default: "the quote twice", recordFormats: ["csv"]),
     .key(
       "null", .text(.anyText), "csv: the text of an unquoted field without a value", default: "\"\"",
-      recordFormat: "csv"),
+      recordFormats: ["csv"]),
     .key(
       "encoding", .oneOf("utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"),
-      "csv: of the characters", default: "utf-8", recordFormat: "csv"),
-    .key("skip", .integer(0...1_000_000), "csv: lines before the header", default: "0", recordFormat: "csv"),
+      "csv: of the characters", default: "utf-8", recordFormats: ["csv"]),
+    .key("skip", .integer(0...1_000_000), "csv: lines before the header", default: "0", recordFormats: ["csv"]),
     .key(
       "max_record", .text(.byteCount), "csv, ndjson: the longest record, up to 64MB; a longer one is quarantined",
-      default: "16MB"),
+      default: "16MB",
+      recordFormats: ["csv", "ndjson"]),
   ])
 
   static let pagination = Shape.written([

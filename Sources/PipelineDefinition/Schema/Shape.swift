@@ -63,18 +63,18 @@ struct KeyShape: Sendable {
   /// A value as it would be written after the key.
   var example: String?
   var support: Support
-  /// The record format that the key belongs to; nil where it belongs to all.
-  var recordFormat: String?
+  /// The record formats that the key belongs to; empty where it belongs to all.
+  var recordFormats: [String] = []
 }
 
 extension KeyShape {
   static func key(
     _ name: String, _ shape: Shape, _ summary: String, default defaultText: String? = nil, example: String? = nil,
-    recordFormat: String? = nil
+    recordFormats: [String] = []
   ) -> KeyShape {
     KeyShape(
       name: name, shape: shape, summary: summary, isRequired: false, defaultText: defaultText, example: example,
-      support: .now, recordFormat: recordFormat)
+      support: .now, recordFormats: recordFormats)
   }
 
   static func required(_ name: String, _ shape: Shape, _ summary: String, example: String) -> KeyShape {
