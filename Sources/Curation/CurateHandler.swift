@@ -83,6 +83,7 @@ package struct CurateHandler: JobHandler {
       }
       return attempt.killPoint(.curateCompleted)
     }
+    try await waitForEarlierRuns(of: step, due: due, run: run, attempt: attempt)
     let directory = "\(scratch)/curate-\(attempt.jobID)-\(attempt.epoch)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let outcome: Result<Void, any Error>
@@ -98,6 +99,26 @@ package struct CurateHandler: JobHandler {
     try FileManager.default.removeItem(atPath: directory)
     try outcome.get()
     attempt.killPoint(.curateCompleted)
+  }
+
+  /// How long a run waits before it asks again whether the one before has taken its raw.
+  private static let turn = Duration.seconds(1)
+
+  /// An earlier run that goes on curates its raw itself, by the definition that it began with; what it will not take any more
+  /// is this run's.
+  ///
+  /// - Throws: `JobSnooze` where it is to be waited for, which costs no attempt.
+  private func waitForEarlierRuns(
+    of step: CurateStep, due: [DueRaw], run: RunID, attempt: JobAttempt
+  ) async throws {
+    for earlier in Set(due.flatMap(\.objects).map(\.runID)).filter({ $0 < run }).sorted() {
+      guard try await attempt.store.run(earlier).contains(where: { $0.id == earlier && !$0.state.isTerminal }) else {
+        continue
+      }
+      let jobs = try await attempt.store.jobs(run: earlier, limit: 10_000)
+      let isPending = jobs.contains { $0.kind == "curate" && $0.label == step.name && !$0.state.isTerminal }
+      if isPending { throw JobSnooze(Self.turn) }
+    }
   }
 
   private func curate(
