@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the built tests: scripts/test.sh [arguments of `swift test`]. When some fail, what failed is printed once more
-# at the end, above the runner's summary: among the lines of hundreds of tests that ran beside it nobody finds it.
+# at the end, above the runner's summary: among the lines of hundreds of other tests it is hard to find.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

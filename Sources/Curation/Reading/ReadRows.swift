@@ -75,7 +75,7 @@ enum ReadRows {
   }
 }
 
-/// Tells work on another thread that nobody waits for it any more.
+/// Tells work on another thread that it is no longer wanted.
 final class CancellationFlag: Sendable {
   private let state = Mutex(false)
   var isSet: Bool { state.withLock { $0 } }
