@@ -118,12 +118,29 @@ package struct PreviousData: Sendable {
     self.rowsOfLastRun = rowsOfLastRun
   }
 
-  /// All snapshots as one part.
-  var asOne: PreviousData {
-    let texts = texts.reduce(TextColumns()) { $0.merged(with: $1) }
-    return PreviousData(
-      parts: parts.isEmpty ? [] : [files], texts: parts.isEmpty ? [] : [texts], rowsOfLastRun: rowsOfLastRun,
-      quarantine: quarantine)
+  /// Snapshots after one another whose files hold the same columns as text, as one part.
+  var grouped: PreviousData {
+    guard !texts.isEmpty else {
+      return PreviousData(
+        parts: parts.isEmpty ? [] : [files], rowsOfLastRun: rowsOfLastRun, quarantine: quarantine)
+    }
+    var parts: [[String]] = []
+    var kinds: [TextColumns] = []
+    for (files, columns) in zip(self.parts, texts) {
+      if kinds.last == columns {
+        parts[parts.count - 1] += files
+      } else {
+        parts.append(files)
+        kinds.append(columns)
+      }
+    }
+    return PreviousData(parts: parts, texts: kinds, rowsOfLastRun: rowsOfLastRun, quarantine: quarantine)
+  }
+
+  /// All rows.
+  var all: String {
+    let grouped = grouped
+    return grouped.parts.indices.map { grouped.select($0) }.joined(separator: " union all by name ")
   }
 
   /// The rows of one part in the types of the dataset, as a SELECT without its end.

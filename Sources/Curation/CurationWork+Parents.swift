@@ -45,31 +45,32 @@ extension CurationWork {
     guard let source = selection.source else { return nil }
     let given = try await session.columns(of: source.table.goodRecords)
     let made = try await session.columns(of: "from \(ContractPlan.table)")
-    var values: [String] = []
-    var isWhole: [String] = []
-    func add(_ name: String, _ value: String) {
-      values.append("\(value) as \(quoteIdentifier(name))")
-    }
-    for name in accounting.replaces {
-      let field = request.sql == nil ? name : statement?.field(behind: name) ?? ""
+    /// A field as the dataset has it in a column.
+    func value(_ field: String, as name: String) -> String? {
       guard let column = given.first(where: { SQLName($0.name) == SQLName(field) }),
         let type = made.first(where: { $0.name == name })?.type
       else { return nil }
       let read = "r.\(quoteIdentifier(column.name))"
-      var value = "try_cast(\(read) as \(type))"
-      if let contract = step.columns.first(where: { SQLName($0.name) == SQLName(name) }) {
-        let rule = ContractRule(column: contract, sourceType: column.type, salt: request.salts[contract.name])
-        value = rule.masked(
-          TypeCast(column: read, from: column.type, to: contract.type, sourceTimezone: contract.sourceTimezone).value)
+      guard let contract = step.columns.first(where: { SQLName($0.name) == SQLName(name) }) else {
+        return "try_cast(\(read) as \(type))"
       }
-      add(name, value)
-      isWhole.append("\(quoteIdentifier(name)) is not null")
+      let rule = ContractRule(column: contract, sourceType: column.type, salt: request.salts[contract.name])
+      return rule.masked(
+        TypeCast(column: read, from: column.type, to: contract.type, sourceTimezone: contract.sourceTimezone).value)
     }
+    var values: [String] = []
+    for name in accounting.replaces {
+      let field = request.sql == nil ? name : statement?.field(behind: name) ?? ""
+      guard let value = value(field, as: name) else { return nil }
+      values.append("\(value) as \(quoteIdentifier(name))")
+    }
+    // A mark is a version as its record is: by the stream's own field, whatever the SELECT makes of it.
     if let cursor = cursor(of: selection), !accounting.replaces.contains(cursor.field),
-      let type = made.first(where: { $0.name == cursor.field })?.type
+      let value = value(cursor.field, as: cursor.field)
     {
-      add(cursor.field, "try_cast(r.\(SystemColumn.cursor) as \(type))")
+      values.append("\(value) as \(quoteIdentifier(cursor.field))")
     }
+    let isWhole = accounting.replaces.map { "\(quoteIdentifier($0)) is not null" }
     let place =
       [SystemColumn.object, SystemColumn.position] + (accounting.cursorIsCarried ? [SystemColumn.cursor] : [])
     return """

@@ -23,6 +23,11 @@ extension CurationWork {
     let check: SelectStatement.Check = { [session] in try await CurationLint.refuse($0, rules, session) }
     let plain = try await statement.text(session, check: check)
     let columns = try await session.columns(of: plain)
+    if let inner = columns.first(where: { SystemColumn.isInner($0.name) }) {
+      throw StageFailure(
+        code: "column_reserved", message: "dataset \(step.name): \"\(inner.name)\" is a name of Sluice's own",
+        hint: "give the SELECT's column another name", at: "\(step.place)")
+    }
     guard isRowByRow || step.over != .all, let table = statement.rowByRowSource(among: Set(byName.keys)),
       let source = byName[SQLName(table.table)]
     else { return selection(plain, columns, source: nil, read: read) }

@@ -151,7 +151,7 @@ extension CurationWork {
     let name = "previous.\(quoteIdentifier(step.name))"
     if !request.previous.files.isEmpty, !step.key.isEmpty { return try await createKeyedPrevious() }
     if !request.previous.files.isEmpty {
-      return try await session.run("create view \(name) as \(request.previous.asOne.select(0))")
+      return try await session.run("create view \(name) as \(request.previous.all)")
     }
     guard !step.columns.isEmpty else {
       throw StageFailure(

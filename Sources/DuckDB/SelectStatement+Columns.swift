@@ -47,7 +47,12 @@ extension SelectStatement {
     let owners = Set(tables.flatMap { [SQLName($0.table), SQLName($0.alias)] })
     var may = false
     visit { node in
-      if node["class"]?.text == "STAR" { may = true }
+      if node["class"]?.text == "STAR" || node["class"]?.text == "POSITIONAL_REFERENCE" { may = true }
+      // New names for a table's columns, and joins by columns that are not written.
+      if node["column_name_alias"]?.list?.isEmpty == false || node["ref_type"]?.text == "NATURAL" { may = true }
+      if node["using_columns"]?.list?.contains(where: { SQLName($0.text ?? "") == SQLName(column) }) == true {
+        may = true
+      }
       guard node["class"]?.text == "COLUMN_REF" else { return }
       let parts = node["column_names"]?.list?.compactMap(\.text) ?? []
       if parts.contains(where: { SQLName($0) == SQLName(column) }) { may = true }

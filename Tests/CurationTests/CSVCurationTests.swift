@@ -59,6 +59,18 @@ struct CSVCurationTests {
     }
   }
 
+  @Test("names that differ in case only mean the same in every file, wherever they stand")
+  func caseOfNames() async throws {
+    try await Workbench.with { bench in
+      let objects = try bench.objects(["id,ID,v\n1,77,a\n", "ID,v,id\n88,b,2\n"])
+      let result = try await bench.curate(try bench.request(step(), [input(stream(), objects)]))
+      #expect(
+        try await bench.table(result, "select id a, \"ID_2\" b, v c from data order by id") == [
+          ["1", "77", "a"], ["2", "88", "b"],
+        ])
+    }
+  }
+
   @Test("takes the union of the headers of all objects, whatever their order")
   func headers() async throws {
     try await Workbench.with { bench in

@@ -90,6 +90,45 @@ struct ChildRowTests {
     }
   }
 
+  @Test(
+    "a record without rows empties its parent, whatever type orders the versions",
+    arguments: [
+      ("timestamptz", "\"2024-01-0NT00:00:00Z\""), ("date", "\"2024-01-0N\""), ("decimal(18,2)", "N.5"),
+      ("text", "\"vN\""), ("bigint", "N"),
+    ], [true, false])
+  func emptied(cursor: (type: String, value: String), hasContract: Bool) async throws {
+    try await Workbench.with { bench in
+      let orders = stream(
+        records: .ndjson, key: ["order_id"], cursor: Cursor(field: "ver", type: ColumnType(cursor.type)))
+      var lines = step(
+        columns: hasContract
+          ? [
+            ContractColumn(name: "order_id", type: ColumnType("bigint")),
+            ContractColumn(name: "ver", type: ColumnType(cursor.type)), ContractColumn(name: "sku", type: .text),
+          ] : [])
+      lines.key = ["order_id", "sku"]
+      lines.replaces = ["order_id"]
+      func record(_ version: Int, _ skus: String) -> String {
+        let value = cursor.value.replacing("N", with: "\(version)")
+        return #"{"order_id":1,"ver":\#(value),"skus":[\#(skus)]}"#
+      }
+      var parts: [[String]] = []
+      for (index, (text, expected)) in [
+        (record(1, #""a","b""#), "ab"), (record(2, ""), ""), (record(3, #""c""#), "c"), (record(1, #""z""#), "c"),
+      ].enumerated() {
+        let all = "select coalesce(string_agg(sku, '' order by sku), '') from orders"
+        lines.checks = [DatasetCheck(rule: .sql(all, expect: expected))]
+        let objects = try bench.objects([text], run: Int64(index + 1), first: Int64(10 * index + 10))
+        let result = try await bench.curate(
+          try bench.request(
+            lines, [input(orders, objects)],
+            sql: "select order_id, ver, unnest(from_json(skus, '[\"VARCHAR\"]')) as sku from orders",
+            previous: PreviousData(parts: parts, rowsOfLastRun: nil, quarantine: nil), isFull: false))
+        parts.append(result.files.map(\.path))
+      }
+    }
+  }
+
   @Test("a parent with a bad row is set aside whole, and keeps the rows that it had")
   func incomplete() async throws {
     try await Workbench.with { bench in

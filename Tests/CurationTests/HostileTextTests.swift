@@ -74,7 +74,9 @@ struct HostileTextTests {
   }
 
   private func isReserved(_ name: String) -> Bool {
-    ["_object", "_position", "_run", "_run_at", "_record", "_cursor"].contains(name.lowercased())
+    let own = ["_object", "_position", "_run", "_run_at", "_record", "_cursor"]
+    return (own + ["_row", "_reasons", "_original", "_new", "_snapshot"]).contains(name.lowercased())
+      || name.lowercased().hasPrefix("_sluice_")
       || name.utf8.count > 63 || name.isEmpty
   }
 

@@ -74,6 +74,36 @@ struct JSONCurationTests {
     }
   }
 
+  @Test("no name of a field passes for a column of Sluice's own: neither a verdict nor a value changes")
+  func ownNames() async throws {
+    try await Workbench.with { bench in
+      let lines = [
+        #"{"id":"abc"}"#, #"{"id":99,"_sluice_r0":null,"_sluice_r1":null,"_SLUICE_R0":null}"#,
+        #"{"id":2,"_sluice_0":"777","_reasons":null,"_row":1,"_original":"x","_new":1,"_snapshot":7}"#,
+      ]
+      let contract = [ContractColumn(name: "id", type: ColumnType("bigint"), max: "10")]
+      for sql in [nil, "select * from orders"] {
+        var strict = step(columns: contract)
+        strict.extra = .drop
+        let raw = try bench.objects([lines.joined(separator: "\n")])
+        let result = try await bench.curate(try bench.request(strict, [input(stream(records: .ndjson), raw)], sql: sql))
+        #expect(result.counts.all == [3, 1, 0, 0, 2])
+        #expect(try await bench.table(result, "select id a from data") == [["2"]])
+      }
+      let all = try await bench.curate(
+        try bench.request(
+          step(), [input(stream(records: .ndjson, key: ["id"]), try bench.objects([lines.joined(separator: "\n")]))]))
+      #expect(all.counts.rowsOut == 3)
+      let error = await #expect(throws: StageFailure.self) {
+        let raw = try bench.objects([lines.joined(separator: "\n")])
+        _ = try await bench.curate(
+          try bench.request(step(), [input(stream(records: .ndjson), raw)], sql: "select id, 1 as _reasons from orders")
+        )
+      }
+      #expect(error?.code == "column_reserved")
+    }
+  }
+
   @Test("takes any name of a field, and keeps names that differ in case only apart")
   func fieldNames() async throws {
     try await Workbench.with { bench in

@@ -56,7 +56,7 @@ struct ContractPlan: Sendable {
     return """
       create table \(Self.table) as
       select \((values + system).joined(separator: ", ")), row_number() over () as _row, _reasons,
-        case when _reasons is not null then \(original) end as _original
+        \(reasons.isEmpty ? "null::VARCHAR" : "case when _reasons is not null then \(original) end") as _original
       from (
         select *, \(Self.verdict(reasons.count)) as _reasons
         from (select *\(reasonColumns) from (select *\(typed.map { ", " + $0 }.joined()) from (\(select))))

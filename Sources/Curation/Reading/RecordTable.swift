@@ -12,9 +12,22 @@ enum SystemColumn {
   /// The stream's cursor, typed; orders the versions of a row.
   static let cursor = "_cursor"
   static let all: Set<String> = [object, position, run, runAt, record, cursor]
+  /// Columns of the tables between the SELECT and the files. DuckDB takes the first of two columns with one name, so a field of
+  /// such a name could pass for a verdict.
+  private static let inner: Set<String> = ["_row", "_reasons", "_original", "_new", "_snapshot"]
+  private static let innerPrefix = Array("_sluice_".utf8)
   private static let reserved = Set(all.map(SQLName.init))
+  private static let reservedInner = Set(inner.map(SQLName.init))
 
-  static func isReserved(_ name: String) -> Bool { reserved.contains(SQLName(name)) }
+  static func isReserved(_ name: String) -> Bool { reserved.contains(SQLName(name)) || isInner(name) }
+
+  /// Whether no SELECT may give a column of this name.
+  static func isInner(_ name: String) -> Bool { reservedInner.contains(SQLName(name)) || hasInnerPrefix(name) }
+
+  static func hasInnerPrefix(_ name: String) -> Bool {
+    let bytes = name.utf8.prefix(innerPrefix.count).map { (0x41...0x5A).contains($0) ? $0 + 0x20 : $0 }
+    return bytes == innerPrefix
+  }
 }
 
 /// The table of the scratch database that holds the good records of one stream.

@@ -44,10 +44,11 @@ struct StreamFields {
         if free.removeValue(forKey: ExactText(field.name)) != nil { found.append(field.name) }
         continue
       }
-      var column = name
+      let base = SystemColumn.hasInnerPrefix(name) ? "field" + name : name
+      var column = base
       var number = 2
       while SystemColumn.isReserved(column) || taken.contains(SQLName(column)) && free[ExactText(column)] == nil {
-        column = "\(name)_\(number)"
+        column = "\(base)_\(number)"
         number += 1
       }
       guard FieldName.isUsable(column) else {

@@ -49,10 +49,12 @@ enum StreamViews {
   private static func latestRows(of records: String, _ stream: PipelineDefinition.Stream) -> String {
     let key = stream.key.map { "v.\(quoteIdentifier($0))" }.joined(separator: ", ")
     let cursor = stream.cursor == nil ? "" : "v.\(SystemColumn.cursor) desc nulls last, "
+    let isPartial = stream.key.map { "v.\(quoteIdentifier($0)) is null" }.joined(separator: " or ")
+    // A record without a whole key is no version of another one.
     return """
       select v.* from (\(records)) v
       join raw.objects o on o.id = v._object
-      qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1
+      qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1 or \(isPartial)
       """
   }
 

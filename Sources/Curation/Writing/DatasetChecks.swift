@@ -13,13 +13,13 @@ struct DatasetChecks: Sendable {
   ///
   /// - Parameters:
   ///   - columns: Of the data files.
-  ///   - tellsSnapshotsApart: Whether `_new` counts the snapshots, else it is 0 for all before.
+  ///   - tellsSnapshotsApart: Whether `_new` counts the snapshots, else it is 0 or less for all before.
   static func versions(
     columns: [String], isFull: Bool, previous: PreviousData, tellsSnapshotsApart: Bool = false
   ) -> String {
     let new = "select \(columns.map(quoteIdentifier).joined(separator: ", ")), 1 as _new from \(Accounting.kept)"
     guard !isFull, !previous.files.isEmpty else { return new }
-    let old = tellsSnapshotsApart ? earlier(previous) : earlier(previous.asOne)
+    let old = tellsSnapshotsApart ? earlier(previous) : earlier(previous.grouped)
     return "select * from (\(new) union all by name \(old))"
   }
 
@@ -56,7 +56,7 @@ struct DatasetChecks: Sendable {
     return view + """
       select * exclude (_new) from (\(versions))
       qualify row_number() over (partition by \(key.map(quoteIdentifier).joined(separator: ", "))
-        order by \(order)) = 1
+        order by \(order)) = 1 or \(key.map { "\(quoteIdentifier($0)) is null" }.joined(separator: " or "))
       """
   }
 

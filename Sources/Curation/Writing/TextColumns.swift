@@ -24,12 +24,6 @@ package struct TextColumns: Sendable, Equatable {
     }
   }
 
-  func merged(with others: TextColumns) -> TextColumns {
-    var all = self
-    all.columns.merge(others.columns) { $1 }
-    return all
-  }
-
   /// The column as a file has it.
   func written(_ name: String) -> String {
     let column = quoteIdentifier(name)

@@ -82,21 +82,21 @@ struct CSVRowScanner {
         case .field(let found, let next): (field, end) = (found, next)
         case .unfinished where bytes.count > maximum:
           lines = linesBefore
-          return bad(.tooLong, bytes, from: at)
+          return bad(.tooLong, bytes, from: at, isWhole: isWhole)
         case .unfinished: return .unfinished
         case .open:
           lines = linesBefore
-          return bad(.quote, bytes, from: at)
+          return bad(.quote, bytes, from: at, isWhole: isWhole)
         }
         guard end < bytes.count || isWhole else { return .unfinished }
         if end < bytes.count, !isLineEnd(bytes[end]), !has(delimiter, bytes, end) {
           if !isWhole, bytes.count - end < delimiter.count { return .unfinished }
-          return bad(.quote, bytes, from: end)
+          return bad(.quote, bytes, from: end, isWhole: isWhole)
         }
       } else {
         end = unquotedEnd(bytes, from: at, isWhole: isWhole)
         guard end < bytes.count || isWhole else {
-          return bytes.count > maximum ? bad(.tooLong, bytes, from: at) : .unfinished
+          return bytes.count > maximum ? bad(.tooLong, bytes, from: at, isWhole: isWhole) : .unfinished
         }
         field = Field(start: at, count: end - at)
       }
@@ -112,12 +112,14 @@ struct CSVRowScanner {
   }
 
   /// The present row's line is no record: it ends with the line on which it was found out.
-  private mutating func bad(_ fault: Fault, _ bytes: UnsafeBufferPointer<UInt8>, from place: Int) -> Outcome {
+  private mutating func bad(
+    _ fault: Fault, _ bytes: UnsafeBufferPointer<UInt8>, from place: Int, isWhole: Bool
+  ) -> Outcome {
     let rest = UnsafeBufferPointer(rebasing: bytes[place...])
     let end = place + Self.find(rest, UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\r"))
-    textLength = end
     // Where the line has no end yet the reader leaves out what follows up to one.
-    length = behindLineEnd(bytes, end, isWhole: true) ?? end
+    guard let next = behindLineEnd(bytes, end, isWhole: isWhole) else { return .unfinished }
+    (textLength, length) = (end, next)
     return .bad(fault)
   }
 

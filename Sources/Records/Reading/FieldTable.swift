@@ -28,6 +28,8 @@ struct FieldTable {
   static let maximumColumns = 1_600
   /// Names of fields without a column that are told; they come from outside and may be many.
   private static let maximumUnusable = 100
+  /// A longer name is no column's anyway, and is not remembered.
+  private static let maximumNameBytes = 256
   /// Names that are remembered. Of a later one nothing is known but that it has no column.
   private static let maximumEntries = 10_000
   /// Names tried by comparison before the table is asked.
@@ -72,6 +74,10 @@ struct FieldTable {
     for place in expected..<min(expected + Self.tries, entries.count) where entries[place].name.count == name.count {
       if isSame(entries[place].name, name) { return place }
     }
+    guard name.count <= Self.maximumNameBytes else {
+      note(unusable: String(decoding: name.prefix(Self.maximumNameBytes), as: UTF8.self) + "…")
+      return nil
+    }
     let key = Array(name)
     if let place = places[key] { return place }
     guard entries.count < Self.maximumEntries else { return nil }
@@ -85,9 +91,13 @@ struct FieldTable {
       escapes.append(false)
     } else {
       entries.append(Entry(name: key))
-      if unusable.count < Self.maximumUnusable { unusable.append(text) }
+      note(unusable: text)
     }
     return entries.count - 1
+  }
+
+  private mutating func note(unusable name: String) {
+    if unusable.count < Self.maximumUnusable, !unusable.contains(name) { unusable.append(name) }
   }
 
   private func isSame(_ name: [UInt8], _ other: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -59,9 +59,11 @@ enum DatasetViews {
     }
     guard !last.key.isEmpty, snapshots.count > 1 else { return "select \(columns) from (\(rows))" }
     let key = last.key.map(quoteIdentifier).joined(separator: ", ")
+    let isPartial = last.key.map { "\(quoteIdentifier($0)) is null" }.joined(separator: " or ")
     return """
       select \(columns) from (\(rows))
       qualify row_number() over (partition by \(key) order by _sluice_order desc nulls last, _snapshot desc) = 1
+        or \(isPartial)
       """
   }
 }
