@@ -56,6 +56,11 @@ final class Inflater {
     guard phase != .undecided else { return nil }
     while position < input.count || holdsMore {
       if phase == .between {
+        // Zeros behind the end are padding, as gzip(1) has it.
+        if coding == .gzip, input[position...].allSatisfy({ $0 == 0 }) {
+          position = input.count
+          return nil
+        }
         guard coding == .gzip, inflateReset(stream) == Z_OK else { throw Damaged() }
         phase = .reading
       }

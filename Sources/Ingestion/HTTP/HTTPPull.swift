@@ -155,9 +155,11 @@ struct HTTPPull: Pull {
     var received: Int64 = 0
     let sent = MonitoredBody(
       base: answer.response.body.map { Array($0.readableBytesView) }, now: timing.now,
-      onChunk: { chunk, waited in
+      onChunk: { [limit] chunk, waited in
         try rate.received(chunk.count, waiting: waited)
         received += Int64(chunk.count)
+        // Packed bytes need not become any.
+        try limit.check(received, of: what)
       },
       onEnd: {
         guard let announced, received != announced else { return }
