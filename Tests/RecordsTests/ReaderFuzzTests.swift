@@ -23,7 +23,7 @@ struct ReaderFuzzTests {
   private static let environment = ProcessInfo.processInfo.environment
   private static let seconds = environment["SLUICE_FUZZ_SECONDS"].flatMap(Int.init) ?? 1
 
-  private func repeating(_ name: String, _ round: (inout Draw, String) throws -> Void) rethrows {
+  private func repeating(_ name: String, _ round: (inout Draw, String) throws -> Void) async rethrows {
     let seed = Self.environment["SLUICE_TEST_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 1...999_999)
     print("fuzz of \(name): seed \(seed), \(Self.seconds) s")
     var draw = Draw(seed: seed)
@@ -32,6 +32,8 @@ struct ReaderFuzzTests {
     repeat {
       try round(&draw, "seed \(seed), round \(rounds)")
       rounds += 1
+      // Other suites run on the same threads.
+      await Task.yield()
     } while ContinuousClock().now < deadline
     print("fuzz of \(name): \(rounds) rounds")
   }
@@ -45,8 +47,8 @@ struct ReaderFuzzTests {
 
   @Test(
     "CSV is read as by a reader that has the whole file at hand, and every record is counted", .timeLimit(.minutes(90)))
-  func csv() throws {
-    try repeating("CSV") { draw, label in
+  func csv() async throws {
+    try await repeating("CSV") { draw, label in
       let escape: UInt8? = draw.below(3) == 0 ? UInt8(ascii: "\\") : nil
       var bytes = Array("h1,h2\n".utf8)
       let body = bytes.count
@@ -65,12 +67,12 @@ struct ReaderFuzzTests {
   }
 
   @Test("JSON is read the same whatever the size of a block, and every line is counted", .timeLimit(.minutes(90)))
-  func json() throws {
+  func json() async throws {
     let marks = [
       "{", "}", "[", "]", ":", ",", "\"", "\\", "\\u0000", "\\ud83d", "\\ude00", "null", "tru", "1", "-", ".5", "e9",
       " ", "\n",
     ]
-    try repeating("JSON") { draw, label in
+    try await repeating("JSON") { draw, label in
       var bytes: [UInt8] = []
       var expected: [[String: String]] = []
       for index in 0..<(1 + draw.below(5)) {
