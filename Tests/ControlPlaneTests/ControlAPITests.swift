@@ -200,6 +200,8 @@ struct ControlAPITests {
   func busy() async throws {
     var limits = ControlLimits()
     limits.maxRequests = 2
+    // A machine that is busy with other suites may leave a connection unread for longer than the limit of a request.
+    (limits.requestLimit, limits.idleLimit, limits.answerLimit) = (.seconds(300), .seconds(300), .seconds(300))
     let gate = AsyncStream<Void>.makeStream()
     try await Self.with(
       limits: limits,
@@ -259,7 +261,10 @@ struct ControlAPITests {
       for client in silent { client.send("GET /health HTTP/1.1\r\n") }
       try await eventually("all are accepted") { bench.api.connections.accepted == UInt64(silent.count) }
       #expect(bench.api.connections.count <= limits.maxConnections)
-      #expect(try await bench.ask("GET /v1/status").hasPrefix("HTTP/1.1 200 "))
+      // The limit of a request is the client's too, and a busy machine may take longer to read it.
+      try await eventually("a client is answered") {
+        try await bench.ask("GET /v1/status").hasPrefix("HTTP/1.1 200 ")
+      }
       for client in silent { #expect(await client.rest() == "") }
       try await eventually("nothing is left") { bench.api.connections.count == 0 }
     }
