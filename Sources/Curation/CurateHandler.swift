@@ -104,7 +104,7 @@ package struct CurateHandler: JobHandler {
   /// How long a run waits before it asks again whether the one before has taken its raw.
   private static let turn = Duration.seconds(1)
 
-  /// An earlier run that goes on curates its raw itself, by the definition that it began with; what it will not take any more
+  /// An earlier run that is still active curates its raw itself, by the definition that it began with; what it will not take any more
   /// is this run's.
   ///
   /// - Throws: `JobSnooze` where it is to be waited for, which costs no attempt.

@@ -41,7 +41,7 @@ func readRecords(
     #expect(row[0] == "7" && row[1] == "\(index + 1)")
     var fields: [String: String] = [:]
     for (field, value) in zip(read.fields, row.dropFirst(2)) {
-      if let value { fields[field.name] = field.hasEscapes ? value : value }
+      if let value { fields[field.name] = value }
     }
     output.rows.append(fields)
   }

@@ -1,4 +1,4 @@
-/// Ingest of many small things, each beside a loop that reads them and keeps nothing: files, and pages of an HTTP source.
+/// Ingest of many small things, each next to a loop that reads them and keeps nothing: files, and pages of an HTTP source.
 package struct IngestBenchmark: Benchmark {
   package static let name = "ingest"
 

@@ -150,7 +150,7 @@ struct StreamReader: Sendable {
     do {
       _ = try await BlockingIO.run { try body(source, target) }
     } catch let error as RecordError {
-      throw failure(error, label, hint: "the document stays in raw, and the next run goes on without it")
+      throw failure(error, label, hint: "the document stays in raw, and the next run continues without it")
     }
     if source != object.path { try FileManager.default.removeItem(atPath: source) }
     plain.path = target

@@ -5,7 +5,7 @@ import CRecordParser
 /// - A field that begins with the quote ends with the next single one; the quote or the escape before a quote stands for it.
 ///   Delimiters and line ends are text within quotes. In any other field a quote is text.
 /// - A row ends with `\n`, `\r\n` or `\r`.
-/// - Where a quoted field does not end, or goes on behind its quote, the line is a bad record, and reading goes on with the
+/// - Where a quoted field does not end, or has text behind its quote, the line is a bad record, and reading continues with the
 ///   next line: one stray quote takes one line.
 struct CSVRowScanner {
   /// A field of a row: its bytes in the window, without quotes.

@@ -57,13 +57,8 @@ extension RecordReader {
         try accept(row, &table)
       }
       window.drop(scanner.length)
-      if case .bad = outcome, !endsLine(row, scanner) { try skipLine(window) }
+      if case .bad = outcome, scanner.length == scanner.textLength { try skipLine(window) }
     }
-  }
-
-  /// Whether the row's line end was among the bytes that it took.
-  private func endsLine(_ row: UnsafeBufferPointer<UInt8>, _ scanner: CSVRowScanner) -> Bool {
-    scanner.length > scanner.textLength
   }
 
   /// Moves behind the next line end of any kind.
