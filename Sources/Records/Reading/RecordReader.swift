@@ -84,7 +84,6 @@ package struct ReadRecords: Sendable {
   /// Of either file, in bytes.
   package var longestRow: Int
   package var rejects: Int
-  package var bytes: Int64
   /// Fields that can be no column, the first hundred.
   package var unusable: [String]
   /// CSV: columns beyond the names that are fixed.
@@ -149,7 +148,7 @@ package final class RecordReader {
     return ReadRecords(
       fields: table.fields.map { ReadRecords.Field(name: $0.name, hasEscapes: $0.hasEscapes) },
       recordHasEscapes: recordHasEscapes, parts: parts, rows: rows.rows,
-      longestRow: max(rows.longestRow, rejects.longestRow), rejects: rejects.rows, bytes: rows.bytes + rejects.bytes,
+      longestRow: max(rows.longestRow, rejects.longestRow), rejects: rejects.rows,
       unusable: table.unusable, extra: extra)
   }
 

@@ -35,8 +35,6 @@ final class RowWriter {
   private var capacity: Int
   private var used = 0
   private var rowStart = 0
-  /// Bytes written.
-  private(set) var bytes: Int64 = 0
   private(set) var rows = 0
   /// The longest row in bytes.
   private(set) var longestRow = 0
@@ -154,7 +152,6 @@ final class RowWriter {
     used += 1
     let length = used - rowStart
     longestRow = max(longestRow, length)
-    bytes += Int64(length)
     rows += 1
     rowStart = used
     if used >= Self.blockBytes { try flush() }
