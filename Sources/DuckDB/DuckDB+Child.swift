@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import JobModel
 import Subprocess
 import SystemPackage
@@ -15,7 +14,7 @@ extension DuckDB {
     _ place: DuckDBPlace, _ limits: DuckDBLimits, stopsAtError: Bool, error: Errors,
     _ body: @escaping @Sendable (Execution<CustomWriteInput, SequenceOutput, Errors>) async throws -> T
   ) async throws -> ExecutionResult<T, SequenceOutput, Errors> {
-    _ = Self.brokenPipesAreErrors
+    _ = BrokenPipe.isAnError
     var options = PlatformOptions()
     options.processGroupID = 0
     options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))]
@@ -100,9 +99,4 @@ extension DuckDB {
       return result
     }
   }
-
-  /// Writing to a child that has ended must be an error here, not the end of this process.
-  private static let brokenPipesAreErrors: Void = {
-    _ = signal(SIGPIPE, SIG_IGN)
-  }()
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import JobModel
 
 /// The command line: one file a subcommand under `Commands/`.
 @main
@@ -23,8 +24,7 @@ struct Sluice: AsyncParsableCommand {
     ])
 
   static func main() async {
-    // A reader that goes away ends a write with an error, not the process with a signal.
-    signal(SIGPIPE, SIG_IGN)
+    _ = BrokenPipe.isAnError
     Engine.nameProcess()
     // Nothing that this process or its children create can be read by others.
     _ = PrivateState.userMask

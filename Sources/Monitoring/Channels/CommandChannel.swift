@@ -1,3 +1,4 @@
+import JobModel
 import Subprocess
 import SystemPackage
 
@@ -60,6 +61,7 @@ package struct CommandChannel: Channel {
   }
 
   private func termination(after message: OutboxMessage) async throws -> TerminationStatus {
+    _ = BrokenPipe.isAnError
     let program = command[0]
     let executable: Executable = program.contains("/") ? .path(.init(absolute(program))) : .name(program)
     let environment = Environment.custom(
