@@ -57,6 +57,10 @@ package struct PulledStep: Sendable {
   package var state: String
   /// The object is kept, and the job fails with this.
   package var fault: StageFailure?
+  /// The pull ends with this for now, once the step is committed: `JobSnooze` or `JobYield`.
+  package var pause: (any Error)?
+  /// What is kept with the run now, and not only when the pull is done.
+  package var events: [PullEvent] = []
 
   /// Whether a checkpoint's counts may be added to: not negative, and far from the largest number.
   static func areCounts(_ numbers: [Int64]) -> Bool { numbers.allSatisfy { (0...(1 << 60)).contains($0) } }

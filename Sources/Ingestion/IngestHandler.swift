@@ -124,11 +124,7 @@ package struct IngestHandler: JobHandler {
     try await attempt.complete { transaction in
       if let outrunBy = stillOutrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
       if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
-      for event in events {
-        try await attempt.store.note(
-          event: event.kind.rawValue, pipeline: id.pipeline, run: run, job: attempt.jobID, message: event.message,
-          in: transaction)
-      }
+      try await attempt.note(events, of: id, in: transaction)
       try await catalog.seal(id, run: run, read: stream.read.rawValue, in: transaction)
     }
     attempt.killPoint(.ingestCompleted)

@@ -9,6 +9,8 @@ package struct PullEvent: Sendable, Equatable {
     case unreadCursor = "cursor_unreadable"
     /// The first page was answered with a status that means: no more pages.
     case noPages = "no_pages"
+    /// The source asked for a wait that is longer than a slot is held for it: the job is put off.
+    case longWait = "source_waits"
   }
   package var kind: Kind
   package var message: String

@@ -53,6 +53,7 @@ struct StepWriter: Sendable {
     while let step = try await pull.next() {
       await queue.put(step)
       if let fault = step.fault { throw fault }
+      if let pause = step.pause { throw pause }
       if attempt.shouldYield { throw JobYield() }
     }
     return pull
@@ -63,10 +64,23 @@ struct StepWriter: Sendable {
     try await store.publish(steps.compactMap(\.staged), condition: .absent)
     for _ in steps { attempt.killPoint(.ingestObjectWritten) }
     let objects = steps.compactMap(\.object)
+    let events = steps.flatMap(\.events)
     try await attempt.checkpoint(format: format, state: last.state) { transaction in
       if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
       try await catalog.record(objects, of: stream, by: attempt, in: transaction)
+      try await attempt.note(events, of: stream, in: transaction)
     }
     for _ in steps { attempt.killPoint(.ingestCheckpointed) }
+  }
+}
+
+extension JobAttempt {
+  /// Keeps events of a pull with its run.
+  func note(_ events: [PullEvent], of stream: StreamID, in transaction: PostgresTransaction) async throws {
+    for event in events {
+      try await store.note(
+        event: event.kind.rawValue, pipeline: stream.pipeline, run: runID, job: jobID, message: event.message,
+        in: transaction)
+    }
   }
 }

@@ -111,7 +111,9 @@ struct HTTPFailureTests {
           server async throws in
           let outcome = await carry(httpConnector(server.url, client, fixture), in: fixture.context())
           #expect(outcome.error as? JobSnooze == JobSnooze(.seconds(600)))
-          #expect(fixture.notes.last == "waiting 600 s, until 1994-11-06T08:59:37Z, as the source asks")
+          #expect(
+            fixture.notes.last
+              == "waiting 600 s, since 1994-11-06T08:49:37Z until 1994-11-06T08:59:37Z, as the source asks")
         }
       }
     }

@@ -101,7 +101,7 @@ struct PullOutcome {
   var failure: (any Failure)? { (error as? any Failure) ?? steps.last?.fault }
 }
 
-/// Runs a pull to its end or its failure; stops after `limit` steps as a killed worker would.
+/// Runs a pull to its end, its failure or its pause; stops after `limit` steps as a killed worker would.
 func carry(_ connector: some Connector, from state: String? = nil, in context: PullContext, limit: Int = .max) async
   -> PullOutcome
 {
@@ -112,6 +112,7 @@ func carry(_ connector: some Connector, from state: String? = nil, in context: P
       try await context.store.publish([step.staged].compactMap { $0 }, condition: .absent)
       outcome.steps.append(step)
       if step.fault != nil { return outcome }
+      if let pause = step.pause { throw pause }
     }
     outcome.newCursor = pull.newCursor
     outcome.remark = pull.remark

@@ -27,9 +27,13 @@ extension HTTPPull {
   }
 
   /// The source asks for a wait that is longer than allowed: what, until when, the limit and the way out.
-  func refused(_ trouble: HTTPTrouble, asked: Duration, limit: HTTPRetryRule.WaitLimit, _ url: PageURL) -> StageFailure
-  {
-    let until = HTTPDate.text(timing.wallSeconds() + asked.components.seconds)
+  ///
+  /// - Parameter earlier: Where the request was put off before: when it was first made, and how much of the limit is used.
+  func refused(
+    _ trouble: HTTPTrouble, asked: Duration, limit: HTTPRetryRule.WaitLimit,
+    earlier: (since: Int64, waited: Duration)?, _ url: PageURL
+  ) -> StageFailure {
+    let until = end(of: asked)
     let allowed: String
     var ways: [String] = []
     switch limit {
@@ -37,18 +41,38 @@ extension HTTPPull {
       allowed = "`give_up_after` of the source's `retry` (\(Self.text(limit)) from the first try on)"
       ways.append("wait until then and run `sluice runs retry`")
       if asked <= HTTPRetryRule.longestWish {
-        ways.append("write `retry: {give_up_after: \(Self.definition(asked))}`")
+        ways.append("write `retry: {give_up_after: \(Self.definition(asked + (earlier?.waited ?? .zero)))}`")
       }
       ways.append("write `retry_after: ignore` there")
     case .longest:
       allowed = "\(Self.text(HTTPRetryRule.longestWish))"
       ways = ["wait until then and run `sluice runs retry`", "write `retry: {retry_after: ignore}` of the source"]
     }
+    let before = earlier.map { ", after waits of \(Self.text($0.waited)) since \(HTTPDate.text($0.since))" } ?? ""
     return failure(
       "source_wait",
-      "\(trouble.text) and asks to wait \(Self.text(asked)), until \(until), longer than \(allowed)" + atPage(url),
+      "\(trouble.text) and asks to wait \(Self.text(asked)), until \(until)\(before), longer than \(allowed)"
+        + atPage(url),
       hint: ways.joined(separator: ", or ") + "; pages before it are kept (\(state.page))")
   }
+
+  /// What progress says of a wait.
+  func note(of delay: Duration, since: Int64, isAsked: Bool, _ trouble: HTTPTrouble) -> String {
+    var wait = "waiting \(Self.text(delay))"
+    if delay > Self.longestWait { wait += ", since \(HTTPDate.text(since)) until \(end(of: delay))," }
+    return isAsked ? "\(wait) as the source asks" : "\(wait): \(trouble.text)"
+  }
+
+  /// A wait for which the job is put off: since when the page is asked for, until when it waits, and what is allowed.
+  func longWait(_ trouble: HTTPTrouble, _ delay: Duration, since: Int64, tries: Int, _ url: PageURL) -> PullEvent {
+    let limit = "give_up_after (\(Self.text(rule.retry.giveUpAfter)))"
+    return PullEvent(
+      .longWait,
+      "\(context.label): \(trouble.text) and asks to wait \(Self.text(delay)): put off until \(end(of: delay)); asked for since "
+        + "\(HTTPDate.text(since)), try \(tries) of \(rule.retry.max + 1), within \(limit)" + atPage(url))
+  }
+
+  private func end(of delay: Duration) -> String { HTTPDate.text(timing.wallSeconds() + delay.components.seconds) }
 
   /// A duration as a definition writes it, rounded up, with room for the tries before.
   private static func definition(_ delay: Duration) -> String {

@@ -83,26 +83,49 @@ struct HTTPPull: Pull {
         "the link to page \(state.page + 1) leads to another host, which must not see the credentials",
         hint: "write that host as base_url, or use paginate with token, page or offset")
     }
+    guard state.wait != nil else { return try await ask(for: place, url) }
+    do { return try await ask(for: place, url) } catch let failure as StageFailure {
+      // Tries are counted up to the job's end: `sluice runs retry` begins again with the first.
+      state.wait = nil
+      return PulledStep(state: try state.json, fault: failure)
+    }
+  }
+
+  /// Brings a page in, and asks for it again for as long as the rule allows.
+  ///
+  /// Tries and waits count over all attempts of the job: where the job is put off or given back between two tries, the checkpoint
+  /// has them.
+  private mutating func ask(for place: HTTPPullState.Place, _ url: PageURL) async throws -> PulledStep {
     let began = timing.now()
-    var tries = 0
-    while true {
-      tries += 1
-      try await waitForTurn()
-      do { return try await page(at: place, url) } catch let trouble as HTTPTrouble {
-        if case .status(let code, _) = trouble, stream.request?.end.contains(code) == true {
-          return try ended(by: code)
-        }
-        let elapsed = timing.now() - began
-        switch rule.decide(trouble, tries: tries, elapsed: elapsed, jitter: timing.jitter()) {
-        case .giveUp: throw final(trouble, url, tries: nil)
-        case .exhausted: throw final(trouble, url, tries: tries)
-        case .tooLong(let asked, let limit): throw refused(trouble, asked: asked, limit: limit, url)
-        case .wait(let delay, let isAsked):
-          let until = HTTPDate.text(timing.wallSeconds() + delay.components.seconds)
-          let wait = "waiting \(Self.text(delay))" + (delay > Self.longestWait ? ", until \(until)," : "")
-          try await pause(delay, note: isAsked ? "\(wait) as the source asks" : "\(wait): \(trouble.text)")
+    let (earlier, since) = (state.wait, state.wait?.since ?? timing.wallSeconds())
+    var tries = earlier?.tries ?? 0
+    var events: [PullEvent] = []
+    do {
+      while true {
+        try await waitForTurn()
+        tries += 1
+        do { return try await page(at: place, url) } catch let trouble as HTTPTrouble {
+          if case .status(let code, _) = trouble, stream.request?.end.contains(code) == true {
+            return try ended(by: code)
+          }
+          let elapsed = .seconds(earlier?.waited ?? 0) + (timing.now() - began)
+          switch rule.decide(trouble, tries: tries, elapsed: elapsed, jitter: timing.jitter()) {
+          case .giveUp: throw final(trouble, url, tries: nil)
+          case .exhausted: throw final(trouble, url, tries: tries)
+          case .tooLong(let asked, let limit):
+            throw refused(
+              trouble, asked: asked, limit: limit, earlier: earlier.map { (since: $0.since, waited: elapsed) }, url)
+          case .wait(let delay, let isAsked):
+            if delay > Self.longestWait { events = [longWait(trouble, delay, since: since, tries: tries, url)] }
+            try await pause(delay, note: note(of: delay, since: since, isAsked: isAsked, trouble))
+          }
         }
       }
+    } catch let error where tries > 0 && (error is JobSnooze || error is JobYield) {
+      let delay = (error as? JobSnooze)?.delay ?? .zero
+      let waited = Duration.seconds(earlier?.waited ?? 0) + (timing.now() - began) + delay
+      state.wait = HTTPPullState.Wait(since: since, waited: waited.components.seconds, tries: tries)
+      return PulledStep(state: try state.json, pause: error, events: events)
     }
   }
 
@@ -110,7 +133,7 @@ struct HTTPPull: Pull {
   private mutating func ended(by status: Int) throws -> PulledStep {
     hasEndedAtOnce = state.page == 0 && status != 204
     endStatus = status
-    state.next = nil
+    (state.next, state.wait) = (nil, nil)
     return PulledStep(state: try state.json)
   }
 
@@ -135,6 +158,7 @@ struct HTTPPull: Pull {
     if let fault = try await fault(report, answer, staged) {
       object.broken = fault
       state.objects += 1
+      state.wait = nil
       return PulledStep(
         object: object, staged: staged, state: try state.json,
         fault: failure("source_document", fault + atPage(url), hint: Self.hint(report, "its bytes are kept as \(key)")))
@@ -217,6 +241,7 @@ struct HTTPPull: Pull {
         hint: "does it know the parameter of `paginate`?")
     }
     after.lastBody = hash
+    after.wait = nil
     do {
       after.next = try paginator.place(after: place, report: report, links: answer.links, url: answer.url)
     } catch {

@@ -27,9 +27,20 @@ struct HTTPPullState: Sendable, Codable, Equatable {
   var recent = PageMarks()
   /// The hash of the last page's body.
   var lastBody: String?
+  /// The tries of the next page that earlier attempts of the job made; nil: none.
+  var wait: Wait?
+
+  /// A request that was put off: what counts for `retry` when it is made again.
+  struct Wait: Sendable, Codable, Equatable {
+    /// When it was first made, in seconds since 1970.
+    var since: Int64
+    /// Seconds from the first try to the end of the wait, without the time for which the job waited longer than it had to.
+    var waited: Int64
+    var tries: Int
+  }
 
   enum CodingKeys: String, CodingKey {
-    case next, page, objects, bytes, records, cursor, recent
+    case next, page, objects, bytes, records, cursor, recent, wait
     case cursorMax = "cursor_max"
     case cursorBeyond = "cursor_beyond"
     case lastBody = "last_body"
@@ -94,7 +105,8 @@ struct HTTPPullState: Sendable, Codable, Equatable {
     self = try JSONDecoder().decode(HTTPPullState.self, from: Data(json.utf8))
     guard
       PulledStep.areCounts(
-        [Int64(page), Int64(objects), bytes, records, cursorBeyond?.records ?? 0] + recent.list.map { Int64($0.page) })
+        [Int64(page), Int64(objects), bytes, records, cursorBeyond?.records ?? 0] + recent.list.map { Int64($0.page) }
+          + (wait.map { [$0.since, $0.waited, Int64($0.tries)] } ?? []))
     else {
       throw CheckpointCounts()
     }
