@@ -61,6 +61,31 @@ extension Catalog {
     }
   }
 
+  /// Forgets what is recorded of loads of a dataset into a table, before the table's ledger is forgotten.
+  ///
+  /// - Source: `loaded_forget.sql`.
+  package func forgetLoads(pipeline: String, dataset: String, target: String, table: String) async throws {
+    try await database.query(
+      Statement.loadedForget, [.text(pipeline), .text(dataset), .text(target), .text(table)])
+  }
+
+  /// Those of these snapshots of which a load into this table is recorded, superseded ones left out.
+  ///
+  /// - Source: `snapshot_recorded.sql`.
+  package func recordedLoads(of snapshots: [String], target: String, table: String) async throws -> Set<String> {
+    guard !snapshots.isEmpty else { return [] }
+    let rows = try await database.query(
+      Statement.snapshotRecorded, [.texts(snapshots), .text(target), .text(table)])
+    return Set(try rows.map { try $0.string("snapshot_id") })
+  }
+
+  /// Those of these UUIDs that are no snapshot of any dataset.
+  ///
+  /// - Source: `snapshot_unknown.sql`.
+  package func unknownSnapshots(_ snapshots: [String]) async throws -> [String] {
+    try await database.query(Statement.snapshotUnknown, [.texts(snapshots)]).map { try $0.string("snapshot_id") }
+  }
+
   /// The number of a dataset's snapshot; nil where the dataset has no such snapshot.
   ///
   /// - Source: `snapshot_number.sql`.

@@ -13,6 +13,7 @@ enum Statement {
   static let dueObjects = SQLStatement("due_objects", PackageResources.due_objects_sql)
   static let dueRuns = SQLStatement("due_runs", PackageResources.due_runs_sql)
   static let installation = SQLStatement("installation", PackageResources.installation_sql)
+  static let loadedForget = SQLStatement("loaded_forget", PackageResources.loaded_forget_sql)
   static let loadedList = SQLStatement("loaded_list", PackageResources.loaded_list_sql)
   static let loadedRecord = SQLStatement("loaded_record", PackageResources.loaded_record_sql)
   static let projectFolderClaim = SQLStatement("project_folder_claim", PackageResources.project_folder_claim_sql)
@@ -33,6 +34,8 @@ enum Statement {
   static let snapshotLock = SQLStatement("snapshot_lock", PackageResources.snapshot_lock_sql)
   static let snapshotNumber = SQLStatement("snapshot_number", PackageResources.snapshot_number_sql)
   static let snapshotOfRuns = SQLStatement("snapshot_of_runs", PackageResources.snapshot_of_runs_sql)
+  static let snapshotRecorded = SQLStatement("snapshot_recorded", PackageResources.snapshot_recorded_sql)
+  static let snapshotUnknown = SQLStatement("snapshot_unknown", PackageResources.snapshot_unknown_sql)
   static let snapshotUnrecorded = SQLStatement("snapshot_unrecorded", PackageResources.snapshot_unrecorded_sql)
   static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
   static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
@@ -43,11 +46,12 @@ enum Statement {
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
     dueObjects, dueRuns,
     installation,
-    loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue, rawObjectInsert,
+    loadedForget, loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue,
+    rawObjectInsert,
     rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
     rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
     snapshotNumber,
-    snapshotOfRuns, snapshotUnrecorded,
+    snapshotOfRuns, snapshotRecorded, snapshotUnknown, snapshotUnrecorded,
     streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]
 }

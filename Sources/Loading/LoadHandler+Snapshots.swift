@@ -7,11 +7,16 @@ import PipelineDefinition
 extension LoadHandler {
   /// One table, and how the catalog lists the snapshots that it lacks.
   func tableLoad(
-    _ table: LoadTable, of pipeline: Pipeline, target: String, repair: TableRepair? = nil
+    _ table: LoadTable, of pipeline: Pipeline, target: String, reload: LoadPayload.Reload? = nil
   ) -> TableLoad {
-    TableLoad(table: table, required: Self.required(table, of: pipeline), repair: repair) { head in
-      try await list(table, pipeline: pipeline.name, target: target, after: head)
-    }
+    TableLoad(
+      table: table, required: Self.required(table, of: pipeline), repair: reload?.how,
+      leftOut: reload?.snapshots ?? [], reloadID: reload?.id,
+      forget: {
+        try await catalog.forgetLoads(
+          pipeline: pipeline.name, dataset: table.from, target: target, table: "\(table.schema).\(table.table)")
+      },
+      list: { head in try await list(table, pipeline: pipeline.name, target: target, after: head) })
   }
 
   private func list(
@@ -19,10 +24,15 @@ extension LoadHandler {
   ) async throws -> TableLoad.Listing {
     var number: Int64?
     if let head { number = try await catalog.number(ofSnapshot: head, pipeline: pipeline, dataset: table.from) }
+    let name = "\(table.schema).\(table.table)"
     var unrecorded: [String] = []
+    var knowsHead = true
     if let number {
       unrecorded = try await catalog.unrecordedSnapshots(
-        pipeline: pipeline, dataset: table.from, upTo: number, target: target, table: "\(table.schema).\(table.table)")
+        pipeline: pipeline, dataset: table.from, upTo: number, target: target, table: name)
+    } else if let head {
+      // One of another dataset is known: the definition loads another one into the table than it did.
+      knowsHead = try await catalog.unknownSnapshots([head]).isEmpty
     }
     let snapshots = try await catalog.snapshots(
       pipeline: pipeline, dataset: table.from, from: number.map { $0 + 1 } ?? 0)
@@ -34,7 +44,10 @@ extension LoadHandler {
       load.repeats = batches.filter { $0.run == snapshot.runID && $0.number < snapshot.number }.map(\.id)
       return load
     }
-    return TableLoad.Listing(unrecorded: unrecorded, snapshots: loads)
+    return TableLoad.Listing(
+      unrecorded: unrecorded, snapshots: loads,
+      recorded: try await catalog.recordedLoads(of: loads.map(\.uuid), target: target, table: name),
+      knowsHead: knowsHead)
   }
 
   static func required(_ table: LoadTable, of pipeline: Pipeline) -> Set<String> {

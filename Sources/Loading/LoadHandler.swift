@@ -54,7 +54,7 @@ package struct LoadHandler: JobHandler {
     let result: Result<Loaded, any Error>
     do {
       result = .success(
-        try await load(pipeline, into: target, repair: payload.reload, directory: directory, attempt: attempt))
+        try await load(pipeline, into: target, reload: payload.reload, directory: directory, attempt: attempt))
     } catch {
       result = .failure(error)
     }
@@ -79,7 +79,7 @@ package struct LoadHandler: JobHandler {
   /// Loads table after table. One that fails does not keep the others from being brought up to date; the first failure
   /// is thrown at the end.
   private func load(
-    _ pipeline: Pipeline, into definition: LoadTarget, repair: LoadPayload.Reload?, directory: String,
+    _ pipeline: Pipeline, into definition: LoadTarget, reload: LoadPayload.Reload?, directory: String,
     attempt: JobAttempt
   ) async throws -> Loaded {
     let target = try connect(definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory)
@@ -89,9 +89,9 @@ package struct LoadHandler: JobHandler {
     let hooks = hooks(attempt)
     var records = Loaded()
     var failure: (any Failure)?
-    for table in try repair?.tables(of: definition) ?? definition.tables {
+    for table in try reload?.tables(of: definition) ?? definition.tables {
       do {
-        let load = tableLoad(table, of: pipeline, target: definition.name, repair: repair?.how)
+        let load = tableLoad(table, of: pipeline, target: definition.name, reload: reload)
         for loaded in try await target.load(load, by: loader, hooks: hooks) {
           let record = Self.record(loaded, target: definition.name, table: table)
           if loaded.isNew { records.new.append(record) } else { records.old.append(record) }

@@ -12,11 +12,17 @@ package struct LoadPayload: Sendable, Equatable, Codable {
     /// `schema.table`, of the definition.
     package var tables: [String]
     package var how: TableRepair
+    /// With `leave_out`: the snapshots, by UUID.
+    package var snapshots: [String]?
+    /// Drawn once for each command: job numbers come again when the control database is restored. nil: of an earlier engine.
+    package var id: Int64?
 
-    package init(target: String, tables: [String], how: TableRepair) {
+    package init(target: String, tables: [String], how: TableRepair, snapshots: [String]? = nil, id: Int64? = nil) {
       self.target = target
       self.tables = tables
       self.how = how
+      self.snapshots = snapshots
+      self.id = id
     }
 
     func tables(of target: LoadTarget) throws -> [LoadTable] {

@@ -9,10 +9,19 @@ package struct TableLoad: Sendable {
     package var unrecorded: [String]
     /// Every snapshot after the head.
     package var snapshots: [SnapshotToLoad]
+    /// Of these snapshots those that a load into this table confirmed, as the catalog has it. The ledger decides; where it has none of
+    /// them, it or its database is older than the catalog.
+    package var recorded: Set<String>
+    /// False where no dataset of the catalog has the head: the catalog is older than the ledger.
+    package var knowsHead: Bool
 
-    package init(unrecorded: [String] = [], snapshots: [SnapshotToLoad]) {
+    package init(
+      unrecorded: [String] = [], snapshots: [SnapshotToLoad], recorded: Set<String> = [], knowsHead: Bool = true
+    ) {
       self.unrecorded = unrecorded
       self.snapshots = snapshots
+      self.recorded = recorded
+      self.knowsHead = knowsHead
     }
 
     var uuids: [String] { unrecorded + snapshots.map(\.uuid) }
@@ -21,29 +30,41 @@ package struct TableLoad: Sendable {
   package var table: LoadTable
   /// Columns that the contract requires: NOT NULL where the table is created.
   package var required: Set<String>
-  /// What an operator decided about a table that is no longer as the ledger says; nil in every ordinary load.
+  /// What an operator decided about a table or a snapshot; nil in every ordinary load.
   package var repair: TableRepair?
+  /// With ``TableRepair/leaveOut``: the snapshots, by UUID.
+  package var leftOut: [String]
+  /// Tells one reload from another, through all attempts of its job; nil: by the job.
+  package var reloadID: Int64?
+  /// Called before the ledger forgets the table: the catalog has no record of a load into it then.
+  package var forget: @Sendable () async throws -> Void
   /// Lists the snapshots after a head: the last snapshot that the target's ledger is known to have together with all before it. A
   /// head that is nil, or that the catalog does not know, lists all of them.
   package var list: @Sendable (_ head: String?) async throws -> Listing
 
   package init(
-    table: LoadTable, required: Set<String> = [], repair: TableRepair? = nil,
+    table: LoadTable, required: Set<String> = [], repair: TableRepair? = nil, leftOut: [String] = [],
+    reloadID: Int64? = nil, forget: @escaping @Sendable () async throws -> Void = {},
     list: @escaping @Sendable (_ head: String?) async throws -> Listing
   ) {
     self.table = table
     self.required = required
     self.repair = repair
+    self.leftOut = leftOut
+    self.reloadID = reloadID
+    self.forget = forget
     self.list = list
   }
 }
 
-/// What to do with a table that was truncated, dropped or restored since its last load.
+/// What to do with a table that was truncated, dropped or restored since its last load, or that refuses a snapshot.
 package enum TableRepair: String, Sendable, Codable {
   /// Forget what the ledger has of the table, and load every snapshot that readers of the dataset see.
   case reload
   /// Take the table as it is; only new snapshots are loaded.
   case accept
+  /// Take the rows of some snapshots out, and load the others without them.
+  case leaveOut = "leave_out"
 }
 
 /// One committed version of a dataset with all that a target needs to load it.

@@ -94,13 +94,21 @@ struct LoadHandlerTests {
       )
     }
 
-    func handler() async throws -> LoadHandler {
-      let pipeline = pipeline
+    func handler(_ mode: LoadTable.Mode = .merge) async throws -> LoadHandler {
+      var pipeline = pipeline
+      if mode != .merge { pipeline.load[0].tables = [TargetFixture.table(mode)] }
       return LoadHandler(
         catalog: catalog, objects: objects, duckDB: target.duckDB,
         installation: try await catalog.installation(proposal: "here"), environment: "test",
         scratch: target.directory + "/scratch",
-        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), definition: { _ in pipeline })
+        resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }),
+        definition: { [pipeline] _ in pipeline })
+    }
+
+    /// Ends an attempt that failed, and its run.
+    func end(_ attempt: JobAttempt) async throws {
+      _ = try await store.endAttempt(attempt.claim.holder, as: .yielded)
+      _ = try await store.cancel(run: try #require(attempt.runID))
     }
   }
 
@@ -277,6 +285,75 @@ struct LoadHandlerTests {
       #expect(try await control.target.rows("select * from mart.orders") == ["(1,a)"])
       #expect(try await control.catalog.loads(ofRun: run).map(\.inserted) == [1])
       #expect(again.payload.contains("target") && !again.payload.hasPrefix(#"{"target""#))
+    }
+  }
+
+  @Test("a catalog that was restored to an older state does not append what it reads again, until someone decides")
+  func restoredCatalog() async throws {
+    try await Control.with { control in
+      let first = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'a' as name", run: RunID(101))
+      try await control.commit(2, "select 2 as id, 'b' as name", run: RunID(102))
+      let handler = try await control.handler(.append)
+      try await handler.run(first)
+      try await control.store.database.execute(
+        "delete from sluice.loaded where snapshot_id = '\(TargetFixture.uuid(2))'; "
+          + "delete from sluice.snapshot where snapshot_id = '\(TargetFixture.uuid(2))'")
+      try await control.commit(3, "select 2 as id, 'b' as name", run: RunID(103))
+      let ordinary = try await control.attempt()
+      await #expect { try await handler.run(ordinary) } throws: { ($0 as? StageFailure)?.code == "target_changed" }
+      try await control.end(ordinary)
+      #expect(try await control.target.rows("select id from mart.orders order by id") == ["(1)", "(2)"])
+      let reload = LoadPayload.Reload(target: "warehouse", tables: ["mart.orders"], how: .reload, id: 70)
+      try await handler.run(try await control.attempt(reload))
+      #expect(try await control.target.rows("select id from mart.orders order by id") == ["(1)", "(2)"])
+    }
+  }
+
+  @Test("the catalog's records of loads tell that a ledger was restored to an older state; a reload forgets them")
+  func restoredLedger() async throws {
+    try await Control.with { control in
+      let first = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'a' as name", run: RunID(101))
+      try await control.commit(2, "select 2 as id, 'b' as name", run: RunID(102))
+      let handler = try await control.handler(.append)
+      try await handler.run(first)
+      try await control.target.execute(
+        "delete from sluice_ledger.ledger where number = 2; "
+          + "update sluice_ledger.mark set kept = 1, through = '\(TargetFixture.uuid(1))'")
+      let ordinary = try await control.attempt()
+      await #expect { try await handler.run(ordinary) } throws: { ($0 as? StageFailure)?.code == "target_changed" }
+      try await control.end(ordinary)
+      let reload = LoadPayload.Reload(target: "warehouse", tables: ["mart.orders"], how: .reload, id: 71)
+      let again = try await control.attempt(reload)
+      try await handler.run(again)
+      #expect(try await control.target.rows("select id from mart.orders order by id") == ["(1)", "(2)"])
+      #expect(try await control.catalog.loads(ofRun: try #require(again.runID)).map(\.status) == [.loaded, .loaded])
+    }
+  }
+
+  @Test("a snapshot that is left out is recorded as superseded, and the run loads the later ones")
+  func leavesOut() async throws {
+    try await Control.with { control in
+      try await control.target.execute(
+        "create schema mart; create table mart.orders (id integer, name varchar(1), _sluice_batch uuid)")
+      let first = try await control.attempt()
+      try await control.commit(1, "select 1 as id, 'too long' as name", run: RunID(101))
+      try await control.commit(2, "select 2 as id, 'b' as name", run: RunID(102))
+      let handler = try await control.handler(.append)
+      await #expect { try await handler.run(first) } throws: { error in
+        let hint = (error as? StageFailure)?.hint
+        return hint?.contains("--without \(TargetFixture.uuid(1))") == true
+      }
+      try await control.end(first)
+      let reload = LoadPayload.Reload(
+        target: "warehouse", tables: ["mart.orders"], how: .leaveOut, snapshots: [TargetFixture.uuid(1)], id: 72)
+      let second = try await control.attempt(reload)
+      #expect(second.payload.contains("leave_out"))
+      try await handler.run(second)
+      #expect(try await control.target.rows("select id from mart.orders") == ["(2)"])
+      let records = try await control.catalog.loads(ofRun: try #require(second.runID))
+      #expect(Set(records.map { "\($0.snapshotID.suffix(1)) \($0.status)" }) == ["1 superseded", "2 loaded"])
     }
   }
 }

@@ -14,6 +14,8 @@ struct LoadOrderTests {
     /// Upper case: full; lower case: incremental. In the catalog's order.
     var snapshots: String
     var known: String
+    /// Of the known ones.
+    var notIn = ""
     var mode: LoadTable.Mode
     var superseded: String
     var pending: String
@@ -34,11 +36,19 @@ struct LoadOrderTests {
       ),
       Case(
         title: "append keeps every batch", snapshots: "ABC", known: "A", mode: .append, superseded: "", pending: "BC"),
+      Case(
+        title: "a full one that was left out makes none superfluous", snapshots: "aBCd", known: "", notIn: "C",
+        mode: .replace, superseded: "a", pending: "Bd"),
+      Case(
+        title: "one that was left out after a loaded one", snapshots: "ABcD", known: "B", notIn: "AD", mode: .merge,
+        superseded: "", pending: "c"),
       Case(title: "all known", snapshots: "AbC", known: "AbC", mode: .merge, superseded: "", pending: ""),
     ])
   func order(_ example: Case) {
     let snapshots = example.snapshots.map { snapshot(String($0), full: $0.isUppercase) }
-    let order = LoadOrder(snapshots, known: Set(example.known.map(String.init)), mode: example.mode)
+    let order = LoadOrder(
+      snapshots, known: Set((example.known + example.notIn).map(String.init)),
+      superseded: Set(example.notIn.map(String.init)), mode: example.mode)
     #expect(order.superseded.map(\.uuid).joined() == example.superseded)
     #expect(order.pending.map(\.uuid).joined() == example.pending)
   }

@@ -78,21 +78,34 @@ struct TargetFixture: Sendable {
   @discardableResult
   func load(
     _ table: LoadTable, _ snapshots: [SnapshotToLoad], required: Set<String> = [], repair: TableRepair? = nil,
+    without leftOut: [SnapshotToLoad] = [], recorded: [SnapshotToLoad] = [], knowsHead: Bool = true,
     ticket: Int64 = 1, job: Int64 = 1,
     hooks: LoadHooks = LoadHooks()
   ) async throws -> [LoadedSnapshot] {
-    try await target.load(
-      TableLoad(table: table, required: required, snapshots: snapshots, repair: repair),
+    let listing = TableLoad.Listing(
+      snapshots: snapshots, recorded: Set(recorded.map(\.uuid)), knowsHead: knowsHead)
+    return try await target.load(
+      TableLoad(
+        table: table, required: required, repair: leftOut.isEmpty ? repair : .leaveOut, leftOut: leftOut.map(\.uuid)
+      ) { head in
+        var listing = listing
+        if head == nil { listing.knowsHead = true }
+        return listing
+      },
       by: Self.loader(ticket: ticket, job: job),
       hooks: hooks)
   }
 
   /// The failure that a load ends with; nil when it went well.
   func failure(
-    _ table: LoadTable, _ snapshots: [SnapshotToLoad], ticket: Int64 = 1, hooks: LoadHooks = LoadHooks()
+    _ table: LoadTable, _ snapshots: [SnapshotToLoad], repair: TableRepair? = nil,
+    without leftOut: [SnapshotToLoad] = [],
+    recorded: [SnapshotToLoad] = [], knowsHead: Bool = true, ticket: Int64 = 1, hooks: LoadHooks = LoadHooks()
   ) async -> (any Failure)? {
     do {
-      try await load(table, snapshots, ticket: ticket, hooks: hooks)
+      try await load(
+        table, snapshots, repair: repair, without: leftOut, recorded: recorded, knowsHead: knowsHead, ticket: ticket,
+        hooks: hooks)
       return nil
     } catch { return error as? any Failure }
   }
@@ -147,6 +160,15 @@ final class Steps: Sendable {
       },
       event: { kind, _ in self.told.withLock { $0.append(kind) } })
   }
+}
+
+/// Texts that a test's hook was told.
+final class Told: Sendable {
+  private let texts = Mutex<[String]>([])
+
+  var all: [String] { texts.withLock { $0 } }
+
+  func note(_ text: String) { texts.withLock { $0.append(text) } }
 }
 
 extension TableLoad {

@@ -52,6 +52,41 @@ struct ReloadTests {
     }
   }
 
+  @Test("a snapshot that the table refuses is left out by its number, and the later ones are loaded")
+  func without() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withEmptyDatabase { database in
+        let sluice = Installed(project, ["SLUICE_SECRET_WAREHOUSE": database.url])
+        defer { sluice.killAll() }
+        try project.write(
+          "pipelines/p.yaml", Self.pipeline.replacing("mode: merge, key: [id]", with: "mode: append, apply: per_chunk"))
+        try await database.pool.execute("create table d (id bigint, name text not null, _sluice_batch uuid)")
+        try project.write("incoming/1.csv", "id,name\n1,a\n")
+        #expect(try await sluice("run", "p", "--wait").status == 0)
+        try project.write("incoming/2.csv", "id,name\n2,b\n3,\n")
+        let failed = try await sluice("run", "p", "--wait", "--json")
+        #expect(failed.status == 1)
+        #expect(
+          failed.output.contains("sluice reload p --target warehouse --table 'public.d' --without "), "\(failed.output)"
+        )
+        try project.write("incoming/3.csv", "id,name\n4,d\n")
+        #expect(try await sluice("run", "p", "--wait").status == 1)
+        for mistake in [["--without", "77"], ["--without", "2", "--accept"], ["--without", "x; drop"]] {
+          #expect(try await sluice.call(["reload", "p"] + mistake).status == 2)
+        }
+        let left = try await sluice(
+          "reload", "p", "--without", "2", "--reason", "a broken delivery", "--wait", "--json")
+        #expect(left.status == 0, "\(left.errors)")
+        #expect(try await ids(database) == [1, 4])
+        let shown = try await sluice("runs", "show", "\(try left.json("run").int ?? 0)", "--json")
+        let events = try shown.json("events").list.compactMap { $0["kind"].text }
+        #expect(Set(events) == ["reload", "left_out"])
+        #expect(try await sluice("run", "p", "--wait").status == 0)
+        #expect(try await ids(database) == [1, 4])
+      }
+    }
+  }
+
   private func ids(_ database: TestDatabase.Handle) async throws -> [Int64] {
     try await database.pool.query(SQLStatement(text: "select id from d order by id"), []).map { try $0.int("id") }
   }

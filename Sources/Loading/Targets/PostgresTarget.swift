@@ -51,16 +51,23 @@ package struct PostgresTarget: Target {
     let table = TableName(load.table.schema, load.table.table)
     do {
       let ledger = TargetLedger(loader: loader, table: table.description, target: name)
-      var (uuids, entries, pending) = try await withConnection(loader) { session in
+      var plan = try await withConnection(loader) { session in
         try await TargetLedger.ensure(in: session)
         try await ledger.takeOver(in: session)
-        return try await order(load, ledger: ledger, hooks: hooks, in: session)
+        return try await self.plan(load, ledger: ledger, hooks: hooks, in: session)
       }
-      for snapshot in pending {
+      for snapshot in plan.order.pending {
         let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)
-        entries[snapshot.uuid] = try await withConnection(loader) { session in try await one.run(in: session) }
+        do {
+          plan.entries[snapshot.uuid] = try await withConnection(loader) { session in try await one.run(in: session) }
+        } catch {
+          throw TargetFailure.translate(error, snapshot: snapshot.uuid, of: ledger)
+        }
+        guard !plan.order.superseded.isEmpty else { continue }
+        // Not before: a snapshot that the table refuses makes none superfluous.
+        try await withConnection(loader) { session in try await supersede(&plan, by: ledger, in: session) }
       }
-      return uuids.compactMap { entries[$0] }
+      return plan.uuids.compactMap { plan.entries[$0] }
     } catch {
       throw TargetFailure.translate(error, target: name, table: table.description)
     }
@@ -79,51 +86,114 @@ package struct PostgresTarget: Target {
     }
   }
 
+  /// What one load has to do with a table.
+  private struct Plan: Sendable {
+    /// In snapshot order: what the load answers for.
+    var uuids: [String]
+    var entries: [String: LoadedSnapshot]
+    var order: LoadOrder
+  }
+
   /// What the ledger has, and what is to be loaded; staging that nothing needs any more is dropped.
   ///
   /// - Throws: ``StageFailure`` `target_changed` where the table is not as the ledger says.
-  private func order(
+  private func plan(
     _ load: TableLoad, ledger: TargetLedger, hooks: LoadHooks, in session: PostgresConnection
-  ) async throws -> (uuids: [String], entries: [String: LoadedSnapshot], pending: [SnapshotToLoad]) {
+  ) async throws -> Plan {
     let name = TableName(load.table.schema, load.table.table)
-    let mark = try await preparedMark(load, name, ledger, hooks, in: session)
+    if let earlier = try await ledger.adoptRenamed(name, in: session) {
+      try await hooks.event(
+        "table_renamed", "target \(self.name): table \(earlier) is \(name) now; its ledger goes with it")
+    }
+    let (mark, leftOut) = try await preparedMark(load, name, ledger, hooks, in: session)
     let (listing, known) = try await list(load, after: mark?.through, ledger, in: session)
-    var entries = known
-    let order = LoadOrder(listing.snapshots, known: Set(entries.keys), mode: load.table.mode)
+    let others = leftOut.map(\.uuid).filter { !listing.uuids.contains($0) }
+    var plan = Plan(uuids: others + listing.uuids, entries: known, order: LoadOrder([], known: [], mode: .append))
+    for entry in leftOut { plan.entries[entry.uuid] = entry }
+    func order() -> LoadOrder {
+      LoadOrder(
+        listing.snapshots, known: Set(plan.entries.keys),
+        superseded: Set(plan.entries.values.filter { $0.status == .superseded }.map(\.uuid)), mode: load.table.mode)
+    }
+    plan.order = order()
     let check = TableCheck(
       ledger: ledger, name: name, definition: load.table,
-      isReplaced: load.table.mode == .replace && !order.pending.isEmpty)
-    if mark == nil, entries.isEmpty {
-      try await check.refuseKnownBatches(order.pending.map(\.uuid), in: session)
+      isReplaced: load.table.mode == .replace && !plan.order.pending.isEmpty)
+    if load.table.mode == .append {
+      let batches = BatchCheck(
+        table: check, listing: listing, pending: plan.order.pending, mark: mark,
+        knowsNothing: mark == nil && !plan.entries.values.contains { $0.status == .loaded })
+      if load.repair == .accept {
+        for entry in try await batches.accept(in: session) { plan.entries[entry.uuid] = entry }
+        plan.order = order()
+      } else {
+        try await batches.run(in: session)
+      }
     }
-    var next =
-      load.repair == .accept
-      ? try await check.accept(mark, in: session) : try await check.run(mark, in: session)
-    try await StagingTable.sweep(ledger, keeping: Set(order.pending.map(\.uuid)), in: session)
-    for entry in try await ledger.supersede(order.superseded, in: session) { entries[entry.uuid] = entry }
-    if order.pending.isEmpty, let last = listing.snapshots.last { next.through = last.uuid }
+    var next: TableMark
+    if load.repair == .accept {
+      next = try await check.accept(mark, in: session)
+      if !listing.knowsHead { next.through = nil }
+    } else {
+      next = try await check.run(mark, in: session)
+    }
+    try await StagingTable.sweep(ledger, keeping: Set(plan.order.pending.map(\.uuid)), in: session)
+    if !plan.order.isSupersededByPending { try await supersede(&plan, by: ledger, in: session) }
+    // An unknown head stays: it says that what comes next may be in the table already.
+    let movesHead = listing.knowsHead || load.repair == .accept || load.table.mode != .append
+    if plan.order.pending.isEmpty, movesHead, let last = listing.snapshots.last { next.through = last.uuid }
     if let changed = next == mark ? nil : next {
       try await session.transaction { transaction in
         try await ledger.lockHead(in: transaction)
         try await ledger.write(changed, in: transaction)
       }
     }
-    return (listing.uuids, entries, order.pending)
+    return plan
   }
 
-  /// The table's mark; before a reload as it is afterwards.
+  /// Writes down, once, which snapshots a newer full one makes superfluous.
+  private func supersede(_ plan: inout Plan, by ledger: TargetLedger, in session: PostgresConnection) async throws {
+    let superseded = plan.order.superseded
+    plan.order.superseded = []
+    for entry in try await ledger.supersede(superseded, in: session) { plan.entries[entry.uuid] = entry }
+  }
+
+  /// The table's mark as it is after what an operator decided about it, and the snapshots that were left out.
   private func preparedMark(
     _ load: TableLoad, _ name: TableName, _ ledger: TargetLedger, _ hooks: LoadHooks, in session: PostgresConnection
-  ) async throws -> TableMark? {
+  ) async throws -> (TableMark?, leftOut: [LoadedSnapshot]) {
     let mark = try await ledger.mark(in: session)
-    // A later attempt of the same job continues what the first one began.
-    guard load.repair == .reload, mark?.reload != ledger.loader.jobID.rawValue else { return mark }
-    let all = try await load.list(nil)
-    try await ledger.forget(name, mode: load.table.mode, snapshots: all.uuids, in: session)
-    try await hooks.event(
-      "reload",
-      "target \(self.name): the ledger of \(name) is forgotten; \(all.uuids.count) snapshots are looked at again")
-    return try await ledger.mark(in: session)
+    switch load.repair {
+    case nil, .accept:
+      return (mark, [])
+    case .reload:
+      // A later attempt of the same job continues what the first one began.
+      let id = load.reloadID ?? ledger.loader.jobID.rawValue
+      guard mark?.reload != id else { return (mark, []) }
+      let all = try await load.list(nil)
+      try await load.forget()
+      try await ledger.forget(name, mode: load.table.mode, snapshots: all.uuids, reload: id, in: session)
+      try await hooks.event(
+        "reload",
+        "target \(self.name): the ledger of \(name) is forgotten; \(all.uuids.count) snapshots are looked at again")
+      return (try await ledger.mark(in: session), [])
+    case .leaveOut:
+      let all = try await load.list(nil).snapshots
+      var entries: [LoadedSnapshot] = []
+      for uuid in load.leftOut {
+        let left = try await ledger.leaveOut(
+          uuid, listed: all.first { $0.uuid == uuid }, of: name, mode: load.table.mode, in: session)
+        entries.append(left.entry)
+        let staying =
+          left.staying == 0
+          ? "" : "; up to \(left.staying) of its rows stay in the table, where they cannot be told from others"
+        try await hooks.event(
+          "left_out",
+          "target \(self.name): snapshot \(uuid) is left out of \(name); \(left.entry.deleted) rows were deleted\(staying)"
+        )
+      }
+      return (try await ledger.mark(in: session), entries)
+    }
   }
 
   /// The snapshots after the head, and what the ledger has of them and of those that the catalog asks about.

@@ -42,7 +42,7 @@ enum LedgerSQL {
         relation bigint, filenode bigint,  -- which table it was, and its storage
         ledger bigint,                   -- this relation's own number: another one after a restore of both
         kept bigint not null,            -- rows that loads put in and did not take out
-        reload bigint,                   -- the job that last had the ledger rows forgotten
+        reload bigint,                   -- the reload that last had the ledger rows forgotten
         at timestamptz not null default now(),
         primary key (installation, environment, pipeline, table_name));
       create table if not exists sluice_ledger.staging (                  -- which staging tables exist, and whose
@@ -146,8 +146,8 @@ enum LedgerSQL {
         and chunk >= 0
       """)
 
-  /// Ledger rows of the snapshots $6 that a newer full one makes superfluous, with their numbers and contents; rows that are
-  /// there stay.
+  /// Ledger rows of the snapshots $6 that a newer full one makes superfluous, or that an operator left out, with their numbers and
+  /// contents; rows that are there stay.
   static let insertSuperseded = SQLStatement(
     name: "ledger_insert_superseded",
     text: """

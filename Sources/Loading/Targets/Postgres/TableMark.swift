@@ -8,7 +8,7 @@ struct TableMark: Sendable, Equatable {
   var identity: TableIdentity?
   /// Rows that loads put in and did not take out again: the table has at least so many unless others deleted some.
   var kept: Int64 = 0
-  /// The job that last had the table's ledger rows forgotten.
+  /// The reload that last had the table's ledger rows forgotten: its own number, or its job's.
   var reload: Int64?
 }
 
@@ -88,13 +88,6 @@ enum MarkSQL {
     text: """
       update sluice_ledger.mark
       set kept = kept + $5::bigint, relation = $6::bigint, filenode = $7::bigint, ledger = $8::bigint, at = now()
-      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
-      """)
-
-  static let forget = SQLStatement(
-    name: "mark_forget",
-    text: """
-      delete from sluice_ledger.ledger
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
       """)
 }

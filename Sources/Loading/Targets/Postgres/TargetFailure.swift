@@ -1,3 +1,4 @@
+import DuckDB
 import JobModel
 import Postgres
 
@@ -17,6 +18,29 @@ enum TargetFailure {
       code: error.isTransient ? "target_unreachable" : "target_refused", message: "\(place): \(error.message)",
       hint: error.hint ?? "run \"sluice doctor \(target)\"", isTransient: error.isTransient)
   }
+
+  /// The same of an error that ended the load of one snapshot: it blocks the ones after it, so the way past it is named too.
+  static func translate(_ error: any Error, snapshot: String, of ledger: TargetLedger) -> any Error {
+    var failure: StageFailure
+    switch translate(error, target: ledger.target, table: ledger.table) {
+    case let error as StageFailure: failure = error
+    case let error as DuckDBError where error.kind == .sql:
+      failure = StageFailure(
+        code: error.code, message: "snapshot \(snapshot) for \(ledger.table): \(error.message)", hint: error.hint,
+        isTransient: error.isTransient)
+    case let other: return other
+    }
+    guard !failure.isTransient, !concernsEverySnapshot.contains(failure.code) else { return failure }
+    let without = "load the others without this snapshot: \(ledger.reload("--without \(snapshot)"))"
+    failure.hint = failure.hint.map { "\($0); or \(without)" } ?? without
+    return failure
+  }
+
+  /// Codes of failures that the next snapshot would have too.
+  private static let concernsEverySnapshot: Set = [
+    "target_permission", "target_not_a_table", "target_changed", "target_url", "key_index_missing",
+    "replace_needs_full", "target_column_missing", "target_rule",
+  ]
 
   private struct Known: Sendable {
     var code: String

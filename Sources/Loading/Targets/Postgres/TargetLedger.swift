@@ -109,7 +109,7 @@ struct TargetLedger: Sendable {
   }
 
   /// The hashes of the files in chunk order name the content; the database hashes them into one.
-  private static func content(of snapshot: SnapshotToLoad) -> String {
+  static func content(of snapshot: SnapshotToLoad) -> String {
     snapshot.files.sorted { $0.chunk < $1.chunk }.map { "\($0.chunk):\($0.sha256)" }.joined(separator: "\n")
   }
 
@@ -118,16 +118,26 @@ struct TargetLedger: Sendable {
     guard !snapshots.isEmpty else { return [] }
     return try await session.transaction { transaction in
       try await lockHead(in: transaction)
-      let written = try await transaction.query(
-        LedgerSQL.insertSuperseded,
-        key + [
-          .int(loader.ticket), .texts(snapshots.map(\.uuid)), .ints(snapshots.map(\.number)),
-          .texts(snapshots.map(Self.content)),
-        ])
-      try await transaction.query(LedgerSQL.raiseHead, claim)
+      let written = try await insertSuperseded(
+        snapshots.map { ($0.uuid, $0.number, Self.content(of: $0)) }, in: transaction)
       return try written.map {
         LoadedSnapshot(uuid: try $0.string("snapshot"), status: .superseded, isNew: true)
       }
     }
+  }
+
+  /// The caller holds the head's lock.
+  @discardableResult
+  func insertSuperseded(
+    _ snapshots: [(uuid: String, number: Int64, content: String)], in transaction: PostgresTransaction
+  ) async throws -> PostgresResult {
+    let written = try await transaction.query(
+      LedgerSQL.insertSuperseded,
+      key + [
+        .int(loader.ticket), .texts(snapshots.map { $0.uuid }), .ints(snapshots.map { $0.number }),
+        .texts(snapshots.map { $0.content }),
+      ])
+    try await transaction.query(LedgerSQL.raiseHead, claim)
+    return written
   }
 }

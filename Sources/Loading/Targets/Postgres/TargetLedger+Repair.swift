@@ -1,0 +1,194 @@
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// What an operator has done to a table's ledger: everything is forgotten, or a snapshot is left out.
+extension TargetLedger {
+  /// The command that repairs this table.
+  func reload(_ options: String...) -> String {
+    let quoted = "'" + table.replacing("'", with: #"'\''"#) + "'"
+    var words = ["sluice reload \(loader.pipeline) --target \(target) --table \(quoted)"]
+    if loader.environment != "local" { words.append("--env \(loader.environment)") }
+    return (words + options).joined(separator: " ")
+  }
+
+  /// Forgets what is in the table, once for each reload, so that every visible snapshot is loaded again.
+  ///
+  /// Merges and replacements can be repeated over what is there. Of a table that keeps every batch, the rows of `snapshots` and of all
+  /// that the ledger has are deleted: a catalog that was restored does not know them all.
+  ///
+  /// - Throws: ``StageFailure`` `reload_refused` where the rows of those snapshots cannot be told from others.
+  func forget(
+    _ name: TableName, mode: LoadTable.Mode, snapshots: [String], reload id: Int64, in session: PostgresConnection
+  ) async throws {
+    try await session.transaction { transaction in
+      try await lockHead(in: transaction)
+      if mode == .append, let table = try await TargetTable.read(name, target: target, in: transaction) {
+        let loaded = try await transaction.query(RepairSQL.snapshots, key).map { try $0.string("snapshot") }
+        try await deleteAllBatches(snapshots + loaded, of: table, in: transaction)
+      }
+      try await transaction.query(RepairSQL.forget, key)
+      try await write(TableMark(reload: id), in: transaction)
+    }
+  }
+
+  private func deleteAllBatches(
+    _ snapshots: [String], of table: TargetTable, in transaction: PostgresTransaction
+  ) async throws {
+    if table.hasBatch {
+      _ = try await deleteBatches(snapshots, of: table, in: transaction)
+      return
+    }
+    guard try await !isFilled(table.name, in: transaction) else {
+      throw StageFailure(
+        code: "reload_refused",
+        message:
+          "target \(target): without a column \(TargetTable.batch) the rows that loads appended to \(table.name) cannot be "
+          + "told from others",
+        hint: "empty it, and reload it then: truncate \(table.name.sql)")
+    }
+  }
+
+  /// Takes the rows of snapshots out of a table that keeps their batch.
+  func deleteBatches(
+    _ snapshots: [String], of table: TargetTable, in transaction: PostgresTransaction
+  ) async throws -> Int64 {
+    let text = "delete from \(table.name.sql) where \(quoteIdentifier(TargetTable.batch)) = any($1::uuid[])"
+    let deleted = try await transaction.query(
+      SQLStatement(name: "repair_delete_batches", text: text), [.texts(snapshots)])
+    return Int64(deleted.affectedRows)
+  }
+
+  /// Reads up to the first row; a table of dead rows is read until vacuum has removed them.
+  func isFilled(_ name: TableName, in session: some PostgresSession) async throws -> Bool {
+    let any = SQLStatement(name: "mark_is_filled", text: "select from \(name.sql) limit 1")
+    return try await !session.query(any, []).isEmpty
+  }
+
+  /// Rows of snapshots that are in the table piece by piece, and not whole.
+  func begun(in session: some PostgresSession) async throws -> [String: Int64] {
+    var begun: [String: Int64] = [:]
+    for row in try await session.query(RepairSQL.begun, key) {
+      begun[try row.string("snapshot")] = try row.int("rows")
+    }
+    return begun
+  }
+
+  /// Forgets that pieces of these snapshots are in the table.
+  func forgetPieces(of snapshots: [String], in transaction: PostgresTransaction) async throws {
+    try await transaction.query(RepairSQL.forgetPieces, key + [.texts(snapshots)])
+  }
+
+  /// Takes the rows of a snapshot out of the table, and writes down that it is not to be loaded.
+  ///
+  /// - Parameter listed: The snapshot; nil where the catalog does not have it.
+  /// - Returns: The ledger's row, and how many rows of the snapshot may be left in the table, where they cannot be told from others.
+  /// - Throws: ``StageFailure`` `leave_out_refused`, `snapshot_unknown`; nothing is changed then.
+  func leaveOut(
+    _ uuid: String, listed: SnapshotToLoad?, of name: TableName, mode: LoadTable.Mode, in session: PostgresConnection
+  ) async throws -> (entry: LoadedSnapshot, staying: Int64) {
+    try await session.transaction { transaction in
+      try await lockHead(in: transaction)
+      let entry = try await entries(of: [uuid], in: transaction)[uuid]
+      let begun = try await begun(in: transaction)[uuid]
+      guard entry != nil || begun != nil || listed != nil else {
+        throw StageFailure(
+          code: "snapshot_unknown",
+          message: "target \(target): neither the dataset nor the ledger of \(name) has a snapshot \(uuid)",
+          hint: "list the snapshots of each dataset: sluice catalog --json")
+      }
+      let isLoaded = entry.map { $0.status == .loaded && $0.rows > 0 } ?? false
+      var left = LoadedSnapshot(uuid: uuid, status: .superseded, isNew: true)
+      var staying: Int64 = 0
+      if let table = try await TargetTable.read(name, target: target, in: transaction) {
+        if table.hasBatch, mode == .append || !isLoaded {
+          left.deleted = try await deleteBatches([uuid], of: table, in: transaction)
+        } else if isLoaded {
+          throw StageFailure(
+            code: "leave_out_refused",
+            message:
+              "target \(target): snapshot \(uuid) is in \(name) already, and its rows cannot be told from others",
+            hint: "only a snapshot that is not in, or that is in a table with mode: append and a column "
+              + "\(TargetTable.batch), can be left out")
+        } else if let begun, begun > 0, try await isFilled(name, in: transaction) {
+          left.deleted = try await deleteBegun(uuid, rows: begun, of: table, in: transaction)
+          staying = begun - left.deleted
+        }
+      }
+      try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)])
+      try await insertSuperseded([(uuid, listed?.number ?? 0, listed.map(Self.content) ?? "")], in: transaction)
+      if var mark = try await mark(in: transaction) {
+        mark.kept = max(0, mark.kept - left.deleted)
+        if listed == nil, mark.through == uuid { mark.through = nil }
+        try await write(mark, in: transaction)
+      }
+      return (left, staying)
+    }
+  }
+
+  /// Deletes the rows that the transactions of a snapshot's pieces wrote, each of which wrote a row of the ledger too.
+  ///
+  /// A restore gives rows other transaction numbers. So nothing is deleted unless exactly as many rows have them as the pieces had.
+  ///
+  /// - Returns: How many rows; zero where they could not be told from others.
+  private func deleteBegun(
+    _ uuid: String, rows: Int64, of table: TargetTable, in transaction: PostgresTransaction
+  ) async throws -> Int64 {
+    guard !table.isPartitioned else { return 0 }
+    let isOfPieces = """
+      from \(table.name.sql) where xmin::text in (
+        select l.xmin::text from sluice_ledger.ledger l
+        where l.installation = $1 and l.environment = $2 and l.pipeline = $3 and l.table_name = $4 and l.snapshot = $5::uuid
+          and l.chunk >= 0)
+      """
+    let count = SQLStatement(name: "repair_count_begun", text: "select count(*) as rows \(isOfPieces)")
+    let values = key + [.text(uuid)]
+    guard try await transaction.query(count, values).first?.int("rows") == rows else { return 0 }
+    let delete = SQLStatement(name: "repair_delete_begun", text: "delete \(isOfPieces)")
+    return Int64(try await transaction.query(delete, values).affectedRows)
+  }
+}
+
+enum RepairSQL {
+  static let forget = SQLStatement(
+    name: "repair_forget",
+    text: """
+      delete from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      """)
+
+  static let forgetSnapshot = SQLStatement(
+    name: "repair_forget_snapshot",
+    text: """
+      delete from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = $5::uuid
+      """)
+
+  static let forgetPieces = SQLStatement(
+    name: "repair_forget_pieces",
+    text: """
+      delete from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = any($5::uuid[])
+        and chunk >= 0
+      """)
+
+  static let snapshots = SQLStatement(
+    name: "repair_snapshots",
+    text: """
+      select distinct snapshot::text as snapshot from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      """)
+
+  /// Snapshots with pieces and without the row of the whole. Index: primary key.
+  static let begun = SQLStatement(
+    name: "repair_begun",
+    text: """
+      select l.snapshot::text as snapshot, sum(l.inserted)::bigint as rows from sluice_ledger.ledger l
+      where l.installation = $1 and l.environment = $2 and l.pipeline = $3 and l.table_name = $4 and l.chunk >= 0
+        and not exists (
+          select from sluice_ledger.ledger w
+          where w.installation = $1 and w.environment = $2 and w.pipeline = $3 and w.table_name = $4
+            and w.snapshot = l.snapshot and w.chunk = -1)
+      group by l.snapshot
+      """)
+}
