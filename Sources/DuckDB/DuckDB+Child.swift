@@ -24,7 +24,9 @@ extension DuckDB {
         "--pdeathsig", "KILL", "--", "prlimit", "--data=\(memory)", "--core=0", "--", executable,
         "-no-init", "-batch", "-jsonlines",
       ]
-      + (stopsAtError ? ["-bail"] : []) + [place.database ?? ":memory:"]
+      + (stopsAtError ? ["-bail"] : [])
+      + (!place.extensions.isEmpty && trusts(place.extensions) ? ["-unsigned"] : [])
+      + [place.database ?? ":memory:"]
     do {
       return try await Subprocess.run(
         .name("setpriv"), arguments: Arguments(arguments),
