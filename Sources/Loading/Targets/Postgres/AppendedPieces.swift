@@ -4,8 +4,8 @@ import Postgres
 
 /// Appends pieces of a snapshot to the table, each in one transaction with its ledger row: `apply: per_chunk`.
 ///
-/// Where every column can be read as DuckDB writes it, the rows go straight into the table. Otherwise each piece goes through a temporary
-/// table.
+/// Where every column can be read as DuckDB writes it, and COPY does in the table what INSERT does, the rows go straight into it. Otherwise
+/// each piece goes through a temporary table.
 struct AppendedPieces: Sendable {
   let ledger: TargetLedger
   let snapshot: SnapshotToLoad
@@ -25,7 +25,7 @@ struct AppendedPieces: Sendable {
     self.snapshot = snapshot
     self.table = table
     let direct = columns.compactMap { column in column.direct.map { "\($0) as \(column.sql)" } }
-    let isDirect = direct.count == columns.count
+    let isDirect = direct.count == columns.count && table.takesCopy
     detour =
       isDirect ? nil : columns.map { "\($0.sql) \($0.dataset.stagingType)" }.joined(separator: ", ")
     var values = isDirect ? direct : columns.map { "\($0.staged) as \($0.sql)" }
@@ -57,12 +57,46 @@ struct AppendedPieces: Sendable {
         try await transaction.execute("create temporary table sluice_piece (\(detour)) on commit drop")
         try await copy.run(piece, in: transaction)
         let values: [PostgresValue] = table.hasBatch ? [.text(snapshot.uuid)] : []
-        try await transaction.query(sql.append(batch: table.hasBatch), values)
+        let result = try await transaction.query(sql.append(batch: table.hasBatch), values)
+        let inserted = Int64(result.affectedRows)
+        if inserted != piece.rows { try await ledger.correct(piece, of: snapshot, inserted, in: transaction) }
+        try await ledger.add(inserted, to: mark.identity, in: transaction)
       } else {
         try await copy.run(piece, in: transaction)
+        try await ledger.add(piece.rows, to: mark.identity, in: transaction)
       }
-      try await ledger.add(piece.rows, to: mark.identity, in: transaction)
     }
     copy.hooks.progress(LoadProgress(rows: piece.rows, chunks: 1, note: copy.note))
   }
+}
+
+extension TargetLedger {
+  /// Notes how many rows of a recorded piece the table took: its triggers may drop some.
+  fileprivate func correct(
+    _ piece: LoadPiece, of snapshot: SnapshotToLoad, _ inserted: Int64, in transaction: PostgresTransaction
+  ) async throws {
+    try await transaction.query(
+      Self.correctPiece, key + [.text(snapshot.uuid), .int(Int64(piece.number)), .int(inserted)])
+  }
+
+  /// The rows that the table took of a snapshot's pieces.
+  func insertedByPieces(of snapshot: SnapshotToLoad, in session: some PostgresSession) async throws -> Int64 {
+    try await session.query(Self.insertedByPieces, key + [.text(snapshot.uuid)]).first?.int("inserted") ?? 0
+  }
+
+  private static let correctPiece = SQLStatement(
+    name: "ledger_correct_piece",
+    text: """
+      update sluice_ledger.ledger set inserted = $7::bigint
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = $5::uuid
+        and chunk = $6::integer
+      """)
+
+  private static let insertedByPieces = SQLStatement(
+    name: "ledger_inserted_by_pieces",
+    text: """
+      select coalesce(sum(inserted), 0)::bigint as inserted from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = $5::uuid
+        and chunk >= 0
+      """)
 }

@@ -13,6 +13,7 @@ struct TargetTable: Sendable {
     var isNotNull: Bool
     var hasDefault: Bool
     var isGenerated: Bool
+    var isIdentity: Bool
   }
 
   static let batch = "_sluice_batch"
@@ -20,6 +21,10 @@ struct TargetTable: Sendable {
 
   let name: TableName
   let isPartitioned: Bool
+  /// Whether COPY puts the rows in that INSERT would, and counts them: without triggers that change or drop rows, rules, row-level
+  /// security and foreign partitions.
+  let takesCopy: Bool
+  let rules: TargetRules
   let columns: [ExactText: Column]
   /// Column sets of the indexes that `on conflict` can use.
   let uniqueKeys: [Set<ExactText>]
@@ -44,14 +49,26 @@ struct TargetTable: Sendable {
         type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"),
         isEnum: try row.bool("is_enum"),
         isNotNull: try row.bool("is_not_null"), hasDefault: try row.bool("has_default"),
-        isGenerated: try row.bool("is_generated"))
+        isGenerated: try row.bool("is_generated"), isIdentity: try row.bool("is_identity"))
     }
     var keys: [Int64: Set<ExactText>] = [:]
     for row in try await session.query(TargetTableSQL.uniqueKeys, [oid]) {
       keys[try row.int("index"), default: []].insert(ExactText(try row.string("name")))
     }
-    return TargetTable(name: name, isPartitioned: kind == "p", columns: columns, uniqueKeys: Array(keys.values))
+    return TargetTable(
+      name: name, isPartitioned: kind == "p", takesCopy: try relation.bool("takes_copy"),
+      rules: TargetRules(
+        instead: try relation.optionalString("instead_rule"), merge: try relation.optionalString("merge_rule")),
+      columns: columns, uniqueKeys: Array(keys.values))
   }
+}
+
+/// Rewrite rules on a table that a load cannot work with, by name.
+struct TargetRules: Sendable {
+  /// Does something else in place of an INSERT, UPDATE or DELETE.
+  var instead: String?
+  /// On INSERT or UPDATE, with which PostgreSQL has no ON CONFLICT.
+  var merge: String?
 }
 
 /// A table's two names.
@@ -70,9 +87,24 @@ struct TableName: Sendable, Hashable, CustomStringConvertible {
 }
 
 enum TargetTableSQL {
+  /// The table, with what stands against a COPY into it: on itself, and for triggers (INSERT is bit 4) also on its partitions.
   static let relation = SQLStatement(
     name: "target_relation",
-    text: "select c.oid::bigint as oid, c.relkind::text as relkind from pg_class c where c.oid = to_regclass($1)")
+    text: """
+      with tree as (
+        select to_regclass($1)::oid as oid union select relid::oid from pg_partition_tree(to_regclass($1)))
+      select c.oid::bigint as oid, c.relkind::text as relkind,
+        not row_security_active(c.oid)
+          and not exists (select from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '3' and r.ev_enabled <> 'D')
+          and not exists (select from pg_trigger g join tree t on t.oid = g.tgrelid
+            where not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 4 <> 0)
+          and not exists (select from pg_class p join tree t on t.oid = p.oid where p.relkind = 'f') as takes_copy,
+        (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3', '4')
+           and r.ev_enabled <> 'D' and r.is_instead)::text as instead_rule,
+        (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3')
+           and r.ev_enabled <> 'D')::text as merge_rule
+      from pg_class c where c.oid = to_regclass($1)
+      """)
 
   /// Columns with the type that stores them: a domain is looked through, once.
   static let columns = SQLStatement(
@@ -84,7 +116,7 @@ enum TargetTableSQL {
         coalesce(b.typtype, t.typtype) = 'e' as is_enum,
         a.attnotnull or t.typnotnull as is_not_null,
         a.atthasdef or a.attidentity <> '' or t.typdefault is not null as has_default,
-        a.attgenerated <> '' or a.attidentity = 'a' as is_generated
+        a.attgenerated <> '' or a.attidentity = 'a' as is_generated, a.attidentity = 'a' as is_identity
       from pg_attribute a
       join pg_type t on t.oid = a.atttypid
       left join pg_type b on b.oid = t.typbasetype
