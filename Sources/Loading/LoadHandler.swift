@@ -160,8 +160,8 @@ package struct LoadHandler: JobHandler {
       },
       reached: { point in
         attempt.killPoint(point)
-        // Between chunks a draining worker may stop; past them, finishing is quicker than coming back.
-        if point == .loadChunkStaged, attempt.shouldYield { throw JobYield() }
+        // A draining worker stops between chunks and before a final transaction, which some snapshots consist of.
+        if point == .loadChunkStaged || point == .loadBeforeFinal, attempt.shouldYield { throw JobYield() }
       },
       event: { kind, message in
         try await attempt.store.note(

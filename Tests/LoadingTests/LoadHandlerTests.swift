@@ -205,15 +205,25 @@ struct LoadHandlerTests {
     }
   }
 
-  @Test("a draining worker gives the job back between chunks, and what is staged stays")
-  func drain() async throws {
+  @Test(
+    "a draining worker gives the job back between chunks and before a transaction of seconds, and what is staged stays",
+    arguments: [
+      ("", [String]()),
+      // A merge into rows is staged.
+      (
+        "create schema mart; create table mart.orders (id integer primary key, name text); insert into mart.orders values (7)",
+        ["(1)"]
+      ),
+    ])
+  func drain(script: String, staged: [String]) async throws {
     try await Control.with { control in
+      try await control.target.execute(script)
       let attempt = try await control.attempt()
       try await control.commit(1, "select 1 as id, 'a' as name", run: try #require(attempt.runID))
       attempt.requestYield()
       let handler = try await control.handler()
       await #expect(throws: JobYield.self) { try await handler.run(attempt) }
-      #expect(try await control.target.rows("select rows from sluice_ledger.staged") == ["(1)"])
+      #expect(try await control.target.rows("select rows from sluice_ledger.staged") == staged)
       #expect(try await control.target.rows("select count(*) from sluice_ledger.ledger") == ["(0)"])
     }
   }

@@ -17,6 +17,8 @@ package struct PostgresTarget: Target {
   let limits: DuckDBLimits
   /// COPY streams at once; each is a connection and a DuckDB child.
   let streams: Int
+  /// Snapshots of up to so many rows go straight into their table where they can; zero: none.
+  let straightRows: Int64
   /// How long a statement waits for another session's lock before the attempt gives up; the job tries again.
   let lockTimeout: Duration
   /// How long a transaction may stand without a statement before the server ends it: less than a lease.
@@ -32,6 +34,7 @@ package struct PostgresTarget: Target {
   package init(
     name: String, url: String, duckDB: DuckDB, directory: String,
     limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 3,
+    straightRows: Int64 = StraightCopy.maximumRows,
     lockTimeout: Duration = .seconds(30), idleTimeout: Duration = .seconds(10)
   ) {
     precondition((1...Self.maximumStreams).contains(streams), "a load has 1 to 16 streams")
@@ -41,6 +44,7 @@ package struct PostgresTarget: Target {
     self.directory = directory
     self.limits = limits
     self.streams = streams
+    self.straightRows = straightRows
     self.lockTimeout = lockTimeout
     self.idleTimeout = idleTimeout
   }
@@ -119,6 +123,9 @@ package struct PostgresTarget: Target {
     let check = TableCheck(
       ledger: ledger, name: name, definition: load.table,
       isReplaced: load.table.mode == .replace && !plan.order.pending.isEmpty)
+    try await check.refuseOthersRows(
+      deletes: load.table.mode == .replace || load.table.deletes != nil,
+      accepted: load.repair == .accept, isPending: !plan.order.pending.isEmpty, in: session)
     if load.table.mode == .append {
       let batches = BatchCheck(
         table: check, listing: listing, pending: plan.order.pending, mark: mark,

@@ -13,9 +13,16 @@ struct FinalTransaction: Sendable {
   let kept: String?
   /// Off where the keys in quarantine cannot be read.
   let mayDelete: Bool
-  /// Whether the rows are in the table already, piece by piece.
-  let isAppended: Bool
+  let rows: Rows
   let hooks: LoadHooks
+
+  /// Where the snapshot's rows come from.
+  enum Rows: Sendable {
+    case staged
+    /// They are in the table already, piece by piece.
+    case appended
+    case straight(StraightCopy)
+  }
 
   /// The target checks deferred constraints and runs deferred triggers in the COMMIT, over all that the snapshot changed. A shorter
   /// limit would end every attempt at the same place. A COMMIT that hangs on the server ends earlier by `pg_terminate_backend`.
@@ -34,14 +41,22 @@ struct FinalTransaction: Sendable {
       try await ledger.lockHead(in: transaction)
       if let entry = try await ledger.entries(of: [snapshot.uuid], in: transaction)[snapshot.uuid] { return entry }
       var mark = try await ledger.hold(table.name, isReplaced: definition.mode == .replace, in: transaction)
-      if isAppended { try await checkAppended(in: transaction) } else { try await checkStaged(in: transaction) }
+      switch rows {
+      case .staged: try await checkStaged(in: transaction)
+      case .appended: try await checkAppended(in: transaction)
+      case .straight: break
+      }
       var entry = LoadedSnapshot(uuid: snapshot.uuid, status: .loaded, rows: snapshot.rows, isNew: true)
       switch definition.mode {
       case .append: (entry.inserted, entry.deleted) = try await append(in: transaction)
       case .replace:
         entry.deleted = Int64(try await transaction.query(sql.deleteAll, []).affectedRows)
-        entry.inserted = Int64(try await transaction.query(sql.append(batch: false), []).affectedRows)
+        entry.inserted = try await insert(in: transaction)
       case .merge:
+        if case .straight(let copy) = rows {
+          entry.inserted = try await copy.run(in: transaction)
+          break
+        }
         if mayDelete { entry.deleted = try await deleteGone(in: transaction) }
         if !sql.replaces.isEmpty {
           if let statement = sql.dropOlderParents { try await transaction.query(statement, []) }
@@ -62,7 +77,7 @@ struct FinalTransaction: Sendable {
   private func kept(after entry: LoadedSnapshot, _ mark: TableMark) -> Int64 {
     switch definition.mode {
     case .replace: entry.inserted
-    case .append: max(0, mark.kept + (isAppended ? 0 : entry.inserted) - entry.deleted)
+    case .append: max(0, mark.kept + (rows.areCounted ? 0 : entry.inserted) - entry.deleted)
     case .merge: max(0, mark.kept + entry.inserted - (definition.deletes?.kind == .soft ? 0 : entry.deleted))
     }
   }
@@ -115,10 +130,19 @@ struct FinalTransaction: Sendable {
     if !repeated.isEmpty {
       deleted = Int64(try await transaction.query(sql.deleteBatches, [.texts(repeated)]).affectedRows)
     }
-    if isAppended { return (snapshot.rows, deleted) }
-    let values: [PostgresValue] = table.hasBatch ? [.text(snapshot.uuid)] : []
-    let inserted = Int64(try await transaction.query(sql.append(batch: table.hasBatch), values).affectedRows)
-    return (inserted, deleted)
+    return (try await insert(in: transaction), deleted)
+  }
+
+  /// - Returns: The rows that the table took, now or before.
+  private func insert(in transaction: PostgresTransaction) async throws -> Int64 {
+    switch rows {
+    case .appended: return try await ledger.insertedByPieces(of: snapshot, in: transaction)
+    case .straight(let copy): return try await copy.run(in: transaction)
+    case .staged:
+      let hasBatch = definition.mode == .append && table.hasBatch
+      let values: [PostgresValue] = hasBatch ? [.text(snapshot.uuid)] : []
+      return Int64(try await transaction.query(sql.append(batch: hasBatch), values).affectedRows)
+    }
   }
 
   /// What the snapshots put in that this one repeats.
@@ -168,5 +192,12 @@ struct FinalTransaction: Sendable {
       if gone == 0 { return 0 }
     }
     return Int64(try await transaction.query(sql.deleteGone(kept: kept), []).affectedRows)
+  }
+}
+
+extension FinalTransaction.Rows {
+  /// Whether the mark has them already.
+  fileprivate var areCounted: Bool {
+    if case .appended = self { true } else { false }
   }
 }

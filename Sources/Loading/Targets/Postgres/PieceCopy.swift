@@ -23,23 +23,37 @@ struct PieceCopy: Sendable {
 
   /// - Throws: ``StageFailure``, `PostgresError` or `DuckDBError`, also where the file has not the rows that the catalog says.
   func run(_ piece: LoadPiece, in transaction: PostgresTransaction) async throws {
-    let rows = try await copy(piece, into: transaction)
-    guard rows == piece.rows else {
-      let part =
-        piece.isWholeFile ? "data file \(piece.file.key)" : "data file \(piece.file.key), from row \(piece.first),"
-      throw StageFailure(
-        code: "data_file_differs", message: "\(part) has \(rows) rows, the catalog says \(piece.rows)",
-        hint: "the file was changed after it was written: put the original back, or run the pipeline again")
-    }
+    try await run([piece], in: transaction)
   }
 
-  private func copy(_ piece: LoadPiece, into transaction: PostgresTransaction) async throws -> Int64 {
+  /// Copies several pieces by one COPY out of one child.
+  ///
+  /// - Returns: Their rows.
+  @discardableResult
+  func run(_ pieces: [LoadPiece], in transaction: PostgresTransaction) async throws -> Int64 {
+    let rows = try await copy(pieces, into: transaction)
+    let wanted = pieces.reduce(0) { $0 + $1.rows }
+    guard rows == wanted else {
+      let others = pieces.count > 1 ? " and \(pieces.count - 1) others" : ""
+      let part = pieces.first.map { $0.isWholeFile ? "" : ", from row \($0.first)," } ?? ""
+      throw StageFailure(
+        code: "data_file_differs",
+        message:
+          "data file \(pieces.first?.file.key ?? "")\(others)\(part) has \(rows) rows, the catalog says \(wanted)",
+        hint: "the file was changed after it was written: put the original back, or run the pipeline again")
+    }
+    return rows
+  }
+
+  private func copy(_ pieces: [LoadPiece], into transaction: PostgresTransaction) async throws -> Int64 {
+    let files = pieces.map(\.file)
     let statement = "copy \(table) (\(names.joined(separator: ", "))) from stdin (format binary)"
     let place = DuckDBPlace(
-      directory: target.directory, files: [piece.file.localPath, Self.output], extensions: ["postgres_scanner"],
+      directory: target.directory, files: files.map(\.localPath) + [Self.output], extensions: ["postgres_scanner"],
       keepsInsertionOrder: false)
+    let selects = pieces.map { "select \(values.joined(separator: ", ")) from \($0.source)" }
     let script = """
-      copy (select \(values.joined(separator: ", ")) from \(piece.source))
+      copy (\(selects.joined(separator: " union all ")))
       to '\(Self.output)' (format postgres_binary, use_tmp_file false)
       """
     do {
@@ -48,14 +62,14 @@ struct PieceCopy: Sendable {
         return Int64(try await transaction.copyIn(statement, from: counted))
       }
     } catch let error as DuckDBError where error.detail.contains("NULL-byte") {
-      throw try await nullByteFailure(piece.file, in: place)
+      throw try await nullByteFailure(files, in: place)
     } catch let error as DuckDBError where error.detail.contains(ColumnMapping.rounded) {
       throw StageFailure(
         code: "value_rounded",
         message: "dataset \(dataset) has a 128-bit integer beyond 2^53 in one of the columns "
           + columns.filter(\.dataset.isDoubleInParquet).map(\.name).joined(separator: ", ")
           + ", which its Parquet file holds rounded",
-        hint: "cast the column to decimal(38,0) in the dataset's SQL or in its columns", at: piece.file.key)
+        hint: "cast the column to decimal(38,0) in the dataset's SQL or in its columns", at: files.first?.key)
     }
   }
 
@@ -64,13 +78,14 @@ struct PieceCopy: Sendable {
   static let output = "/proc/self/fd/1"
 
   /// Finds the column for the message, which DuckDB does not tell.
-  private func nullByteFailure(_ file: DataFileToLoad, in place: DuckDBPlace) async throws -> StageFailure {
+  private func nullByteFailure(_ files: [DataFileToLoad], in place: DuckDBPlace) async throws -> StageFailure {
     let texts = columns.filter { $0.dataset.duckType == "VARCHAR" }.map { quoteIdentifier($0.name) }
     let tests = texts.map { "coalesce(bool_or(contains(\($0)::varchar, chr(0))), false) as \($0)" }
     var found = "a text column"
     if !tests.isEmpty {
+      let paths = files.map { quoteLiteral($0.localPath) }.joined(separator: ", ")
       let table = try await target.duckDB.query(
-        "select \(tests.joined(separator: ", ")) from read_parquet(\(quoteLiteral(file.localPath)), hive_partitioning = false)",
+        "select \(tests.joined(separator: ", ")) from read_parquet([\(paths)], hive_partitioning = false)",
         in: place, limits: target.limits)
       let columns = table.rows.first.map { row in row.filter { $0.value.bool == true }.map(\.key).sorted() } ?? []
       if !columns.isEmpty { found = "column " + columns.joined(separator: ", ") }
@@ -79,7 +94,7 @@ struct PieceCopy: Sendable {
       code: "nul_byte",
       message:
         "\(found) of dataset \(dataset) holds a NUL byte, which PostgreSQL cannot store in text",
-      hint: "take it out in the dataset's SQL: replace(COLUMN, chr(0), '')", at: file.key)
+      hint: "take it out in the dataset's SQL: replace(COLUMN, chr(0), '')", at: files.first?.key)
   }
 }
 

@@ -22,17 +22,29 @@ struct SnapshotLoad: Sendable {
     let columns = try fit(table)
 
     let staging = StagingTable(ledger: ledger, snapshot: snapshot, columns: columns)
-    let isAppended = try await append(to: table, columns, in: session)
-    if !isAppended {
-      try await staging.prepare(in: session)
-      try await stage(staging, in: session)
+    if try await append(to: table, columns, in: session) {
+      return try await end(staging, table, columns, .appended, in: session)
     }
+    if let copy = try await straightCopy(into: table, columns, staging, in: session) {
+      do {
+        return try await end(staging, table, columns, .straight(copy), in: session)
+      } catch let error as PostgresError where copy.yieldsToStaging(after: error) {}
+    }
+    try await staging.prepare(in: session)
+    try await stage(staging, in: session)
     // The comparison for deletes joins the two tables; without statistics it is planned for an empty one.
     if comparesForDeletes { try await session.execute("analyze \(staging.sql)") }
-    try await hooks.reached(.loadBeforeFinal)
+    return try await end(staging, table, columns, .staged, in: session)
+  }
 
+  /// The final transaction and what comes after it.
+  private func end(
+    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping], _ rows: FinalTransaction.Rows,
+    in session: PostgresConnection
+  ) async throws -> LoadedSnapshot {
+    try await hooks.reached(.loadBeforeFinal)
     do {
-      let entry = try await apply(staging, table, columns, isAppended: isAppended, in: session)
+      let entry = try await apply(staging, table, columns, rows, in: session)
       try await finish(staging, in: session)
       return entry
     } catch let error as PostgresError where error.kind == .commitUnknown {
@@ -42,6 +54,20 @@ struct SnapshotLoad: Sendable {
         return entry
       }
     }
+  }
+
+  /// nil where the rows have to be staged: also where an earlier attempt began to.
+  private func straightCopy(
+    into table: TargetTable, _ columns: [ColumnMapping], _ staging: StagingTable, in session: PostgresConnection
+  ) async throws -> StraightCopy? {
+    guard !comparesForDeletes,
+      let copy = StraightCopy(snapshot, into: table, columns, load.table, key: key, target: target, hooks: hooks),
+      try await !staging.isBegun(in: session)
+    else { return nil }
+    guard load.table.mode == .merge else { return copy }
+    // There is nothing to compare with in an empty table; what others put in until the COPY is noticed by the key's index.
+    let first = SQLStatement(name: "target_first_row", text: "select from \(name.sql) limit 1")
+    return try await session.query(first, []).isEmpty ? copy : nil
   }
 
   /// Checks that the table takes the snapshot: makes it in a transaction that is rolled back where there is none.
@@ -62,6 +88,7 @@ struct SnapshotLoad: Sendable {
 
   private func fit(_ table: TargetTable) throws -> [ColumnMapping] {
     let columns = try table.mappings(snapshot, of: load.table, target: target.name)
+    try table.requireNoRules(for: load.table.mode, target: target.name)
     if load.table.mode == .merge { try table.requireUniqueKey(key, target: target.name) }
     return columns
   }
@@ -177,8 +204,8 @@ struct SnapshotLoad: Sendable {
   }
 
   private func apply(
-    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping], isAppended: Bool,
-    in session: PostgresConnection
+    _ staging: StagingTable, _ table: TargetTable, _ columns: [ColumnMapping],
+    _ rows: FinalTransaction.Rows, in session: PostgresConnection
   ) async throws -> LoadedSnapshot {
     let sql = ApplySQL(
       table: table, staging: staging.sql, columns: columns, key: key,
@@ -207,7 +234,7 @@ struct SnapshotLoad: Sendable {
     hooks.progress(LoadProgress(note: "applying \(name)"))
     let final = FinalTransaction(
       ledger: ledger, staging: staging, table: table, definition: load.table, sql: sql, kept: kept,
-      mayDelete: mayDelete, isAppended: isAppended, hooks: hooks)
+      mayDelete: mayDelete, rows: rows, hooks: hooks)
     do {
       let entry = try await final.run(in: session)
       if let kept { try await session.execute("drop table \(kept)") }

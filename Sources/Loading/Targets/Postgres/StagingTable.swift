@@ -45,6 +45,11 @@ struct StagingTable: Sendable {
     }
   }
 
+  /// Whether there is such a table, of this attempt or an earlier one.
+  func isBegun(in session: some PostgresSession) async throws -> Bool {
+    try await session.query(LedgerSQL.stagingTables, ledger.key).contains { try $0.string("name") == name }
+  }
+
   /// Drops a staging table of this table together with what is written down about it.
   private func drop(_ name: String, in session: PostgresConnection) async throws {
     try await Self.drop(name, snapshot: snapshot.uuid, of: ledger, in: session)

@@ -1,0 +1,65 @@
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Postgres
+
+/// A snapshot of moderate size that goes straight into its table, by one COPY within the final transaction: nothing is staged.
+///
+/// Staging writes every row twice, and needs a table that is created and dropped. It is worth that where a killed worker would lose more
+/// than some seconds, where rows have to be compared, and where COPY would not do what INSERT does.
+struct StraightCopy: Sendable {
+  /// What a killed worker may lose, and how long a transaction may hold the table's head: some seconds.
+  static let maximumRows = 16 * LoadPiece.maximumRows
+  /// Of the Parquet files together: one file of the largest size.
+  static let maximumBytes: Int64 = 256_000_000
+  static let maximumFiles = 64
+
+  private let copy: PieceCopy
+  private let files: [LoadPiece]
+  private let isMerge: Bool
+
+  /// - Returns: nil where the snapshot has to be staged.
+  init?(
+    _ snapshot: SnapshotToLoad, into table: TargetTable, _ columns: [ColumnMapping], _ definition: LoadTable,
+    key: [String], target: PostgresTarget, hooks: LoadHooks
+  ) {
+    let direct = columns.compactMap { column in column.direct.map { "\($0) as \(column.sql)" } }
+    guard table.takesCopy, direct.count == columns.count, snapshot.replaces.isEmpty,
+      snapshot.rows <= target.straightRows, (1...Self.maximumFiles).contains(snapshot.files.count),
+      Self.bytes(of: snapshot.files) <= Self.maximumBytes
+    else { return nil }
+    // A null in a key has an error of its own, which COPY would not give.
+    guard definition.mode != .merge || key.allSatisfy({ table.columns[ExactText($0)]?.isNotNull == true }) else {
+      return nil
+    }
+    let batch = definition.mode == .append && table.hasBatch ? [quoteIdentifier(TargetTable.batch)] : []
+    files = snapshot.files.enumerated().map { LoadPiece(number: $0, file: $1, first: 0, rows: $1.rows) }
+    isMerge = definition.mode == .merge
+    copy = PieceCopy(
+      target: target, dataset: snapshot.dataset, columns: columns,
+      values: direct + batch.map { "\(quoteLiteral(snapshot.uuid))::UUID as \($0)" },
+      names: columns.map(\.sql) + batch, table: table.name.sql, note: "loading \(table.name)", hooks: hooks)
+  }
+
+  /// - Returns: The rows that are in, which is all of the snapshot.
+  func run(in transaction: PostgresTransaction) async throws -> Int64 {
+    copy.hooks.progress(LoadProgress(plannedChunks: files.count, note: copy.note))
+    let rows = try await copy.run(files, in: transaction)
+    copy.hooks.progress(LoadProgress(rows: rows, chunks: files.count, note: copy.note))
+    return rows
+  }
+
+  /// Whether a merge that began in an empty table met rows that others put in, or a key that is repeated or null: staging deals with the
+  /// first, and says what is wrong with the others.
+  func yieldsToStaging(after error: PostgresError) -> Bool {
+    isMerge && (error.sqlState == "23505" || error.sqlState == "23502")
+  }
+
+  /// A file that cannot be looked at counts as too large.
+  private static func bytes(of files: [DataFileToLoad]) -> Int64 {
+    files.reduce(0) { sum, file in
+      let size = try? FileManager.default.attributesOfItem(atPath: file.localPath)[.size] as? Int64
+      return sum + (size ?? maximumBytes + 1)
+    }
+  }
+}
