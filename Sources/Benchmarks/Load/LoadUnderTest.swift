@@ -9,12 +9,15 @@ struct LoadUnderTest: Sendable {
   /// The raw value is the name of the target and of its table.
   enum Way: String, CaseIterable, Sendable {
     case chunks, once, merge
+    /// Every key is in the table already, and a tenth of the rows differ.
+    case again
 
     var title: String {
       switch self {
       case .chunks: "load: append, apply: per_chunk"
       case .once: "load: append, apply: once"
-      case .merge: "load: merge"
+      case .merge: "load: merge, first load"
+      case .again: "load: merge, a tenth differs"
       }
     }
 
@@ -22,7 +25,7 @@ struct LoadUnderTest: Sendable {
       switch self {
       case .chunks: "2 × psql \\copy"
       case .once: "2 × psql \\copy, insert"
-      case .merge: "2 × psql \\copy, insert … on conflict"
+      case .merge, .again: "2 × psql \\copy, insert … on conflict"
       }
     }
 
@@ -31,12 +34,13 @@ struct LoadUnderTest: Sendable {
         switch self {
         case .chunks: "mode: append, apply: per_chunk"
         case .once: "mode: append"
-        case .merge: "mode: merge, key: [id]"
+        case .merge, .again: "mode: merge, key: [id]"
         }
       return "{postgres: {url: \"secret:target\"}, tables: {public.\(rawValue): {from: bench, \(how)}}}"
     }
 
     var bareTable: String { "bare_\(rawValue)" }
+    var isMerge: Bool { self == .merge || self == .again }
   }
 
   private let executable: String
@@ -90,7 +94,8 @@ struct LoadUnderTest: Sendable {
       create unlogged table stage (\(Self.layout)) with (autovacuum_enabled = false);
       create table \(Way.chunks.bareTable) (\(Self.layout));
       create table \(Way.once.bareTable) (\(Self.layout));
-      create table \(Way.merge.bareTable) (\(Self.layout), primary key (id))
+      create table \(Way.merge.bareTable) (\(Self.layout), primary key (id));
+      create table \(Way.again.bareTable) (\(Self.layout), primary key (id))
       """)
   }
 
@@ -113,10 +118,15 @@ struct LoadUnderTest: Sendable {
     """
   }
 
-  /// Loads everything into a table that is not there. Returns the seconds from the start of the load to its end.
+  /// Loads everything, into a table that is not there or, for ``Way/again``, one that has all rows. Returns the seconds from the start
+  /// of the load to its end.
   func load(_ way: Way) async throws -> Double {
     try await target.pool.execute(
       "drop table if exists public.\(way.rawValue); drop schema if exists sluice_ledger cascade")
+    if way == .again {
+      try await target.pool.execute("create table public.again (\(Self.layout), primary key (id))")
+      try await fill("public.again")
+    }
     try await control.pool.query("checkpoint")
     let report = try await sluice("reload", "bench", "--target", way.rawValue, "--wait")
     guard let seconds = try JSONDecoder().decode(Report.self, from: Data(report.utf8)).seconds, seconds > 0 else {
@@ -125,11 +135,21 @@ struct LoadUnderTest: Sendable {
     return seconds
   }
 
+  private func fill(_ table: String) async throws {
+    let values = Self.columns.map {
+      $0.key == "note" ? "case when id % 10 = 0 then 'old' else note end" : quoteIdentifier($0.key)
+    }
+    try await target.pool.execute(
+      "insert into \(table) (\(Self.names)) select \(values.joined(separator: ", ")) from public.merge; analyze \(table)"
+    )
+  }
+
   private struct Report: Decodable { var seconds: Double? }
 
-  /// What psql needs to bring the same rows into an empty table, in seconds.
+  /// What psql needs to bring the same rows into such a table, in seconds.
   func ceiling(_ way: Way) async throws -> Double {
     try await target.pool.execute("truncate stage, \(way.bareTable)")
+    if way == .again { try await fill(way.bareTable) }
     try await control.pool.query("checkpoint")
     let clock = ContinuousClock()
     let start = clock.now
@@ -148,7 +168,7 @@ struct LoadUnderTest: Sendable {
 
   private static func insert(_ way: Way) -> String {
     let insert = "insert into \(way.bareTable) as t (\(names)) select \(names) from stage"
-    guard way == .merge else { return insert }
+    guard way.isMerge else { return insert }
     let changing = columns.map(\.key).filter { $0 != "id" }.map(quoteIdentifier)
     let assignments = changing.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
     let differs = changing.map { "t.\($0) is distinct from excluded.\($0)" }.joined(separator: " or ")
@@ -176,7 +196,7 @@ struct LoadUnderTest: Sendable {
       environment: .inherit.updating(["SLUICE_DATABASE_URL": control.url, "SLUICE_SECRET_TARGET": target.url]),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     guard outcome.terminationStatus.isSuccess else {
-      let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+      let complaint = ProgramComplaint.text(output: outcome.standardOutput, errors: outcome.standardError)
       throw BenchError("program_failed", "\(program) \(arguments.prefix(2).joined(separator: " ")): \(complaint)")
     }
     return outcome.standardOutput
