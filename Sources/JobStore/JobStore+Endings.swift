@@ -33,10 +33,12 @@ extension JobStore {
 
   /// How an attempt that is not done ends.
   package enum AttemptEnd: Sendable {
-    /// Back to ready at once, not charged.
+    /// Back to ready at once, not charged: the handler gave it back.
     case yielded
-    /// Back after a while, not charged.
+    /// Back after a while, not charged: the handler put it off.
     case snoozed(Duration)
+    /// Back at once or after a while, not charged: by an outage or from outside, which says nothing of the job.
+    case interrupted(after: Duration)
     /// Tried again after a while; the failure as JSON.
     case retried(after: Duration, failure: String)
     /// Never again; fails the run. The failure as JSON.
@@ -45,7 +47,7 @@ extension JobStore {
     case cancelled
     /// The attempt's database session ended without a word, and it had written no checkpoint but the one that it began with, or the
     /// server's process of the session had crashed. Back after a while: not charged for the first time in a row, because an outage
-    /// does the same.
+    /// does the same. The handler's own end of a later attempt ends the row.
     case lostSession(after: Duration, failure: String)
   }
 
@@ -62,6 +64,7 @@ extension JobStore {
       switch end {
       case .yielded: (AttemptStatus.yielded.rawValue, .zero, nil)
       case .snoozed(let delay): (AttemptStatus.snoozed.rawValue, delay, nil)
+      case .interrupted(let delay): ("interrupted", delay, nil)
       case .retried(let delay, let failure): (AttemptStatus.retried.rawValue, delay, failure)
       case .dead(let failure): (AttemptStatus.dead.rawValue, .zero, failure)
       case .cancelled: (AttemptStatus.cancelled.rawValue, .zero, nil)
@@ -87,6 +90,15 @@ extension JobStore {
     guard let row = rows.first else { return false }
     if try row.string("status") == AttemptStatus.yielded.rawValue { bell?.ring([try row.int("lane_id")]) }
     return true
+  }
+
+  /// Whether the server has recovered from a crash of one of its processes since the lease was taken.
+  ///
+  /// - Source: `server_crashed.sql`.
+  package func hasServerCrashed(during holder: LeaseHolder) async throws -> Bool {
+    try await !database.query(
+      Statement.serverCrashed.within(Self.endLimit), [.int(holder.jobID.rawValue), .int(holder.epoch)]
+    ).isEmpty
   }
 
   /// No source, handler or clock puts a job off for longer.

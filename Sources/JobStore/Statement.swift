@@ -69,6 +69,7 @@ enum Statement {
   static let runLock = SQLStatement("run_lock", PackageResources.run_lock_sql)
   static let runRowLock = SQLStatement("run_row_lock", PackageResources.run_row_lock_sql)
   static let runLockShared = SQLStatement("run_lock_shared", PackageResources.run_lock_shared_sql)
+  static let serverCrashed = SQLStatement("server_crashed", PackageResources.server_crashed_sql)
   static let snapshotOld = SQLStatement("snapshot_old", PackageResources.snapshot_old_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
   static let ticketRaise = SQLStatement("ticket_raise", PackageResources.ticket_raise_sql)
@@ -102,7 +103,8 @@ enum Statement {
 
   static let all =
     [
-      snapshotOld, outcomePartitions, outcomeDays, maintenanceLead, jobExpire, deadForget, deadExpired, bellNotify,
+      serverCrashed, snapshotOld, outcomePartitions, outcomeDays, maintenanceLead, jobExpire, deadForget, deadExpired,
+      bellNotify,
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,

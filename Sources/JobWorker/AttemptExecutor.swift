@@ -32,7 +32,8 @@ package struct AttemptExecutor: Sendable {
       noteEnd(of: attempt)
     } else {
       let end = Self.end(
-        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn, hasCrashedServer: await hasCrashedServer(result),
+        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn,
+        hasCrashedServer: await hasCrashedServer(result, claim.holder),
         stop: running.stop(of: attempt), retry: retry, jitter: .random(in: 0...1))
       await settle(attempt, end)
     }
@@ -64,9 +65,9 @@ package struct AttemptExecutor: Sendable {
       case _ where stop == .stalled: failure = Stalled(label: claim.label)
       case _ where stop == .timeLimit: failure = TimeLimitPassed(label: claim.label)
       case let snooze as JobSnooze: return .snoozed(snooze.delay)
-      case is CancellationError: return .yielded
+      case is CancellationError: return .interrupted(after: .zero)
       // Another worker may know the kind; and this one, after the next deploy.
-      case is UnknownKind: return .snoozed(.seconds(5 + 5 * jitter))
+      case is UnknownKind: return .interrupted(after: .seconds(5 + 5 * jitter))
       // However far the job has come: it would come further and crash the server again each time.
       case let error as PostgresError where error.isSilentLoss && hasCrashedServer:
         let crash = ServerProcessCrashed(label: claim.label, error: error)
@@ -75,7 +76,7 @@ package struct AttemptExecutor: Sendable {
       case let error as PostgresError where error.isSilentLoss && !hasMovedOn:
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: error.json)
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
-      case let error as PostgresError where error.isOutage: return .snoozed(.seconds(1))
+      case let error as PostgresError where error.isOutage: return .interrupted(after: .seconds(1))
       case let known as any Failure: failure = known
       default: failure = UnexpectedError(error)
       }
@@ -90,15 +91,32 @@ package struct AttemptExecutor: Sendable {
   /// Whether the server's process of the attempt's session crashed: the session ended without a word, and the server told other
   /// sessions of this worker at that time that one of its processes had crashed. Of a restart, a failover or a lost network the
   /// others hear something else, or nothing as well.
-  private func hasCrashedServer(_ result: Result<Void, any Error>) async -> Bool {
+  ///
+  /// Behind a pooler, sessions at rest hear nothing: the server itself is asked, once it answers again.
+  private func hasCrashedServer(_ result: Result<Void, any Error>, _ holder: LeaseHolder) async -> Bool {
     guard case .failure(let error as PostgresError) = result, error.isSilentLoss else { return false }
     let clock = ContinuousClock()
     let lostAt = clock.now
     while !running.hasHeardOfCrash(since: lostAt - Self.crashIsHeard) {
-      guard clock.now < lostAt + Self.crashIsHeard else { return false }
+      guard clock.now < lostAt + Self.crashIsHeard else {
+        return store.database.settings.isPooled ? await serverTellsOfCrash(during: holder, since: lostAt) : false
+      }
       do { try await clock.sleep(for: .milliseconds(50)) } catch { return false }
     }
     return true
+  }
+
+  private func serverTellsOfCrash(during holder: LeaseHolder, since lostAt: ContinuousClock.Instant) async -> Bool {
+    let clock = ContinuousClock()
+    while true {
+      do { return try await store.hasServerCrashed(during: holder) } catch {
+        logger.info("whether the server has crashed is not known yet", metadata: ["error": "\(error)"])
+        guard let error = error as? PostgresError, error.isTransient, clock.now < lostAt + Self.settlePatience
+        else { return false }
+      }
+      // Ends early where the worker's leases are lost.
+      do { try await clock.sleep(for: .milliseconds(500)) } catch { return false }
+    }
   }
 
   private func noteEnd(of attempt: JobAttempt) {
@@ -121,6 +139,7 @@ package struct AttemptExecutor: Sendable {
         "attempt failed; it will be tried again", metadata: ["failure": "\(failure)", "after": "\(delay)"])
       await attempt.log(.warning, failure)
     case .yielded: attempt.logger.info("attempt gave its job back at a checkpoint")
+    case .interrupted(let delay): attempt.logger.info("attempt was interrupted", metadata: ["after": "\(delay)"])
     case .cancelled: attempt.logger.info("attempt stopped: its job was cancelled")
     case .lostSession(let delay, let failure):
       attempt.logger.warning(
@@ -154,7 +173,7 @@ extension JobStore.AttemptEnd {
   fileprivate var isFailure: Bool {
     switch self {
     case .retried, .dead, .lostSession: true
-    case .yielded, .snoozed, .cancelled: false
+    case .yielded, .snoozed, .interrupted, .cancelled: false
     }
   }
 }

@@ -95,7 +95,7 @@ actor WorkerSession {
     guard !suspects.isEmpty else { return now }
     // The claim may still be on its way.
     guard suspected.turns.isMultiple(of: 2) || now.turns > suspected.turns else { return suspected }
-    for holder in suspects { try await store.endAttempt(holder, as: .yielded, on: connection) }
+    for holder in suspects { try await store.endAttempt(holder, as: .interrupted(after: .zero), on: connection) }
     return Unknown(holders: now.holders.subtracting(suspects), turns: now.turns)
   }
 
@@ -134,7 +134,7 @@ actor WorkerSession {
     while true {
       let farewell = Task {
         for holder in try await store.leases(ofWorker: worker, on: store.database) {
-          try await store.endAttempt(holder, as: .yielded)
+          try await store.endAttempt(holder, as: .interrupted(after: .zero))
         }
         try await store.workerLeaves(worker)
       }

@@ -10,6 +10,7 @@ struct SQLState: Equatable {
 
   /// `query_canceled`: by a cancel request or by one of the server's timeouts.
   static let queryCanceled = "57014"
+  static let cannotConnectNow = "57P03"
 
   /// Whether the same statement may succeed later.
   ///

@@ -149,8 +149,19 @@ extension ModelledStore {
     let now = now
     switch end {
     // Nobody asks for the cancellation any more: someone took the run up again.
-    case .yielded, .cancelled: move(id, to: .ready, .yielded) { $0.attempt -= charge }
+    case .cancelled, .interrupted(after: .zero): move(id, to: .ready, .yielded) { $0.attempt -= charge }
+    case .yielded:
+      move(id, to: .ready, .yielded) {
+        $0.attempt -= charge
+        $0.lostSession = false
+      }
     case .snoozed(let delay):
+      move(id, to: .later, .snoozed) {
+        $0.attempt -= charge
+        $0.runAt = now.advanced(by: delay)
+        $0.lostSession = false
+      }
+    case .interrupted(let delay):
       move(id, to: .later, .snoozed) {
         $0.attempt -= charge
         $0.runAt = now.advanced(by: delay)

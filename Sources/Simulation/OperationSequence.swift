@@ -103,7 +103,8 @@ package struct OperationSequence: Sendable {
   private mutating func timeLimit() -> Duration? { random.happens(0.2) ? random.duration(1000...30_000) : nil }
 
   private mutating func end() -> JobStore.AttemptEnd {
-    switch random.integer(in: 0...5) {
+    switch random.integer(in: 0...6) {
+    case 6: .interrupted(after: random.happens(0.5) ? .zero : random.duration(1...6000))
     case 5: .lostSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     case 0: .yielded
     case 4: .cancelled

@@ -113,7 +113,7 @@ final class SimulatedWorker: SimulatedProcess {
       let unknown = leases.subtracting(attempts.map(\.holder))
       for holder in unknown.intersection(suspected).sorted(by: { $0.jobID < $1.jobID }) {
         world.send("gives back a lease that it does not know, of job", from: self, holder.jobID.rawValue) {
-          $0.endAttempt(holder, as: .yielded)
+          $0.endAttempt(holder, as: .interrupted(after: .zero))
         } answer: { _ in
         }
       }
@@ -277,7 +277,7 @@ final class SimulatedWorker: SimulatedProcess {
       return
     }
     world.send("gives back job", from: self, holder.jobID.rawValue, provesLife: true) {
-      $0.endAttempt(holder, as: .yielded)
+      $0.endAttempt(holder, as: .interrupted(after: .zero))
     } answer: { [unowned self] written in
       if written == nil { again() } else { giveBack(Array(leases.dropFirst()), orElse: again) }
     }

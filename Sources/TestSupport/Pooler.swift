@@ -90,6 +90,7 @@ package struct Pooler: Sendable {
     pool_mode = transaction
     default_pool_size = 6
     max_client_conn = 200
+    server_login_retry = 1
     ignore_startup_parameters = \(ignored.joined(separator: ", "))
 
     """

@@ -1,5 +1,6 @@
 import Glibc
 import JobModel
+import JobStore
 import TestSupport
 import Testing
 
@@ -33,6 +34,28 @@ struct PoolerTests {
         #expect(seconds.min() ?? .infinity < 5)
         #expect(try await bench.endings() == ["crashed": held])
         try await bench.expectExactlyOnce(jobs, chunks: 10)
+      }
+    }
+  }
+
+  @Test(
+    "an attempt that crashes the server's process of its session is charged from the second time on, however far it comes; others are not",
+    arguments: ["crashesBackend", "crashesAfterChunk"])
+  func ownBackend(how: String) async throws {
+    try await FaultBench.withServer { _, bench in
+      try await Pooler.with(bench.settings, in: bench.project) { pooler in
+        let workers = try await bench.start(
+          ["one"], lease: 15, ["SLUICE_POLL_ONLY": "1", "FAULT_DATABASE": pooler.url])
+        let others = try await bench.enqueue(2, chunks: 30, pause: 150)
+        let jobs = try await bench.enqueue(1, chunks: 30, attempts: 2, more: "\"\(how)\":true")
+        try await bench.allEnd(within: .seconds(90))
+        let attempts = try await bench.store.attempts(of: jobs)
+        #expect(attempts.map(\.status) == ["snoozed", "retried", "dead"], "\(attempts)\n\(bench.said)")
+        #expect(attempts.last?.detail?.contains("server_process_crashed") == true)
+        #expect(workers[0].ending == nil)
+        let bystanders = try await bench.store.attempts(of: others)
+        #expect(
+          bystanders.allSatisfy { !["retried", "crashed", "dead"].contains($0.status) }, "\(bystanders)\n\(bench.said)")
       }
     }
   }

@@ -62,9 +62,11 @@ struct ChunkHandler: JobHandler {
 
   /// As a statement does that crashes the server's process: the session ends without a word.
   private func crashBackend() async throws {
-    try await store.database.withConnection { connection in
-      kill(connection.backendPID, SIGKILL)
-      try await connection.query("select pg_sleep(10)", [])
+    try await store.database.transaction { transaction in
+      // Behind a pooler, the connection's own number is none of the server's.
+      let process = try await transaction.query("select pg_backend_pid()::bigint as pid", []).only.int("pid")
+      kill(Int32(process), SIGKILL)
+      try await transaction.query("select pg_sleep(10)", [])
     }
   }
 

@@ -26,6 +26,7 @@ struct AttemptEndTests {
     case nil: "nothing"
     case .yielded: "yielded"
     case .snoozed: "snoozed"
+    case .interrupted: "interrupted"
     case .retried: "retried"
     case .dead: "dead"
     case .cancelled: "cancelled"
@@ -38,23 +39,23 @@ struct AttemptEndTests {
     struct Unknown: Error {}
     #expect(name(JobYield()) == "yielded")
     #expect(name(JobSnooze(.seconds(1))) == "snoozed")
-    #expect(name(CancellationError()) == "yielded")
+    #expect(name(CancellationError()) == "interrupted")
     #expect(name(CancellationError(), stop: .stalled) == "retried")
     #expect(name(CancellationError(), stop: .timeLimit) == "retried")
     #expect(name(CancellationError(), attempt: 3, stop: .timeLimit) == "dead")
     #expect(name(CancellationError(), stop: .cancelled) == "cancelled")
     #expect(name(StageFailure(code: "x", message: "m"), stop: .cancelled) == "cancelled")
-    #expect(name(UnknownKind(kind: "k"), attempt: 3) == "snoozed")
+    #expect(name(UnknownKind(kind: "k"), attempt: 3) == "interrupted")
     #expect(name(LeaseLost(LeaseHolder(jobID: JobID(1), epoch: 1))) == "nothing")
     // Its own server process may have crashed under it; one that has moved on is not the cause.
     let silent = PostgresError(.connectionLost, operation: "checkpoint", message: "m")
     #expect(name(silent) == "lost session")
-    #expect(name(silent, hasMovedOn: true) == "snoozed")
+    #expect(name(silent, hasMovedOn: true) == "interrupted")
     #expect(name(silent, hasMovedOn: true, hasCrashedServer: true) == "lost session")
     // What the others hear when one server process has crashed.
-    #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "snoozed")
+    #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "interrupted")
     let other = PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")
-    #expect(name(other, hasCrashedServer: true) == "snoozed")
+    #expect(name(other, hasCrashedServer: true) == "interrupted")
     // The session was ended because of what the handler did in it: that would come again without end.
     let idle = PostgresError(.connectionLost, operation: "checkpoint", message: "m", sqlState: "25P03")
     #expect(name(idle) == "retried")

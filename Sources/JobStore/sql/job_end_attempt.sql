@@ -1,15 +1,18 @@
--- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, cancelled, lost), $4 seconds
+-- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, interrupted, cancelled, lost), $4 seconds
 -- until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
 -- lost: its database session ended without a word, and either the attempt wrote no checkpoint but the one that it began with, or
 -- the server told other sessions that one of its processes had crashed. Once that is taken for an outage and a snooze; a second
--- time in a row the attempt is the likely cause, and is charged.
+-- time in a row the attempt is the likely cause, and is charged. A yield, a snooze and a charged end of the handler's own end the row.
+-- interrupted: by an outage, or from outside. A yield, with $4 above zero a snooze, that says nothing of the job.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
   returning job_id, epoch, attempt, worker_id, lane_id, run_id, live_key, claimed_at,
-    case when cancelled then 'cancelled' when $3::text = 'cancelled' then 'yielded' when $3::text <> 'lost' then $3::text
+    case when cancelled then 'cancelled' when $3::text = 'cancelled' then 'yielded'
+      when $3::text = 'interrupted' then case when $4::double precision > 0 then 'snoozed' else 'yielded' end
+      when $3::text <> 'lost' then $3::text
       when not exists (select from sluice.suspect s where s.job_id = $1::bigint and s.lost_session) then 'snoozed'
       when attempt < (select j.max_attempts from sluice.job j where j.job_id = $1::bigint) then 'retried'
       else 'dead' end as status
@@ -18,7 +21,13 @@ with ended as (
   select job_id, true, coalesce($6::timestamptz, clock_timestamp()) from ended where $3::text = 'lost' and status = 'snoozed'
   on conflict (job_id) do update set lost_session = true
 ), cleared as (
-  delete from sluice.suspect where job_id = any (array(select job_id from ended where status = 'retried' and $3::text <> 'lost'))
+  delete from sluice.suspect
+  where job_id = any (array(select job_id from ended where status = $3::text and status in ('retried', 'yielded', 'snoozed')))
+    and ($3::text = 'retried' or not runs_alone)
+), in_order as (
+  update sluice.suspect set lost_session = false
+  where job_id = any (array(select job_id from ended where status = $3::text and status in ('yielded', 'snoozed')))
+    and runs_alone and lost_session
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()), $5::jsonb

@@ -103,7 +103,8 @@ extension PostgresWire {
     if isEnd || PQstatus(pointer) != CONNECTION_OK {
       markBroken()
       return PostgresError(
-        .connectionLost, operation: watch.name, message: "the server ended the session: \(primary)", sqlState: code)
+        .connectionLost, operation: watch.name, message: "the server ended the session: \(primary)",
+        sqlState: PoolerComplaint.serversCode(of: code, primary, farewell: farewell))
     }
     if state.needsNewSession { markBroken() }
     let isTimeout = primary.contains("timeout")

@@ -17,7 +17,7 @@ final class PostgresWire {
   /// The session cannot be used any more, whatever libpq thinks.
   private(set) var isBroken = false
   /// Why the server ended the session, where it said so: 57P02 when another of its processes crashed, 57P01 when it stops at once.
-  private var farewell: String?
+  var farewell: String?
   /// libpq tells the end of a COPY TO STDOUT once, and takes a second question for an error.
   var isCopyOver = true
   /// What this session has prepared.
@@ -133,7 +133,8 @@ final class PostgresWire {
     let text = reason ?? ConnectComplaint(String(cString: PQerrorMessage(pointer))).text
     return PostgresError(
       .connectionLost, operation: watch.name,
-      message: "the connection to the database was lost" + (text.isEmpty ? "" : " (\(text))"), sqlState: farewell,
+      message: "the connection to the database was lost" + (text.isEmpty ? "" : " (\(text))"),
+      sqlState: farewell ?? PoolerComplaint.codeOfOutage(text),
       hint: "try again; outside a transaction, look first whether the statement took effect")
   }
 }
