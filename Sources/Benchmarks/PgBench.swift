@@ -57,7 +57,7 @@ struct PgBench: Sendable {
       environment: .inherit.updating(["PGOPTIONS": "-c enable_seqscan=off"]),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     guard outcome.terminationStatus.isSuccess else {
-      let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+      let complaint = ProgramComplaint.text(output: outcome.standardOutput, errors: outcome.standardError)
       throw BenchError("pgbench_failed", "pgbench failed with \(script.name): \(complaint)")
     }
     for line in outcome.standardOutput.split(separator: "\n") where line.hasPrefix("tps = ") {

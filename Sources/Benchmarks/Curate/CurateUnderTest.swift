@@ -147,7 +147,7 @@ struct CurateUnderTest: Sendable {
       environment: .inherit.updating(environment),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     guard outcome.terminationStatus.isSuccess else {
-      let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+      let complaint = ProgramComplaint.text(output: outcome.standardOutput, errors: outcome.standardError)
       throw BenchError("program_failed", "\(program) \(arguments.prefix(2).joined(separator: " ")): \(complaint)")
     }
     return outcome.standardOutput

@@ -180,7 +180,7 @@ struct SystemUnderTest: Sendable {
       environment: .inherit.updating(["SLUICE_DATABASE_URL": database.url]), output: .string(limit: 1 << 20),
       error: .string(limit: 1 << 20))
     guard outcome.terminationStatus.isSuccess else {
-      let complaint = outcome.standardError.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+      let complaint = ProgramComplaint.text(output: outcome.standardOutput, errors: outcome.standardError)
       throw BenchError("verb_failed", "sluice \(arguments.joined(separator: " ")): \(complaint)")
     }
   }
