@@ -103,12 +103,14 @@ package struct OperationSequence: Sendable {
   private mutating func timeLimit() -> Duration? { random.happens(0.2) ? random.duration(1000...30_000) : nil }
 
   private mutating func end() -> JobStore.AttemptEnd {
-    switch random.integer(in: 0...6) {
-    case 6: .interrupted(after: random.happens(0.5) ? .zero : random.duration(1...6000))
+    // What interrupts an attempt takes turns with what its handler decides.
+    let isInterrupted = holders.count.isMultiple(of: 2)
+    return switch random.integer(in: 0...5) {
     case 5: .lostSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
-    case 0: .yielded
+    case 0: isInterrupted ? .interrupted(after: .zero) : .yielded
     case 4: .cancelled
-    case 1: .snoozed(random.duration(1...6000))
+    case 1:
+      isInterrupted ? .interrupted(after: random.duration(1...6000)) : .snoozed(random.duration(1...6000))
     case 2: .retried(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     default: .dead(failure: "{\"code\": \"test\"}")
     }
