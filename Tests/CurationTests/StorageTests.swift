@@ -2,6 +2,8 @@ import Curation
 import DuckDB
 import JobModel
 import PipelineDefinition
+import Postgres
+import TestSupport
 import Testing
 
 @Suite("What a target cannot store")
@@ -48,6 +50,48 @@ struct StorageTests {
       #expect(events.contains { $0.contains("replace(t, chr(0), '')") })
       let kept = try await curate(bench, step, isLoaded: false)
       #expect(kept.counts.rowsOut == 8)
+    }
+  }
+
+  /// Numbers next to the ends of `numeric`, as PostgreSQL 15 to 18 take or refuse them.
+  static let numbers: [(text: String, isStored: Bool)] = [
+    ("1e131071", true), ("1e131072", false), ("-1E+200000", false), ("5e-16383", true), ("5e-16384", false),
+    ("0e-16384", false), ("0e200000", true), ("0e-99999999999", false), ("1e99999999999999999999", false),
+    ("100e131069", true), ("100e131070", false), ("0.01e131073", true), ("0.01e131074", false), ("1.5e-16383", false),
+    ("1e0000000131071", true), (String(repeating: "9", count: 131_072), true),
+    (String(repeating: "9", count: 131_073), false), ("0." + String(repeating: "1", count: 16_383), true),
+    ("0." + String(repeating: "0", count: 16_384), false),
+  ]
+
+  @Test("JSON with a number that PostgreSQL's numeric does not hold goes to quarantine, at any depth, and no text does")
+  func numbers() async throws {
+    let documents =
+      Self.numbers + Self.numbers.map { ("{\"a\":[1,{\"\\\"b\":\($0.text)}]}", $0.isStored) }
+      + Self.numbers.map { ("[\"\($0.text)\",\"e12345 \\\" 1e200000\"]", true) }
+    try await Workbench.with { bench in
+      let lines = documents.enumerated().map { "{\"id\":\($0.offset),\"j\":\($0.element.0)}" }
+      let step = step(columns: [
+        ContractColumn(name: "id", type: ColumnType("integer")), ContractColumn(name: "j", type: ColumnType("json")),
+      ])
+      let records = input(stream(records: .ndjson), try bench.objects([lines.joined(separator: "\n")]))
+      var request = try bench.request(step, [records])
+      request.isLoaded = true
+      let result = try await bench.curate(request)
+      let refused = documents.indices.filter { !documents[$0].1 }.map { ["\($0)", "['j:number_range']"] }
+      let bad = "select json_extract_string(record, '$.id') a, reasons::varchar b from bad order by a::int"
+      #expect(try await bench.table(result, bad) == refused)
+      let events = result.events.filter { $0.kind == .unstorableValue }.map(\.message)
+      #expect(events.count == 1 && events[0].contains("131072 digits before the point"))
+      let kept = try await bench.curate(try bench.request(step, [records]))
+      #expect(kept.counts.quarantined == 0)
+      // PostgreSQL itself.
+      try await TestDatabase.withEmptyDatabase { database in
+        for (text, isStored) in documents {
+          let sql = SQLStatement(name: "json", text: "select $1::jsonb is not null as is_stored")
+          let answer = try? await database.pool.query(sql, [.text(text)])
+          #expect((answer != nil) == isStored, "\(text.prefix(40))")
+        }
+      }
     }
   }
 

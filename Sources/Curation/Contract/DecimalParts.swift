@@ -14,7 +14,7 @@ struct DecimalParts {
 
   init(_ text: String) { self.text = text }
 
-  private var mantissa: String { "regexp_extract(\(text), '[0-9.]+')" }
+  var mantissa: String { "regexp_extract(\(text), '[0-9.]+')" }
   private var allDigits: String { "replace(\(mantissa), '.', '')" }
   private var withoutLeadingZeros: String { "ltrim(\(allDigits), '0')" }
   /// Without zeros at either end; empty for zero.

@@ -36,6 +36,7 @@ struct StorageRule {
   }
 
   private static let nul = "nul_character"
+  private static let numberRange = "number_range"
 
   private func json(_ value: String) -> [Breach] {
     let text = "(\(value))::VARCHAR"
@@ -43,7 +44,27 @@ struct StorageRule {
     let nul = "contains(\(text), '\\u0000') and regexp_matches(\(text), '(^|[^\\\\])(\\\\\\\\)*\\\\u0000')"
     let bare = "regexp_replace(\(text), '\"([^\"\\\\]|\\\\.)*\"', '', 'g')"
     let notFinite = "regexp_matches(\(text), '(?i)nan|inf') and regexp_matches(\(bare), '(?i)nan|inf')"
-    return [Breach(reason: Self.nul, condition: nul), Breach(reason: "not_finite", condition: notFinite)]
+    return [
+      Breach(reason: Self.nul, condition: nul), Breach(reason: "not_finite", condition: notFinite),
+      Breach(reason: Self.numberRange, condition: Self.hasNumberOutOfRange(text, bare: bare)),
+    ]
+  }
+
+  /// Whether a document has a number that `numeric` does not hold: with more than 131072 digits before the point, or 16383 after it.
+  ///
+  /// Such a number has an exponent of five digits, or a run of 500 digits. Most documents have neither; of the others many have it
+  /// in a text only. Numbers are taken out of the few that are left.
+  private static func hasNumberOutOfRange(_ text: String, bare: String) -> String {
+    func isSuspect(_ text: String) -> String {
+      "(regexp_matches(\(text), '[eE][-+]?[0-9]{5}') or strlen(\(text)) > 500 and regexp_matches(\(text), '[0-9]{500}'))"
+    }
+    let number = DecimalParts("x")
+    let isOut = """
+      abs(\(number.exponent)) >= 1000000000 or strlen(split_part(\(number.mantissa), '.', 2)) - \(number.exponent) > 16383
+        or (\(number.digits) <> '' and \(number.point) > 131072)
+      """
+    let numbers = "regexp_extract_all(\(bare), '[0-9][0-9.]*([eE][-+]?[0-9]+)?')"
+    return "\(isSuspect(text)) and \(isSuspect(bare)) and len(list_filter(\(numbers), lambda x: \(isOut))) > 0"
   }
 
   private func outOfRange(from first: String, to last: String) -> Breach {
@@ -55,6 +76,9 @@ struct StorageRule {
     switch reason {
     case nul: "PostgreSQL stores no NUL character: replace(\(column), chr(0), '') in the dataset's SQL takes it out"
     case "not_finite": "PostgreSQL's JSON has no NaN and no Infinity: make them null in the dataset's SQL"
+    case numberRange:
+      "PostgreSQL's JSON has numbers of at most 131072 digits before the point and 16383 after it: keep the column as text, or "
+        + "take the number out in the dataset's SQL"
     case "out_of_range":
       "PostgreSQL's dates begin in 4713 BC, its timestamps end in 294276, and neither is infinite here"
     case "key": "a target's table or the dataset is keyed by it: take another key, or fill it in the dataset's SQL"
