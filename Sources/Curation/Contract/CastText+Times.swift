@@ -74,7 +74,11 @@ extension CastText {
   private static let latest = "'9999-12-31 23:59:59.999999+00'::TIMESTAMPTZ"
 
   private func zoned(in zone: String) -> String {
-    "case when \(isLocal) then \(Self.zoned("try_cast(\(whole) as TIMESTAMP)", zone)) else \(instant) end"
+    let value = Self.zoned("try_cast(\(whole) as TIMESTAMP)", zone)
+    return """
+      case when \(isLocal) then case when (\(value)) between \(Self.earliest) and \(Self.latest) then \(value) end
+        else \(instant) end
+      """
   }
 
   /// The instant of a local time; null for one that the clocks of the zone skipped.

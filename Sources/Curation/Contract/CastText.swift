@@ -29,6 +29,8 @@ struct CastText {
     """
   }
 
+  /// The number -0 is 0: DuckDB's data files do not tell them apart where a column has both.
+  ///
   /// - Parameter type: `DOUBLE` or `FLOAT`.
   func float(_ type: String, isLossy: Bool) -> String {
     // A double holds every decimal of 15 digits, a float of 6, away from the ends of its range.
@@ -40,9 +42,9 @@ struct CastText {
     let isHeld =
       isLossy ? "isfinite(\(trimmedValue))" : DecimalParts(trimmed).isHeld(by: trimmedValue, digits: digits)
     return """
-      case when \(Self.matches(text, plain)) or \(value)::VARCHAR = \(text) then \(value)
+      (case when \(Self.matches(text, plain)) or \(value)::VARCHAR = \(text) then \(value)
         when \(Self.matches(trimmed, DecimalParts.form)) then case when \(isHeld) then \(trimmedValue) end
-        when \(Self.matches(trimmed, "(?i)[-+]?(inf|infinity|nan)")) then \(trimmedValue) end
+        when \(Self.matches(trimmed, "(?i)[-+]?(inf|infinity|nan)")) then \(trimmedValue) end) + 0::\(type)
       """
   }
 
