@@ -8,6 +8,8 @@ struct ContractRule {
   /// DuckDB's type of the column in the SELECT's result; nil where the SELECT does not give it.
   let sourceType: String?
   let salt: String?
+  /// Whether the contract's own values are read as the data is; engines of the first edition let DuckDB cast them.
+  var hasExactLimits = true
 
   private var source: String { quoteIdentifier(column.name) }
   private var cast: TypeCast {
@@ -38,16 +40,20 @@ struct ContractRule {
     }
     guard sourceType != nil else { return reasons }
     if let violation = cast.violation(value: typed) { reason("type", when: violation) }
-    let type = column.type.duckDBName
-    if let minimum = column.min { reason("min", when: "\(typed) < \(textExpression(minimum))::\(type)") }
-    if let maximum = column.max { reason("max", when: "\(typed) > \(textExpression(maximum))::\(type)") }
+    if let minimum = column.min { reason("min", when: "\(typed) < \(limit(minimum))") }
+    if let maximum = column.max { reason("max", when: "\(typed) > \(limit(maximum))") }
     if !column.oneOf.isEmpty {
-      let values = column.oneOf.map { "\(textExpression($0))::\(type)" }.joined(separator: ", ")
+      let values = column.oneOf.map(limit).joined(separator: ", ")
       reason("one_of", when: "\(typed) not in (\(values))")
     }
     if let pattern = column.pattern {
       reason("pattern", when: "not regexp_matches(\(typed)::VARCHAR, \(textExpression(pattern)))")
     }
     return reasons
+  }
+
+  private func limit(_ text: String) -> String {
+    hasExactLimits
+      ? "(\(ContractLimits.value(text, of: column)))" : "\(textExpression(text))::\(column.type.duckDBName)"
   }
 }

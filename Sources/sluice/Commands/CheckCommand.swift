@@ -47,9 +47,9 @@ struct CheckCommand: AsyncParsableCommand {
 
 /// What only the SQL engine can say of a project's SELECTs.
 enum SQLReview {
-  /// The steps that have SQL.
+  /// The steps that have SQL, or a contract with values in it.
   static func steps(of pipelines: [Pipeline]) -> [CurateStep] {
-    pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }
+    pipelines.flatMap(\.curate).filter { $0.sqlPath != nil || !$0.sqlChecks.isEmpty || $0.hasLimits }
   }
 
   /// - Parameter earlier: By pipeline, the fields that earlier runs found in its streams.
@@ -78,9 +78,11 @@ enum SQLReview {
     of step: CurateStep, _ pipeline: Pipeline, _ lint: CurationLint, _ project: Project,
     _ earlier: [StreamReference: [String]]
   ) async throws -> [Diagnostic] {
-    var diagnostics: [Diagnostic] = []
+    var diagnostics = try await lint.reviewLimits(step)
     let checks = step.sqlChecks
-    for (check, problems) in zip(checks, try await lint.check(checks: checks.map(\.sql), of: step.name)) {
+    for (check, problems) in zip(
+      checks, checks.isEmpty ? [] : try await lint.check(checks: checks.map(\.sql), of: step.name))
+    {
       diagnostics += problems.map { Diagnostic(code: "check", place: check.place, message: $0.message) }
     }
     // A file that is missing has its diagnostic already.
