@@ -22,6 +22,7 @@ struct TextCursorTests {
     ),
     ("date", ["24-01-01", "2023-12-31", "2024-01-01"]), ("timestamp", ["soon", "2024-01-01 10:00"]),
     ("text", ["", "B", "Z", "a", "b", "\u{e4}", "\u{1d11e}"]), ("uuid", [nil, "A0", "a0"]),
+    ("text", [String(repeating: "z", count: 1_025), "a", String(repeating: "b", count: 1_024)]),
   ]
 
   @Test("is compared as the stream's cursor type says, whatever the texts are", arguments: orders.indices)

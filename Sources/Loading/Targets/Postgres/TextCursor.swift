@@ -14,7 +14,12 @@ struct TextCursor: Sendable, Equatable {
     let text = "(\(text))::text"
     if type.isInteger { return Self.integer(text) }
     if type.isTemporal { return Self.seconds(text) }
-    return type.isNumber ? Self.number(text) : "nullif(\(text), '') collate \"C\""
+    return type.isNumber ? Self.number(text) : Self.short(text)
+  }
+
+  /// A cursor has at most 1 KiB, here as where ingestion moves it.
+  private static func short(_ text: String) -> String {
+    "(case when octet_length(\(text)) between 1 and 1024 then \(text) end) collate \"C\""
   }
 
   /// The digits are counted before the cast: a cursor is an integer of 8 bytes.
