@@ -17,6 +17,8 @@ struct FieldTable {
   private var places: [[UInt8]: Int] = [:]
   private var record = 0
   private var expected = 0
+  /// Entries before the present record.
+  private var known = 0
   /// By column: the place of its entry.
   private var columns: [Int] = []
   /// By column: whether a value was written with an escape.
@@ -44,6 +46,18 @@ struct FieldTable {
   mutating func beginRecord() {
     record += 1
     expected = 0
+    known = entries.count
+  }
+
+  /// Forgets the fields that came with the present record, which turned out to be none: a bad record adds no column.
+  mutating func dropRecord() {
+    for entry in entries[known...] { places[entry.name] = nil }
+    let kept = entries[..<known].count { $0.column != nil }
+    columns.removeSubrange(kept...)
+    escapes.removeSubrange(kept...)
+    entries.removeSubrange(known...)
+    values.removeSubrange(known...)
+    records.removeSubrange(known...)
   }
 
   /// Sets a field of the present record.
