@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # Tests at once: each starts databases, children and whole systems; more of them only wait for the two cores they share.
 TEST_WIDTH ?= 3
-# Of the storm of faults.
+# Of the storm of faults, and of the corpus.
 SOAK_SECONDS ?= 600
 # Of each fuzz test; the seed is printed.
 FUZZ_SECONDS ?= 120
@@ -19,7 +19,7 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test test-postgres soak-faults soak-readers fuzz storm lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test test-postgres soak-faults soak-readers soak-corpus fuzz storm lint fmt demo bench model simulate ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ soak-readers: setup ## pyarrow, pandas, Polars and (with Java) Spark read every 
 	@scripts/setup.sh --readers
 	@swift build --build-tests
 	@SLUICE_READERS=$$PWD/.tools/readers scripts/test.sh --filter 'ParquetReaderTests'
+
+soak-corpus: setup ## generated files with known values through the whole path, every value compared (SOAK_SECONDS, SLUICE_TEST_SEED)
+	@swift build --build-tests
+	@SLUICE_CORPUS_SECONDS=$(SOAK_SECONDS) scripts/test.sh --filter 'CorpusTests'
 
 fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
 	@swift build --build-tests
