@@ -27,57 +27,126 @@ extension CurationWork {
   ) async throws -> [CurationEvent] {
     guard !step.checks.isEmpty else { return [] }
     report.step("checks")
-    for names in StreamViews.names(of: streams.map(\.table.stream.reference)).values {
-      for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
+    if checksLookAtRows {
+      for names in StreamViews.names(of: streams.map(\.table.stream.reference)).values {
+        for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
+      }
+      let versions = DatasetChecks.versions(
+        columns: columnNames(selection), isFull: request.isFull, previous: request.previous,
+        tellsSnapshotsApart: !accounting.replaces.isEmpty)
+      try await session.run(
+        DatasetChecks.view(
+          of: step, versions: versions, columns: try await session.columns(of: versions), key: accounting.key,
+          replaces: accounting.replaces, cursor: cursor(of: selection)))
     }
-    let versions = DatasetChecks.versions(
-      columns: columnNames(selection), isFull: request.isFull, previous: request.previous,
-      tellsSnapshotsApart: !accounting.replaces.isEmpty)
-    try await session.run(
-      DatasetChecks.view(
-        of: step, versions: versions, columns: try await session.columns(of: versions), key: accounting.key,
-        replaces: accounting.replaces, cursor: cursor(of: selection)))
     return try await DatasetChecks(session: session, step: step, previous: request.previous, rowsOut: rowsOut).run()
   }
 
   /// Writes the data files.
-  func write(_ selection: Selection) async throws -> [OutputFile] {
-    let rowsOut = try await session.value("select count(*) as n from \(Accounting.kept)").int ?? 0
-    guard rowsOut > 0 else { return [] }
+  ///
+  /// - Parameter expected: How many rows there are; nil where only writing them tells.
+  func write(_ selection: Selection, expected: Int? = nil) async throws -> [OutputFile] {
+    guard expected != 0 else { return [] }
+    let columns = try await outputColumns(selection)
     let layout = ParquetLayout(
-      partitions: step.partitionBy, files: step.files, columns: columnNames(selection),
-      texts: TextColumns(
-        try await outputColumns(selection).map { ($0.name, $0.type) }, except: step.nativeTypes),
-      isInRawOrder: request.sql == nil, carriesPositions: selection.source != nil)
+      partitions: step.partitionBy, files: step.files, columns: columns.map { ($0.name, $0.type) },
+      texts: TextColumns(columns.map { ($0.name, $0.type) }, except: step.nativeTypes),
+      isInRawOrder: selection.isProjection, carriesPositions: selection.source != nil)
+    let files = layout.isOneCopy ? try await writeAtOnce(layout) : try await writeByPartition(layout)
+    let written = files.reduce(0) { $0 + $1.rows }
+    guard written == expected ?? written else {
+      throw StageFailure(
+        code: "rows_unaccounted",
+        message: "dataset \(step.name): \(expected ?? 0) rows were kept and \(written) written",
+        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
+    }
+    return files
+  }
+
+  /// All partitions by one COPY, in one pass over the rows.
+  private func writeAtOnce(_ layout: ParquetLayout) async throws -> [OutputFile] {
+    let directory = "\(request.scratch)/out/all"
+    try await session.run(layout.copyAll(to: directory))
+    try request.scratchLimit.check()
+    let paths = try Self.parquetFiles(below: directory)
+    guard paths.count <= ParquetLayout.maximumPartitions || layout.partitions.isEmpty else { throw tooManyPartitions }
+    var files = try await outputFiles(paths, folder: "")
+    guard !layout.partitions.isEmpty else { return files }
+    var folders: [String: String] = [:]
+    for part in paths.parts(of: 100) {
+      for row in try await session.rows(layout.partitionRows(of: Array(part))) {
+        folders[row["path"]?.text ?? ""] = layout.folder(of: row)
+      }
+    }
+    for index in files.indices {
+      guard let folder = folders[files[index].path] else { preconditionFailure("a file with rows has a partition") }
+      files[index].partition = folder
+    }
+    return try await divided(files, layout)
+  }
+
+  /// A COPY that divides rows does not divide files, so those that became too large are written once more.
+  private func divided(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
+    var result: [OutputFile] = []
+    for (index, file) in files.enumerated() {
+      guard file.bytes > 2 * layout.files.targetBytes else {
+        result.append(file)
+        continue
+      }
+      let directory = "\(request.scratch)/out/divided-\(index)"
+      try await session.run(layout.divide(file.path, to: directory))
+      try FileManager.default.removeItem(atPath: file.path)
+      result += try await outputFiles(try Self.parquetFiles(below: directory), folder: file.partition)
+    }
+    return result
+  }
+
+  /// Partition after partition, of rows that were gathered in their order.
+  private func writeByPartition(_ layout: ParquetLayout) async throws -> [OutputFile] {
     if let statement = layout.gather { try await session.run(statement) }
     let partitions = step.partitionBy.isEmpty ? [[:]] : try await session.rows(layout.listPartitions)
-    guard partitions.count <= ParquetLayout.maximumPartitions else {
-      throw StageFailure(
-        code: "too_many_partitions",
-        message: "dataset \(step.name): one run has more than \(ParquetLayout.maximumPartitions) partitions",
-        hint: "partition by a longer time, such as month, or by another column", at: "\(step.place)")
-    }
+    guard partitions.count <= ParquetLayout.maximumPartitions else { throw tooManyPartitions }
     var files: [OutputFile] = []
     for (index, partition) in partitions.enumerated() {
       let directory = "\(request.scratch)/out/\(index)"
       try await session.run(layout.copy(partition, to: directory))
       // Each look reads the whole directory.
       if index % 100 == 0 { try request.scratchLimit.check() }
-      let written = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".parquet") }
-      let paths = written.map { "\(directory)/\($0)" }
-      for row in try await session.rows(ParquetLayout.fileRows(of: paths)) {
-        guard let path = row["path"]?.text, let rows = row["n"]?.int, rows > 0 else { continue }
-        files.append(
-          OutputFile(path: path, partition: layout.folder(of: partition), rows: rows, bytes: try Self.size(of: path)))
-      }
-    }
-    let written = files.reduce(0) { $0 + $1.rows }
-    guard written == rowsOut else {
-      throw StageFailure(
-        code: "rows_unaccounted", message: "dataset \(step.name): \(rowsOut) rows were kept and \(written) written",
-        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
+      files += try await outputFiles(
+        try Self.parquetFiles(below: directory), folder: layout.folder(of: partition))
     }
     return files
+  }
+
+  private var tooManyPartitions: StageFailure {
+    StageFailure(
+      code: "too_many_partitions",
+      message: "dataset \(step.name): one run has more than \(ParquetLayout.maximumPartitions) partitions",
+      hint: "partition by a longer time, such as month, or by another column", at: "\(step.place)")
+  }
+
+  /// The files with rows.
+  private func outputFiles(_ paths: [String], folder: String) async throws -> [OutputFile] {
+    var files: [OutputFile] = []
+    for part in paths.parts(of: 500) {
+      for row in try await session.rows(ParquetLayout.fileRows(of: Array(part))) {
+        guard let path = row["path"]?.text, let rows = row["n"]?.int, rows > 0 else { continue }
+        files.append(OutputFile(path: path, partition: folder, rows: rows, bytes: try Self.size(of: path)))
+      }
+    }
+    return files
+  }
+
+  /// In the order of their paths.
+  private static func parquetFiles(below directory: String) throws -> [String] {
+    let manager = FileManager.default
+    var isFolder = false
+    guard manager.fileExists(atPath: directory, isDirectory: &isFolder) else { return [] }
+    return try manager.contentsOfDirectory(atPath: directory).sorted().flatMap { name in
+      let path = "\(directory)/\(name)"
+      if name.hasSuffix(".parquet") { return [path] }
+      return manager.fileExists(atPath: path, isDirectory: &isFolder) && isFolder ? try parquetFiles(below: path) : []
+    }
   }
 
   /// Writes the quarantine; no file where nothing is in it.
@@ -94,5 +163,12 @@ extension CurationWork {
   private static func size(of path: String) throws -> Int {
     let size = try FileManager.default.attributesOfItem(atPath: path)[.size]
     return (size as? Int) ?? (size as? UInt64).map(Int.init) ?? 0
+  }
+}
+
+extension Array {
+  /// The elements in their order, in parts of at most `count`.
+  fileprivate func parts(of count: Int) -> [ArraySlice<Element>] {
+    stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min($0 + count, self.count)] }
   }
 }

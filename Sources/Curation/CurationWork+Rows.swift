@@ -41,7 +41,7 @@ extension CurationWork {
     guard (try? await session.columns(of: added)) != nil else {
       return selection(plain, columns, source: nil, read: read)
     }
-    return selection(added, columns, source: source, read: read)
+    return selection(added, columns, source: source, read: read, isProjection: statement.isProjection)
   }
 
   private func place(of source: LoadedStream) -> [String] {
@@ -59,11 +59,12 @@ extension CurationWork {
     let fields = source.table.fields.map(\.name).filter { contract.isEmpty || contract.contains(SQLName($0)) }
     let list = (fields + place(of: source)).map(quoteIdentifier).joined(separator: ", ")
     let text = "select \(list) from main.\(quoteIdentifier(source.table.stream.reference.description))"
-    return selection(text, try await session.columns(of: text), source: source, read: [source])
+    return selection(text, try await session.columns(of: text), source: source, read: [source], isProjection: true)
   }
 
   private func selection(
-    _ text: String, _ columns: [DuckDBTable.Column], source: LoadedStream?, read: [LoadedStream]
+    _ text: String, _ columns: [DuckDBTable.Column], source: LoadedStream?, read: [LoadedStream],
+    isProjection: Bool = false
   ) -> Selection {
     let contract = Set(step.columns.map { SQLName($0.name) })
     let own = columns.filter { !SystemColumn.isReserved($0.name) || contract.contains(SQLName($0.name)) }
@@ -71,8 +72,8 @@ extension CurationWork {
       columns: step.columns, selected: own, salts: request.salts, carriesPositions: source != nil,
       cursorIsCarried: source?.table.stream.definition.cursor != nil,
       notNull: request.edition >= .exact ? step.key + request.loadKeys : [],
-      isLoaded: request.isLoaded && request.edition >= .exact)
-    return Selection(text: text, plan: plan, source: source, read: read)
+      isLoaded: request.isLoaded && request.edition >= .exact, hasExactLimits: request.edition >= .exact)
+    return Selection(text: text, plan: plan, source: source, read: read, isProjection: isProjection)
   }
 
   /// The stream's key under the names that the dataset has; empty where it has not all of it.
@@ -96,39 +97,6 @@ extension CurationWork {
       !step.columns.contains(where: { SQLName($0.name) == SQLName(field) && $0.mask != nil })
     else { return nil }
     return DatasetCursor(field: field, type: cursor.type)
-  }
-
-  /// Counts where every row went, each by itself, and holds the sum against the raw.
-  ///
-  /// - Throws: ``StageFailure`` `rows_unaccounted` where it does not come out: a fault of ours, and nothing is committed.
-  func count(
-    _ selection: Selection, _ accounting: Accounting, _ streams: [LoadedStream]
-  ) async throws -> CurationCounts {
-    func number(_ sql: String) async throws -> Int { try await session.value(sql).int ?? 0 }
-    var counts = CurationCounts(rowsIn: 0, rowsOut: 0, filtered: nil, deduplicated: 0, quarantined: 0)
-    for loaded in selection.read {
-      counts.rowsIn += loaded.records.values.reduce(0, +)
-      counts.quarantined += try await number("select count(*) as n from raw.rejects where stream = \(loaded.index)")
-    }
-    counts.rowsOut = try await number(
-      "select count(*) as n from \(Accounting.kept) where \(accounting.isRow)")
-    counts.deduplicated = try await number(accounting.countLosers)
-    counts.quarantined += try await number(
-      "select count(*) as n from \(ContractPlan.table) where _reasons is not null")
-    guard let source = selection.source else { return counts }
-    // A record may give several rows, or none.
-    guard accounting.replaces.isEmpty else { return counts }
-    if request.sql != nil, try await number(Accounting.multiplied) > 0 { return counts }
-    let filtered = try await number(Accounting.filtered(source.table))
-    counts.filtered = filtered
-    let sum = counts.rowsOut + filtered + counts.deduplicated + counts.quarantined
-    guard sum == counts.rowsIn else {
-      throw StageFailure(
-        code: "rows_unaccounted",
-        message: "dataset \(step.name): \(counts.rowsIn) records came in and \(sum) are accounted for",
-        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
-    }
-    return counts
   }
 
   /// Refuses a batch with too many bad rows, or with too few rows left. One that brought nothing is neither.
@@ -174,7 +142,7 @@ extension CurationWork {
   func unstorable() async throws -> [CurationEvent] {
     let rows = try await session.rows(
       """
-      select reason, count(*) as n from (select unnest(_reasons) as reason from \(ContractPlan.table))
+      select reason, count(*) as n from (select unnest(_reasons) as reason from \(ContractPlan.bad))
       group by all order by reason
       """)
     return rows.compactMap { row in
@@ -189,7 +157,7 @@ extension CurationWork {
 
   private static let allReasons = """
     select unnest(reasons) as reason from raw.rejects where stream < 1000000
-    union all select unnest(_reasons) from \(ContractPlan.table)
+    union all select unnest(_reasons) from \(ContractPlan.bad)
     """
   private static let typeReasons = """
     select any_value(reason) as reason from (\(allReasons)) where suffix(reason, ':type')

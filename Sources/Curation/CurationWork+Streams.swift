@@ -43,7 +43,7 @@ extension CurationWork {
     let report = report
     let reader = StreamReader(
       session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
-      keepsRecords: readsRecords(statement)
+      keepsRecords: readsRecords(statement), readsFiles: readsFiles(statement)
     ) { report.objects($0) }
     var streams: [LoadedStream] = []
     for (index, stream) in request.streams.enumerated() {
@@ -64,6 +64,15 @@ extension CurationWork {
     update raw.objects set ordinal = o.place
     from (select id, row_number() over (order by run, sequence, id) as place from raw.objects) o where o.id = objects.id
     """
+
+  /// Whether the records are read so few times that they may stay in the reader's files: the SELECT is columns and a filter of one
+  /// stream, and nothing else looks at them again.
+  private func readsFiles(_ statement: SelectStatement?) -> Bool {
+    guard request.streams.count == 1, step.replaces.isEmpty, statement?.isProjection ?? true else { return false }
+    let isTyped = request.streams[0].definition.columns.contains { $0.type != nil && $0.type != .text }
+    let isLatest = step.over == .all && !request.streams[0].definition.key.isEmpty
+    return !isTyped && !isLatest && statement?.tables.allSatisfy { $0.schema.isEmpty } ?? true
+  }
 
   /// Whether the text of JSON records is needed: the SELECT reads it, or the contract has it as a column.
   private func readsRecords(_ statement: SelectStatement?) -> Bool {

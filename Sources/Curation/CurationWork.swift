@@ -23,6 +23,7 @@ struct CurationWork: Sendable {
   func run() async throws -> CurationResult {
     try await session.run(StreamReader.schema)
     let statement = try await parseAndLint()
+    try await refuseUnreadableLimits()
     let streams = try await readStreams(statement)
     try refuseUnknownKeys(of: streams)
     var events = try await drift(of: streams)
@@ -32,23 +33,33 @@ struct CurationWork: Sendable {
     let selection = try await select(streams, statement, isRowByRow: isRowByRow)
     try refuseUnknownColumns(selection)
     let plan = selection.plan
-    try await session.run(plan.statement(select: selection.text))
+    let accounting = try accounting(for: selection)
+    let isStreamed = isStreamed(selection, accounting)
+    try await session.run(
+      plan.statement(select: selection.text, isProjection: selection.isProjection, asView: isStreamed))
     events += plan.droppedNames.map {
       CurationEvent(.droppedColumn, "dataset \(step.name): the SELECT's column \"\($0)\" is not in `columns`")
     }
-    let accounting = try accounting(for: selection)
     try await refuseRepeatedKeys(accounting)
     try await completeParents(selection, statement, accounting)
     try await session.run(accounting.findLosers)
-    try await session.run(Accounting.keep)
+    try await session.run(accounting.keep)
     let quarantine = quarantine(for: selection, key: accounting.key)
-    let counts = try await count(selection, accounting, streams)
+    var files: [OutputFile] = []
+    if isStreamed {
+      files = try await write(selection)
+    } else {
+      try await session.run(ContractPlan.findBad)
+    }
+    let counts =
+      isStreamed
+      ? try await count(selection, written: files.reduce(0) { $0 + $1.rows })
+      : try await count(selection, accounting, streams)
     try await refuseBadBatch(counts, quarantine)
     if counts.quarantined > 0 { events += try await unstorable() }
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
     report.rows(counts.rowsOut)
-    report.step("parquet")
-    let files = try await write(selection)
+    if !isStreamed { files = try await write(selection, expected: try await rowsToWrite(counts, accounting)) }
     let bad = try await write(quarantine)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
@@ -66,6 +77,8 @@ struct Selection: Sendable {
   var source: LoadedStream?
   /// Streams whose records the SELECT reads.
   var read: [LoadedStream]
+  /// Whether each record of the source gives one row at most, which has its place: columns and a filter, nothing else.
+  var isProjection = false
 }
 
 /// Counts that only grow, told as they change.

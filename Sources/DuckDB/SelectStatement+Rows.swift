@@ -16,6 +16,26 @@ extension SelectStatement {
   package func dependence(on batches: Set<SQLName>, aggregates: Set<String>) -> Dependence {
     RowOrigin(batches: batches, aggregates: aggregates).of(.object(node), scope: [:])
   }
+
+  /// Whether it is columns of one table behind a filter and nothing more, so that a row of the table gives one row at most.
+  ///
+  /// An aggregate without GROUP BY looks the same here; only binding tells it from other functions.
+  package var isProjection: Bool {
+    let from = node["from_table"]?.object ?? [:]
+    let absent = ["having", "qualify", "sample"].allSatisfy { node[$0] ?? .null == .null }
+    guard node["type"]?.text == "SELECT_NODE", node["aggregate_handling"]?.text == "STANDARD_HANDLING", absent,
+      (node["group_expressions"]?.list ?? []).isEmpty, (node["group_sets"]?.list ?? []).isEmpty,
+      (node["modifiers"]?.list ?? []).isEmpty, (node["cte_map"]?.object?["map"]?.list ?? []).isEmpty,
+      from["type"]?.text == "BASE_TABLE", from["sample"] ?? .null == .null, tables.count == 1
+    else { return false }
+    var isPlain = true
+    visit { object in
+      if ["WINDOW", "SUBQUERY"].contains(object["class"]?.text) { isPlain = false }
+      // The two names of the function that makes several rows of one.
+      if ["unnest", "unlist"].contains(object["function_name"]?.text?.lowercased()) { isPlain = false }
+    }
+    return isPlain
+  }
 }
 
 /// Walks a statement's tree with the common table expressions in sight.

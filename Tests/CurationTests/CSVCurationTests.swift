@@ -170,4 +170,33 @@ struct CSVCurationTests {
       #expect(try await bench.table(result, "select id a from data order by id") == [["1"], ["2"], ["3"], ["4"]])
     }
   }
+
+  @Test(
+    "a large file is read by several readers at once, as by one", arguments: [0, 1_000_000])
+  func largeFile(quotedBytes: Int) async throws {
+    try await Workbench.with { bench in
+      let rows = 400_000
+      var text = "id,note\n"
+      var byte = 0
+      for row in 0..<rows {
+        text += "\(row),note number \(row) with some more text in it\n"
+        // In its middle a value of many lines, each of which looks like a row, and behind it a bad row.
+        guard row == rows / 2 else { continue }
+        text += "-1,\"" + String(repeating: "7,x\n", count: quotedBytes / 4) + "\"\n"
+        byte = text.utf8.count
+        text += "-2,too,many\n"
+      }
+      let result = try await bench.curate(
+        try bench.request(step(), [input(stream(), try bench.objects([text]))]))
+      #expect(result.counts.all == [rows + 2, rows + 1, 0, 0, 1])
+      let sums = "select count(*) a, sum(id::bigint) b, count(distinct _position) c, max(_position) d from data"
+      let sum = rows * (rows - 1) / 2 - 1
+      #expect(try await bench.table(result, sums) == [["\(rows + 1)", "\(sum)", "\(rows + 1)", "\(rows + 1)"]])
+      let places =
+        "select count(*) a from data where id::bigint >= 0 and _position <> id::bigint + 1 + (id::bigint > \(rows / 2))::int"
+      #expect(try await bench.table(result, places) == [["0"]])
+      let bad = try await bench.table(result, "select line a, byte b from bad")
+      #expect(bad == [["\(rows / 2 + 4 + quotedBytes / 4)", "\(byte)"]])
+    }
+  }
 }

@@ -63,6 +63,10 @@ struct ReaderFuzzTests {
         #expect(output.rows == reference.rows, "\(label), block \(block): \(bytes)")
         #expect(output.bad == reference.bad, "\(label), block \(block): \(bytes)")
       }
+      let division = 1 + draw.below(bytes.count)
+      let whole = try readRecords(bytes, .csv(csv))
+      let divided = try readRecords(bytes, .csv(csv), block: 16, division: division)
+      #expect(divided == whole, "\(label), divided at \(division): \(bytes)")
     }
   }
 
@@ -94,6 +98,9 @@ struct ReaderFuzzTests {
       for block in [8, 21] {
         #expect(try readRecords(bytes, .lines, block: block) == whole, "\(label), block \(block): \(bytes)")
       }
+      let division = 1 + draw.below(bytes.count)
+      let divided = try readRecords(bytes, .lines, block: 16, division: division)
+      #expect(divided == whole, "\(label), divided at \(division): \(bytes)")
       // The mark at the file's begin is none of the first line's.
       let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
       let lines = text.split(separator: 0x0A).filter { !$0.allSatisfy { [0x20, 0x09, 0x0D].contains($0) } }

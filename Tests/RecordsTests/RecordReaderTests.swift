@@ -10,6 +10,7 @@ struct ReaderOutput: Equatable {
   var rejects: [String] = []
   var good = 0
   var bad = 0
+  var fields: [String] = []
 }
 
 extension RecordReading.CSVReading {
@@ -23,9 +24,11 @@ extension RecordReading.CSVReading {
   }
 }
 
-/// Reads bytes through a file.
+/// Reads bytes through a file, by one reader; or by a second one from where the first has ended, which takes the records that
+/// begin before `division`.
 func readRecords(
-  _ bytes: [UInt8], _ format: RecordReading.Format, block: Int = 1 << 20, maximum: Int = 16_000_000
+  _ bytes: [UInt8], _ format: RecordReading.Format, block: Int = 1 << 20, maximum: Int = 16_000_000,
+  division: Int? = nil
 ) throws -> ReaderOutput {
   let directory = FileManager.default.temporaryDirectory.path + "/sluice-records-\(UUID())"
   try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -33,10 +36,25 @@ func readRecords(
   try Data(bytes).write(to: URL(filePath: directory + "/in"))
   var reading = RecordReading(format: format, maximumRecordBytes: maximum, keepsRecords: false) { !$0.isEmpty }
   reading.blockBytes = block
+  guard let division else { return try readRange(0..<Int64.max, in: directory, reading).output }
+  var (output, end) = try readRange(0..<Int64(division), in: directory, reading)
+  let (rest, _) = try readRange(end.byte..<Int64.max, in: directory, reading, linesBefore: end.lines)
+  output.rows += rest.rows
+  output.rejects += rest.rejects
+  output.good += rest.good
+  output.bad += rest.bad
+  output.fields += rest.fields.filter { !output.fields.contains($0) }
+  return output
+}
+
+private func readRange(
+  _ range: Range<Int64>, in directory: String, _ reading: RecordReading, linesBefore: Int = 0
+) throws -> (output: ReaderOutput, end: ReadEnd) {
   let reader = try RecordReader(reading, rows: directory + "/rows", rejects: directory + "/bad", isCancelled: { false })
-  try reader.read(directory + "/in", part: 7)
+  let end = try reader.read(directory + "/in", part: 7, range: range)
   let read = try reader.finish()
   var output = ReaderOutput(good: read.parts[0].good, bad: read.parts[0].bad)
+  output.fields = read.fields.map(\.name)
   for (index, row) in try lines(directory + "/rows").enumerated() {
     #expect(row[0] == "7" && row[1] == "\(index + 1)")
     var fields: [String: String] = [:]
@@ -45,9 +63,11 @@ func readRecords(
     }
     output.rows.append(fields)
   }
-  output.rejects = try lines(directory + "/bad").map { "\($0[3] ?? "") \($0[1] ?? "") \($0[2] ?? "")" }
+  output.rejects = try lines(directory + "/bad").map { row in
+    "\(row[3] ?? "") \((row[1].flatMap { Int($0) } ?? 0) + linesBefore) \(row[2] ?? "")"
+  }
   #expect(output.rows.count == output.good && output.rejects.count == output.bad)
-  return output
+  return (output, end)
 }
 
 private func lines(_ path: String) throws -> [[String?]] {
@@ -192,7 +212,7 @@ struct JSONLinesReadingTests {
       ("{\"a\":1", "json"), ("not json", "json"), ("{\"a\":01}", "json"), ("{\"a\":\"\\ud800\"}", "json"),
       ("{\"a\":1} 2", "json"),
       ("{\"a\":tru}", "json"), ("{\"a\":[1,]}", "json"), ("[1]", "not_an_object"), ("12", "not_an_object"),
-      ("{\"a\\u0000\":1}", "nul"), ("{\"a\":1,\"a\":2}", "field_twice"),
+      ("{\"a\\u0000\":1}", "nul"), ("{\"a\":1,\"a\":2}", "field_twice"), ("{\"b\":0,\"id\":1,\"id\":2}", "field_twice"),
       ("{\"a\":" + String(repeating: "[", count: 600) + String(repeating: "]", count: 600) + "}", "too_deep"),
       ("{\"a\":\"" + String(repeating: "x", count: 2_000) + "\"}", "too_long"),
     ])
@@ -202,6 +222,7 @@ struct JSONLinesReadingTests {
       let output = try readRecords(Array(text.utf8), .lines, block: block, maximum: 1_900)
       #expect(output.rows == [["id": "1"], ["id": "2"]])
       #expect(output.rejects == ["record:\(reason) 2 9"])
+      #expect(output.fields == ["id"], "a bad record adds no field")
     }
   }
 }

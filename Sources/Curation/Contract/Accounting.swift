@@ -15,13 +15,13 @@ struct Accounting: Sendable {
   /// The rows of the new data files.
   static let kept = "work.kept"
 
+  private var findsLosers: Bool { !key.isEmpty && carriesPositions }
+
   /// Keys that occur once, the most, cost a hash entry each; only the others are sorted.
   ///
   /// Rows without a whole key are nobody's older version.
   var findLosers: String {
-    guard !key.isEmpty, carriesPositions else {
-      return "create table \(Self.losers) as select 0::BIGINT as _row where false"
-    }
+    guard findsLosers else { return "create table \(Self.losers) as select 0::BIGINT as _row where false" }
     let names = key.map(quoteIdentifier)
     let list = names.joined(separator: ", ")
     let match = names.map { "c.\($0) = d.\($0)" }.joined(separator: " and ")
@@ -69,11 +69,10 @@ struct Accounting: Sendable {
       "select count(*) as n from \(ContractPlan.table) where _row in (select _row from \(Self.losers)) and \(isRow)"
   }
 
-  static let keep = """
-    create view \(kept) as
-    select * from \(ContractPlan.table) c
-    where c._reasons is null and c._row not in (select _row from \(losers))
-    """
+  var keep: String {
+    let isWinner = findsLosers ? "and c._row not in (select _row from \(Self.losers))" : ""
+    return "create view \(Self.kept) as select * from \(ContractPlan.table) c where c._reasons is null \(isWinner)"
+  }
 
   /// Good records of the stream that no row of the SELECT's result comes from.
   static func filtered(_ stream: RecordTable) -> String {

@@ -15,8 +15,12 @@ struct ContractPlan: Sendable {
   var notNull: [String] = []
   /// Whether a target stores the rows, so that what it cannot hold is bad.
   var isLoaded = false
+  /// Whether the contract's own values are read as the data is.
+  var hasExactLimits = true
 
   static let table = "work.checked"
+  /// Its bad rows.
+  static let bad = "work.bad"
 
   /// The dataset's columns: the contract's, or the SELECT's where there is no contract.
   var outputNames: [String] { columns.isEmpty ? selected.map(\.name) : columns.map(\.name) }
@@ -31,14 +35,20 @@ struct ContractPlan: Sendable {
   private var rules: [ContractRule] {
     columns.map { column in
       let type = selected.first { SQLName($0.name) == SQLName(column.name) }?.type
-      return ContractRule(column: column, sourceType: type, salt: salts[column.name])
+      return ContractRule(
+        column: column, sourceType: type, salt: salts[column.name], hasExactLimits: hasExactLimits)
     }
   }
 
-  /// Runs the SELECT once and keeps every row of it with its verdict.
+  /// Every row of the SELECT with its verdict: kept as a table, or calculated by those who read the view.
   ///
-  /// The bad rows' own values are kept as JSON beside, masked where the column is; good rows are typed and masked.
-  func statement(select: String) -> String {
+  /// The bad rows' own values are kept as JSON, masked where the column is; good rows are typed and masked.
+  ///
+  /// `_row` tells rows apart, later ones by larger numbers. Counting them would take one thread, so a row that is all that its
+  /// record gives is numbered by its place; an object has less than 2^40 records.
+  ///
+  /// - Parameter isProjection: Whether each record gives one row at most.
+  func statement(select: String, isProjection: Bool, asView: Bool) -> String {
     let rules = rules
     let typed = rules.enumerated().map { "\($0.element.typedValue) as _sluice_\($0.offset)" }
     let reasons =
@@ -52,16 +62,25 @@ struct ContractPlan: Sendable {
     let system =
       (carriesPositions ? [SystemColumn.object, SystemColumn.position] : [])
       + (cursorIsCarried ? [SystemColumn.cursor] : [])
+    let number = isProjection ? "_object::HUGEINT * 1099511627776 + _position" : "row_number() over ()"
     let reasonColumns = reasons.enumerated().map { ", \($0.element) as _sluice_r\($0.offset)" }.joined()
     return """
-      create table \(Self.table) as
-      select \((values + system).joined(separator: ", ")), row_number() over () as _row, _reasons,
+      create \(asView ? "view" : "table") \(Self.table) as
+      select \((values + system).joined(separator: ", ")), \(number) as _row, _reasons,
         \(reasons.isEmpty ? "null::VARCHAR" : "case when _reasons is not null then \(original) end") as _original
       from (
-        select *, \(Self.verdict(reasons.count)) as _reasons
+        select *, \(Self.verdict(reasons.count, staysAbove: asView)) as _reasons
         from (select *\(reasonColumns) from (select *\(typed.map { ", " + $0 }.joined()) from (\(select))))
       )
       """
+  }
+
+  /// The bad rows of a table of all rows.
+  static let findBad = "create view \(bad) as from \(table) where _reasons is not null"
+
+  /// The bad rows of a view of all rows, which is read once more where there are any.
+  static func takeBad(any: Bool) -> String {
+    "create table \(bad) as from \(table) where \(any ? "_reasons is not null" : "false")"
   }
 
   /// Values that a target cannot store; a masked one is a hash.
@@ -94,10 +113,16 @@ struct ContractPlan: Sendable {
   }
 
   /// All reasons of a row as a list, which is only made for a bad one; null for a good one.
-  private static func verdict(_ reasons: Int) -> String {
+  ///
+  /// - Parameter staysAbove: A view's filter by the verdict would be moved below the contract by the engine, and all of the contract's
+  ///   expressions evaluated for it and once more for the values. It moves none that depends on a random number, which is never
+  ///   null and so changes nothing.
+  private static func verdict(_ reasons: Int, staysAbove: Bool) -> String {
     guard reasons > 0 else { return "null::VARCHAR[]" }
     let names = (0..<reasons).map { "_sluice_r\($0)" }.joined(separator: ", ")
-    return "case when coalesce(\(names)) is not null then list_filter([\(names)], lambda r: r is not null) end"
+    let barrier = staysAbove ? "random() is null or " : ""
+    return "case when \(barrier)coalesce(\(names)) is not null "
+      + "then list_filter([\(names)], lambda r: r is not null) end"
   }
 
   /// The row as the SELECT gave it, every value as text so that JSON rounds none.

@@ -9,6 +9,11 @@ struct ReadFiles: Sendable {
   let rows: String
   let rejects: String
   let records: ReadRecords
+  /// Where the reader ended in the last object.
+  let end: ReadEnd
+  /// Good records and lines of the object before the range that was read.
+  var recordsBefore = 0
+  var linesBefore = 0
 
   func remove() throws {
     for path in [rows, rejects] { try FileManager.default.removeItem(atPath: path) }
@@ -31,30 +36,43 @@ enum ReadRows {
       """
   }
 
-  /// Creates the stream's table with the good records.
-  static func createTable(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> String {
+  /// Creates the stream's table with the good records, or a view of the files that has the same rows.
+  static func create(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields, asView: Bool) -> String {
     let record = table.keepsRecords ? ["\(SystemColumn.record)"] : []
-    let columns =
-      ["_object BIGINT", "_position BIGINT"] + (record + table.fields.map(\.column)).map { "\($0) VARCHAR" }
-    let create = "create table \(table.name) (\(columns.joined(separator: ", ")))"
-    let selects = read.filter { $0.records.rows > 0 }.map { files in
-      let fields = files.records.fields
-      let all =
-        [(name: "_object", type: "BIGINT"), (name: "_position", type: "BIGINT")]
-        + record.map { (name: $0, type: "VARCHAR") } + fields.indices.map { (name: "k\($0)", type: "VARCHAR") }
-      func decoded(_ column: String, _ hasEscapes: Bool) -> String {
-        hasEscapes ? RowText.decoding(column) : column
-      }
-      var list = ["_object", "_position"] + record.map { decoded($0, files.records.recordHasEscapes) }
-      for field in table.fields {
-        // Two spellings of one column's name in the headers of two files.
-        let spellings = fields.indices.filter { names.column(of: fields[$0].name) == field.column }
-          .map { decoded("k\($0)", fields[$0].hasEscapes) }
-        list.append(spellings.count > 1 ? "coalesce(\(spellings.joined(separator: ", ")))" : spellings.first ?? "null")
-      }
-      return "select \(list.joined(separator: ", ")) from \(scan(files.rows, all, longest: files.records.longestRow))"
+    let texts = record + table.fields.map(\.column)
+    let columns = ["_object BIGINT", "_position BIGINT"] + texts.map { "\($0) VARCHAR" }
+    let selects = read.filter { $0.records.rows > 0 }.map { select(table, $0, names, record) }
+    guard asView else {
+      let create = "create table \(table.name) (\(columns.joined(separator: ", ")))"
+      return ([create] + selects.map { "insert into \(table.name) \($0)" }).joined(separator: ";\n")
     }
-    return ([create] + selects.map { "insert into \(table.name) \($0)" }).joined(separator: ";\n")
+    let empty = """
+      select null::BIGINT as _object, null::BIGINT as _position\(texts.map { ", null::VARCHAR as \($0)" }.joined())
+      where false
+      """
+    return "create view \(table.name) as \(selects.isEmpty ? empty : selects.joined(separator: " union all "))"
+  }
+
+  private static func select(
+    _ table: RecordTable, _ files: ReadFiles, _ names: StreamFields, _ record: [String]
+  ) -> String {
+    let fields = files.records.fields
+    let all =
+      [(name: "_object", type: "BIGINT"), (name: "_position", type: "BIGINT")]
+      + record.map { (name: $0, type: "VARCHAR") } + fields.indices.map { (name: "k\($0)", type: "VARCHAR") }
+    func decoded(_ column: String, _ hasEscapes: Bool) -> String {
+      hasEscapes ? RowText.decoding(column) : column
+    }
+    let position = files.recordsBefore == 0 ? "_position" : "_position + \(files.recordsBefore) as _position"
+    var list = ["_object", position] + record.map { "\(decoded($0, files.records.recordHasEscapes)) as \($0)" }
+    for field in table.fields {
+      // Two spellings of one column's name in the headers of two files.
+      let spellings = fields.indices.filter { names.column(of: fields[$0].name) == field.column }
+        .map { decoded("k\($0)", fields[$0].hasEscapes) }
+      let value = spellings.count > 1 ? "coalesce(\(spellings.joined(separator: ", ")))" : spellings.first
+      list.append("\(value ?? "null::VARCHAR") as \(field.column)")
+    }
+    return "select \(list.joined(separator: ", ")) from \(scan(files.rows, all, longest: files.records.longestRow))"
   }
 
   /// Takes the records that are none to the stream's rejects.
@@ -66,7 +84,7 @@ enum ReadRows {
     let statements = read.filter { $0.records.rejects > 0 }.map { files in
       """
       insert into raw.rejects
-      select \(stream), r.object, null, r.line, case when o.has_bytes then r.byte end, [r.reason],
+      select \(stream), r.object, null, r.line + \(files.linesBefore), case when o.has_bytes then r.byte end, [r.reason],
         \(RowText.decoding("r.record")), null
       from \(scan(files.rejects, columns, longest: files.records.longestRow)) r join raw.objects o on o.id = r.object
       """

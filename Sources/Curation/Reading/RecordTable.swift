@@ -30,7 +30,7 @@ enum SystemColumn {
   }
 }
 
-/// The table of the scratch database that holds the good records of one stream.
+/// The table of the scratch database with the good records of one stream; a view of the reader's files where they are read once.
 ///
 /// Its columns are `_object`, `_position`, `_record` where it is kept, and the fields as text, each as it is in raw: a scalar's
 /// own text, an object or a list as JSON.
@@ -40,6 +40,8 @@ struct RecordTable: Sendable {
   let stream: CurationStream
   var fields: [Field] = []
   var keepsRecords = false
+  /// The run that brought all of its records, with its time; nil where several did.
+  var onlyRun: (id: Int64, at: String)?
 
   /// A field of the stream. Its name may come from data, so the tables that hold records know it by a generated name; only the
   /// views that SQL sees have its own.
@@ -86,10 +88,14 @@ struct RecordTable: Sendable {
 
   /// Every good record with its place, the fields still as they are in raw.
   var placedRecords: String {
-    """
-    select r.*, o.run as _run, o.run_at as _run_at, o.ordinal as _ordinal
-    from \(name) r join raw.objects o on o.id = r._object
-    """
+    if let onlyRun {
+      return """
+        select *, \(onlyRun.id)::BIGINT as _run, \(quoteLiteral(onlyRun.at))::TIMESTAMPTZ as _run_at from \(name)
+        """
+    }
+    return """
+      select r.*, o.run as _run, o.run_at as _run_at from \(name) r join raw.objects o on o.id = r._object
+      """
   }
 
   var violations: [String] { fields.compactMap(typeViolation) }

@@ -13,6 +13,8 @@ struct LoadedStream: Sendable {
   var found: FoundFields
   /// How many records each object has, good and bad, as the reader counted them.
   var records: [Int64: Int] = [:]
+  /// Of them the good ones.
+  var rows = 0
 }
 
 /// What fields the files of one delivery have.
@@ -43,6 +45,8 @@ struct StreamReader: Sendable {
   let threads: Int
   /// Whether JSON records are kept as text for the SELECT.
   let keepsRecords: Bool
+  /// Whether the SELECT reads the records row by row, so that a table of them would cost more than it saves.
+  var readsFiles = false
   /// Told after each object.
   let advance: @Sendable (_ objects: Int) -> Void
 
@@ -76,10 +80,14 @@ struct StreamReader: Sendable {
     let names = StreamFields(stream, read.flatMap { $0.records.fields.map(\.name) })
     loaded.table.fields = names.fields
     loaded.found = found(names, read.map(\.records), of: stream)
-    for part in read.flatMap(\.records.parts) { loaded.records[Int64(part.number)] = part.good + part.bad }
-    try await session.run(ReadRows.createTable(loaded.table, read, names))
+    loaded.rows = read.reduce(0) { $0 + $1.records.rows }
+    if Set(objects.map(\.run)).count == 1, let first = objects.first { loaded.table.onlyRun = (first.run, first.runAt) }
+    for part in read.flatMap(\.records.parts) {
+      loaded.records[Int64(part.number), default: 0] += part.good + part.bad
+    }
+    try await session.run(ReadRows.create(loaded.table, read, names, asView: readsFiles))
     try await session.run(ReadRows.takeRejects(read, stream: index))
-    for files in read { try files.remove() }
+    if !readsFiles { for files in read { try files.remove() } }
     try await compareCounts(loaded, read)
     return loaded
   }
@@ -156,7 +164,7 @@ struct StreamReader: Sendable {
     plain.path = target
   }
 
-  private func failure(_ error: RecordError, _ label: String, hint: String) -> StageFailure {
+  func failure(_ error: RecordError, _ label: String, hint: String) -> StageFailure {
     StageFailure(
       code: error.code, message: "\(label): \(error.message)", hint: error.hint ?? hint, isTransient: error.isTransient)
   }
@@ -174,68 +182,6 @@ struct StreamReader: Sendable {
     }
   }
 
-  /// Reads groups of objects at the same time, each group in the order of its objects.
-  private func readAll(
-    _ objects: [CurationObject], _ reading: RecordReading, of stream: CurationStream, index: Int
-  ) async throws -> [ReadFiles] {
-    let groups = try Self.groups(objects, count: threads)
-    return try await withThrowingTaskGroup(of: (Int, ReadFiles).self) { tasks in
-      for (number, group) in groups.enumerated() {
-        tasks.addTask { (number, try await readGroup(group, reading, of: stream, name: "\(index)-\(number)")) }
-      }
-      var read: [Int: ReadFiles] = [:]
-      for try await (number, files) in tasks { read[number] = files }
-      return groups.indices.compactMap { read[$0] }
-    }
-  }
-
-  /// The objects in their order, in at most `count` groups of about the same number of bytes.
-  static func groups(_ objects: [CurationObject], count: Int) throws -> [[CurationObject]] {
-    let sizes = try objects.map { object in
-      let attributes = try FileManager.default.attributesOfItem(atPath: object.path)
-      return (attributes[.size] as? Int) ?? (attributes[.size] as? UInt64).map { Int(clamping: $0) } ?? 0
-    }
-    let share = max(1, sizes.reduce(0, +) / max(1, count))
-    var groups: [[CurationObject]] = []
-    var filled = Int.max
-    for (object, size) in zip(objects, sizes) {
-      if filled >= share, groups.count < count {
-        groups.append([])
-        filled = 0
-      }
-      groups[groups.count - 1].append(object)
-      filled += size
-    }
-    return groups
-  }
-
-  private func readGroup(
-    _ objects: [CurationObject], _ reading: RecordReading, of stream: CurationStream, name: String
-  ) async throws -> ReadFiles {
-    let rows = "\(scratch.directory)/rows-\(name)"
-    let rejects = "\(scratch.directory)/rejects-\(name)"
-    let advance = advance
-    let flag = CancellationFlag()
-    let records = try await withTaskCancellationHandler {
-      try await BlockingIO.run {
-        let reader = try RecordReader(
-          reading, rows: rows, rejects: rejects, isCancelled: { flag.isSet })
-        for object in objects {
-          do { try reader.read(object.path, part: Int(object.id)) } catch let error as RecordError {
-            throw failure(
-              error, "\(stream.reference): \(object.name)",
-              hint: "the object stays in raw; correct the definition or have it delivered again")
-          }
-          advance(1)
-        }
-        return try reader.finish()
-      }
-    } onCancel: {
-      flag.set()
-    }
-    return ReadFiles(rows: rows, rejects: rejects, records: records)
-  }
-
   private func found(_ names: StreamFields, _ read: [ReadRecords], of stream: CurationStream) -> FoundFields {
     var unusable: [String] = names.unusable
     for name in read.flatMap(\.unusable) where !unusable.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
@@ -248,7 +194,7 @@ struct StreamReader: Sendable {
 
   /// The engine must have every row that the reader wrote.
   private func compareCounts(_ loaded: LoadedStream, _ read: [ReadFiles]) async throws {
-    let written = read.reduce(0) { $0 + $1.records.rows }
+    let written = loaded.rows
     let rejected = read.reduce(0) { $0 + $1.records.rejects }
     let found = try await session.value("select count(*) as n from \(loaded.table.name)").int ?? -1
     let bad = try await session.value("select count(*) as n from raw.rejects where stream = \(loaded.index)").int ?? -1

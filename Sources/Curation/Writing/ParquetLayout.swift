@@ -2,14 +2,14 @@ import DuckDB
 import JobModel
 import PipelineDefinition
 
-/// How the dataset's rows become Parquet files: one bounded COPY for each partition.
+/// How the dataset's rows become Parquet files: by one COPY that divides them, or by one for each partition.
 struct ParquetLayout: Sendable {
   let partitions: [Partition]
   let files: FileLayout
-  /// The dataset's columns, then Sluice's own.
-  let columns: [String]
+  /// The dataset's columns, then Sluice's own, with DuckDB's types.
+  let columns: [(name: String, type: String)]
   let texts: TextColumns
-  /// Whether rows still stand as they stood in raw; sorting them by that again would cost time and change nothing.
+  /// Whether rows come as they stand in raw; sorting them by that again would cost time and change nothing.
   let isInRawOrder: Bool
   let carriesPositions: Bool
 
@@ -18,6 +18,21 @@ struct ParquetLayout: Sendable {
 
   /// Three bytes each, and the column's name: a folder's name may have 255.
   private static let maximumNameBytes = 40
+
+  /// A folder of COPY has the value in its name, so only values that are short always may be there; and a COPY that divides rows
+  /// does not sort them. What is not partitioned is one COPY anyway.
+  var isOneCopy: Bool {
+    guard !partitions.isEmpty else { return true }
+    return files.sort.isEmpty
+      && partitions.allSatisfy { partition in
+        let type = columns.first { SQLName($0.name) == SQLName(partition.column) }?.type ?? ""
+        return Self.shortTypes.contains(partition.transform == .value ? type : "TIMESTAMP")
+      }
+  }
+
+  private static let shortTypes: Set<String> = [
+    "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID",
+  ]
 
   private static let hiveNull = "__HIVE_DEFAULT_PARTITION__"
 
@@ -109,9 +124,41 @@ struct ParquetLayout: Sendable {
   /// Writes one partition into a directory, a new file whenever one has reached the target's size.
   func copy(_ row: DuckDBRow, to directory: String) -> String {
     """
-    copy (select \(columns.map(texts.written).joined(separator: ", ")) from \(source)\(condition(row))\(order))
-    to \(quoteLiteral(directory)) (format parquet, compression zstd, file_size_bytes \(files.targetBytes),
-      file_extension 'parquet'\(texts.metadata))
+    copy (select \(written) from \(source)\(condition(row))\(order))
+    to \(quoteLiteral(directory)) (\(options), file_size_bytes \(files.targetBytes))
+    """
+  }
+
+  private var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
+  private var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
+
+  /// Writes all rows, each partition into a folder of its own; what is not partitioned as ``copy(_:to:)`` does.
+  func copyAll(to directory: String) -> String {
+    guard !partitions.isEmpty else { return copy([:], to: directory) }
+    let names = partitions.indices.map { "_sluice_p\($0)" }
+    let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
+    return """
+      copy (select \(written), \(values.joined(separator: ", ")) from \(Accounting.kept))
+      to \(quoteLiteral(directory)) (\(options), partition_by (\(names.joined(separator: ", "))))
+      """
+  }
+
+  /// SQL for the partition of each file, from a row of it, as columns `path`, `p0`, `p1`, …
+  func partitionRows(of paths: [String]) -> String {
+    let values = partitions.enumerated().map { "\(expression($0.element)) as p\($0.offset)" }.joined(separator: ", ")
+    return paths.map { path in
+      """
+      select \(textExpression(path)) as path, \(values)
+      from (from read_parquet(\(quoteList([path])), hive_partitioning = false) limit 1)
+      """
+    }.joined(separator: " union all ")
+  }
+
+  /// Writes one file of ``copyAll(to:)`` once more as several of the target's size.
+  func divide(_ path: String, to directory: String) -> String {
+    """
+    copy (from read_parquet(\(quoteList([path])), hive_partitioning = false))
+    to \(quoteLiteral(directory)) (\(options), file_size_bytes \(files.targetBytes))
     """
   }
 

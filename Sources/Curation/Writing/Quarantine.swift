@@ -26,7 +26,7 @@ struct Quarantine: Sendable {
       left join raw.objects o on o.id = r.object
       union all
       select null, \(place), null, null, c._reasons, c._original, \(keyText), o.run
-      from \(ContractPlan.table) c \(run) where c._reasons is not null
+      from \(ContractPlan.bad) c \(run)
       """
   }
 

@@ -47,6 +47,14 @@ final class ByteWindow {
     offset += Int64(count)
   }
 
+  /// Moves the window to a place of the file; it is empty then.
+  ///
+  /// - Throws: ``RecordError`` `records_unreadable`.
+  func seek(to place: Int64) throws {
+    do { try file.seek(offset: place, from: .start) } catch { throw Self.unreadable(path, error) }
+    (start, end, offset, isAtEnd) = (0, 0, place, false)
+  }
+
   /// Takes more bytes of the file into the window; sets ``isAtEnd`` where there are none.
   ///
   /// - Throws: ``RecordError`` `records_unreadable`.

@@ -4,7 +4,14 @@ extension RecordReader {
   /// Reads CSV.
   ///
   /// An empty line is no record, but for one in a file of one column: there it is a record without a value.
-  func readCSV(_ window: ByteWindow, _ csv: RecordReading.CSVReading, _ table: inout FieldTable) throws {
+  ///
+  /// A range of a file without a header has no meaning of its own: how many columns there are is known from the rows before it.
+  ///
+  /// - Returns: The number of lines.
+  func readCSV(
+    _ window: ByteWindow, _ csv: RecordReading.CSVReading, _ table: inout FieldTable, _ range: Range<Int64>
+  ) throws -> Int {
+    precondition(range.lowerBound == 0 || csv.hasHeader)
     let null = Array(csv.null.utf8)
     var scanner = CSVRowScanner(delimiter: csv.delimiter, quote: csv.quote, escape: csv.escape)
     var line = 1
@@ -14,14 +21,15 @@ extension RecordReader {
     }
     var columns = CSVColumns(csv)
     var scratch = ScratchBytes()
-    while let outcome = try next(window, &scanner) {
+    while window.offset < range.upperBound, let outcome = try next(window, &scanner) {
       try checkCancellation()
+      let isHeader = csv.hasHeader && !columns.hasHeader
       let row = UnsafeBufferPointer(rebasing: window.bytes[..<scanner.textLength])
       let firstLine = line
       line += scanner.lines
       let byte = window.offset
       let isBlank = scanner.fields.count == 1 && scanner.textLength == 0
-      if csv.hasHeader, !columns.hasHeader {
+      if isHeader {
         guard case .row = outcome else { throw header("a quote of the first line is left open", "quote") }
         if isBlank { throw header("the first line is empty", "skip") }
         guard sluice_is_utf8(row.baseAddress, row.count) else {
@@ -58,7 +66,12 @@ extension RecordReader {
       }
       window.drop(scanner.length)
       if case .bad = outcome, scanner.length == scanner.textLength { try skipLine(window) }
+      if isHeader, range.lowerBound > 0 {
+        try window.seek(to: range.lowerBound)
+        line = 1
+      }
     }
+    return line - 1
   }
 
   /// Moves behind the next line end of any kind.

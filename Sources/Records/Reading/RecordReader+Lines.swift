@@ -3,11 +3,14 @@ import Glibc
 
 extension RecordReader {
   /// Reads JSON, an object a line. An empty line is no record.
-  func readLines(_ window: ByteWindow, _ table: inout FieldTable) throws {
+  ///
+  /// - Returns: The number of lines.
+  func readLines(_ window: ByteWindow, _ table: inout FieldTable, _ range: Range<Int64>) throws -> Int {
+    if range.lowerBound > 0 { try window.seek(to: range.lowerBound) }
     guard let parser = sluice_json_parser_new() else { throw RecordError(.unreadable, "no memory for a JSON parser") }
     defer { sluice_json_parser_free(parser) }
     var line = 0
-    while let (text, length) = try nextLine(window) {
+    while window.offset < range.upperBound, let (text, length) = try nextLine(window) {
       try checkCancellation()
       line += 1
       let byte = window.offset
@@ -22,6 +25,7 @@ extension RecordReader {
       }
       if length < 0 { try skipLine(window) } else { window.drop(length) }
     }
+    return line
   }
 
   /// The next line and the bytes that it takes with its end; -1 where it is too long and its end is not in the window.
@@ -77,7 +81,10 @@ extension RecordReader {
       let name = UnsafeBufferPointer(start: field.name, count: field.name_length)
       let isNull = field.kind == UInt8(SLUICE_JSON_NULL.rawValue)
       let value = isNull ? nil : UnsafeBufferPointer(start: field.text, count: field.length)
-      guard table.set(name, value) else { return "field_twice" }
+      guard table.set(name, value) else {
+        table.dropRecord()
+        return "field_twice"
+      }
     }
     return nil
   }

@@ -48,6 +48,11 @@ package struct RecordReading: Sendable {
   /// Whether a field of this name can be a column.
   package var isUsable: @Sendable (String) -> Bool
 
+  /// Whether a range of a file can be read by itself: with a header, or without columns that come with the rows.
+  package var canBeDivided: Bool {
+    if case .csv(let csv) = format { csv.hasHeader } else { true }
+  }
+
   /// Bytes of a file that are read at once.
   package var blockBytes = 1 << 20
 
@@ -90,6 +95,19 @@ package struct ReadRecords: Sendable {
   package var extra: [String]
 }
 
+/// Where the reading of a range ended.
+package struct ReadEnd: Sendable, Equatable {
+  /// The first byte that was not read: the begin of the next record, or the file's end.
+  package var byte: Int64
+  /// The lines from the range's begin to there.
+  package var lines: Int
+
+  package init(byte: Int64, lines: Int) {
+    self.byte = byte
+    self.lines = lines
+  }
+}
+
 /// Reads files of records once, exactly, and writes what is in them as rows for the SQL engine: see ``RowText``.
 ///
 /// It counts by itself: each record is in one row or in one reject. Rows have the part's number, the record's number among the
@@ -122,10 +140,13 @@ package final class RecordReader {
     table = FieldTable(isUsable: reading.isUsable)
   }
 
-  /// Reads one file, whose text is UTF-8, with or without a byte-order mark.
+  /// Reads one file, whose text is UTF-8, with or without a byte-order mark; or those of its records that begin in `range`, which
+  /// begins with one. Numbers of records and lines count from the range's begin.
   ///
+  /// - Returns: Where it ended.
   /// - Throws: ``RecordError`` for a file that cannot be read at all; `CancellationError`.
-  package func read(_ path: String, part number: Int) throws {
+  @discardableResult
+  package func read(_ path: String, part number: Int, range: Range<Int64> = 0..<Int64.max) throws -> ReadEnd {
     part = ReadRecords.Part(number: number, good: 0, bad: 0)
     let window = try ByteWindow(path: path, blockBytes: reading.blockBytes)
     while window.count < 3, !window.isAtEnd { try window.refill() }
@@ -134,11 +155,13 @@ package final class RecordReader {
     var fields = FieldTable(isUsable: reading.isUsable)
     swap(&fields, &table)
     defer { swap(&fields, &table) }
-    switch reading.format {
-    case .lines: try readLines(window, &fields)
-    case .csv(let csv): try readCSV(window, csv, &fields)
-    }
+    let lines =
+      switch reading.format {
+      case .lines: try readLines(window, &fields, range)
+      case .csv(let csv): try readCSV(window, csv, &fields, range)
+      }
     parts.append(part)
+    return ReadEnd(byte: window.offset, lines: lines)
   }
 
   /// Ends the files.
