@@ -167,6 +167,7 @@ struct RestoredLedgerTests {
       let failure = await fixture.failure(table, known, knowsHead: false, ticket: 2)
       #expect(failure?.code == "target_changed")
       #expect(failure?.message.contains("control database") == true)
+      #expect(failure?.hint?.contains("--without \(again.uuid)") == true)
       try await fixture.load(table, [all[0]], knowsHead: false, ticket: 3)
       // A reload takes out what only the ledger knows.
       try await fixture.load(table, known, repair: .reload, knowsHead: false, ticket: 4, job: 7)
@@ -181,6 +182,29 @@ struct RestoredLedgerTests {
       try await fixture.load(table, [all[0], more], repair: .accept, knowsHead: false, ticket: 7)
       try await fixture.load(table, [all[0], more], ticket: 8)
       #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)", "(9)"])
+    }
+  }
+
+  @Test(
+    "a batch that a later one repeated is not loaded again by an acceptance, and is where the later one is left out")
+  func repeated() async throws {
+    try await TargetFixture.with { fixture in
+      let first = try await fixture.snapshot(1, "select unnest([1, 2]) as id")
+      var again = try await fixture.snapshot(2, "select unnest([1, 3]) as id")
+      again.repeats = [first.uuid]
+      let table = Self.table(.once)
+      try await fixture.load(table, [first])
+      try await fixture.load(table, [first, again], ticket: 2)
+      try await fixture.execute("drop schema sluice_ledger cascade")
+      let loaded = try await fixture.load(table, [first, again], repair: .accept, ticket: 3)
+      #expect(loaded.map(\.status) == [.superseded, .loaded])
+      #expect(try await fixture.rows(rows) == ["(1)", "(3)"])
+
+      try await fixture.load(table, [first], repair: .reload, ticket: 4, job: 7)
+      try await fixture.load(table, [first, again], ticket: 5)
+      #expect(try await fixture.rows(rows) == ["(1)", "(3)"])
+      try await fixture.load(table, [first, again], without: [again], recorded: [first, again], ticket: 6)
+      #expect(try await fixture.rows(rows) == ["(1)", "(2)"])
     }
   }
 

@@ -82,6 +82,33 @@ struct TableCheckTests {
     }
   }
 
+  @Test(
+    "a replacement or a delete rule does not remove what another pipeline loaded, until that one is said to be gone",
+    arguments: [
+      TargetFixture.table(.replace),
+      TargetFixture.table(.merge, deletes: LoadTable.Deletes(kind: .hard, stopOver: nil)),
+    ])
+  func shared(table: LoadTable) async throws {
+    try await TargetFixture.with { fixture in
+      let theirs = try await fixture.snapshot(1, full: true, "select unnest([1, 2]) as id, 'a' as name")
+      let ours = try await fixture.snapshot(2, full: true, "select 3 as id, 'b' as name")
+      func load(_ repair: TableRepair? = nil, ticket: Int64) async throws {
+        var loader = TargetFixture.loader(ticket: ticket)
+        loader.pipeline = "other"
+        _ = try await fixture.target.load(
+          TableLoad(table: table, snapshots: [ours], repair: repair), by: loader, hooks: LoadHooks())
+      }
+      try await fixture.load(merge, [theirs])
+      await #expect { try await load(ticket: 1) } throws: { error in
+        let failure = error as? StageFailure
+        return failure?.code == "table_shared" && failure?.message.contains("pipeline shop has loaded 2 rows") == true
+      }
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)"])
+      try await load(.accept, ticket: 2)
+      #expect(try await fixture.rows(rows) == ["(3,b)"])
+    }
+  }
+
   @Test("a table that is appended to is loaded again without a row twice, and rows of others stay")
   func appended() async throws {
     try await TargetFixture.with { fixture in

@@ -69,6 +69,8 @@ struct ReloadTests {
         #expect(
           failed.output.contains("sluice reload p --target warehouse --table 'public.d' --without "), "\(failed.output)"
         )
+        let skipped = try await sluice("runs", "skip", "\(try failed.json("run").int ?? 0)", "--reason", "x")
+        #expect(skipped.status == 1 && skipped.errors.contains("--without SNAPSHOT"), "\(skipped.errors)")
         try project.write("incoming/3.csv", "id,name\n4,d\n")
         #expect(try await sluice("run", "p", "--wait").status == 1)
         for mistake in [["--without", "77"], ["--without", "2", "--accept"], ["--without", "x; drop"]] {

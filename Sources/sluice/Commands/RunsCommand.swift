@@ -128,7 +128,11 @@ struct RunsCommand: AsyncParsableCommand {
 
   struct Skip: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Give up the raw that a failed run brought: no dataset will take it.")
+      abstract: "Give up the raw that a failed run brought: no dataset will take it.",
+      discussion: """
+        What a dataset has taken already stays in it, and is named. It is left out of a target's table by: \
+        sluice reload PIPELINE --table TABLE --without SNAPSHOT
+        """)
 
     @OptionGroup var options: ProjectOptions
     @Argument(help: "The run's number.") var id: Int64
@@ -137,11 +141,16 @@ struct RunsCommand: AsyncParsableCommand {
     func run() async throws {
       try await Installation.with(options, access: .steering) { installation in
         let report = try await RunReport.gather(RunID(id), installation)
-        guard report.batch.state == .failed else {
+        guard report.batch.state == .failed, report.batch.kind != .load else {
+          let load = report.runs.first { $0.kind == .load && $0.state == .failed }
           throw StageFailure(
             code: "not_failed",
-            message: "run \(id) is \(report.batch.state.rawValue); only a failed run's raw is given up",
-            hint: "look at it: sluice runs show \(id)")
+            message: load.map { "run \(id) brought its raw into its datasets; what failed is the load \($0.id)" }
+              ?? "run \(id) is \(report.batch.state.rawValue); only a failed run's raw is given up",
+            hint: load == nil
+              ? "look at it: sluice runs show \(id)"
+              : "the error names the snapshot that the table refuses: sluice runs show \(id); leave it out: "
+                + "sluice reload \(report.batch.pipeline) --table TABLE --without SNAPSHOT")
         }
         let streams = try await installation.database.transaction { transaction in
           let streams = try await installation.catalog.skip(run: report.batch.id, in: transaction)
@@ -150,9 +159,21 @@ struct RunsCommand: AsyncParsableCommand {
             message: "the raw of \(streams.count) stream(s) was given up: \(reason)", in: transaction)
           return streams
         }
-        options.json
-          ? Console.data(json: .object([("run", .int(id)), ("streams", .list(streams.map(JSONValue.text)))]))
-          : Console.data("given up: " + (streams.isEmpty ? "nothing was left" : streams.joined(separator: ", ")))
+        let taken = try await installation.catalog.snapshots(pipeline: nil, dataset: nil, run: report.batch.id)
+        if options.json {
+          Console.data(
+            json: .object([
+              ("run", .int(id)), ("streams", .list(streams.map(JSONValue.text))),
+              ("snapshots", .list(taken.map { .text($0.id) })),
+            ]))
+        } else {
+          Console.data("given up: " + (streams.isEmpty ? "nothing was left" : streams.joined(separator: ", ")))
+          for snapshot in taken {
+            Console.data(
+              "dataset \(snapshot.dataset) has it already; to leave it out of a table: "
+                + "sluice reload \(snapshot.pipeline) --table TABLE --without \(snapshot.number)")
+          }
+        }
       }
     }
   }

@@ -22,11 +22,7 @@ struct BatchCheck: Sendable {
   func run(in session: PostgresConnection) async throws {
     guard !pending.isEmpty else { return }
     let begun = try await begun(in: session)
-    guard listing.knowsHead else {
-      throw table.failure(
-        "the ledger of table \(name) has snapshots that the control database does not know: that was restored to an older "
-          + "state, and what it has read again since may be in the table already")
-    }
+    guard listing.knowsHead else { throw olderCatalog(pending[0]) }
     guard let seen = try await ledger.identity(of: name, in: session) else { return }
     if knowsNothing, let other = try await ledger.rowsOfOtherInstallation(seen, in: session),
       try await ledger.isFilled(name, in: session)
@@ -66,7 +62,7 @@ struct BatchCheck: Sendable {
 
   /// Writes into the ledger which of the snapshots are in the table, as its rows say; where these do not, as the catalog does.
   ///
-  /// - Returns: The ledger's new rows. What is in by halves is either continued or loaded again whole.
+  /// - Returns: The ledger's new rows. What is in the table in part is either continued or loaded again whole.
   /// - Throws: ``StageFailure`` `accept_refused` where a snapshot is there in part and the ledger does not have its pieces.
   func accept(in session: PostgresConnection) async throws -> [LoadedSnapshot] {
     let begun = try await begun(in: session)
@@ -89,11 +85,27 @@ struct BatchCheck: Sendable {
         try await ledger.record(entry, of: snapshot, in: transaction)
         entries.append(entry)
       }
-      return entries
+      // A snapshot that repeats others took their rows out.
+      let repeated = Set(isIn.flatMap(\.0.repeats)).subtracting(entries.map(\.uuid))
+      let gone = pending.filter { repeated.contains($0.uuid) }
+      try await ledger.insertSuperseded(
+        gone.map { ($0.uuid, $0.number, TargetLedger.content(of: $0)) }, in: transaction)
+      return entries + gone.map { LoadedSnapshot(uuid: $0.uuid, status: .superseded, isNew: true) }
     }
   }
 
-  /// What is in by halves.
+  private func olderCatalog(_ first: SnapshotToLoad) -> StageFailure {
+    StageFailure(
+      code: "target_changed",
+      message:
+        "target \(ledger.target): the ledger of table \(name) has snapshots that the control database does not know: that was "
+        + "restored to an older state, and what it has read again since may be in the table already",
+      hint: "load the table again: \(ledger.reload()); or leave a snapshot out whose rows are in: "
+        + "\(ledger.reload("--without \(first.uuid)")); or append the new snapshots to what is there: \(ledger.reload("--accept"))"
+    )
+  }
+
+  /// What is in the table in part.
   ///
   /// - Throws: ``StageFailure`` `target_changed` where that is a snapshot that will not be loaded: the catalog does not have it.
   private func begun(in session: PostgresConnection) async throws -> [String: Int64] {
@@ -132,13 +144,14 @@ struct BatchCheck: Sendable {
     for snapshot in pending {
       let uuid = snapshot.uuid
       let count = rows[uuid, default: 0]
-      // Marks of parents without rows are in the snapshot and not in the table.
-      if count > 0, count == snapshot.rows || (!snapshot.replaces.isEmpty && count < snapshot.rows) {
-        isIn.append((snapshot, count))
-      } else if let begun = begun[uuid] {
+      if let begun = begun[uuid] {
+        // What is as the ledger says is continued.
         if count == begun { continue }
         _ = try await ledger.deleteBatches([uuid], of: found, in: transaction)
         try await ledger.forgetPieces(of: [uuid], in: transaction)
+      } else if count > 0, count == snapshot.rows || (!snapshot.replaces.isEmpty && count < snapshot.rows) {
+        // Marks of parents without rows are in the snapshot and not in the table.
+        isIn.append((snapshot, count))
       } else if count > 0 {
         throw StageFailure(
           code: "accept_refused",

@@ -52,6 +52,19 @@ struct TableCheck: Sendable {
     return next
   }
 
+  /// Refuses to replace the rows of another pipeline, or to delete them as gone: each of the two would empty the other's table.
+  func refuseOthersRows(deletes: Bool, accepted: Bool, isPending: Bool, in session: PostgresConnection) async throws {
+    guard deletes else { return }
+    if accepted { return try await ledger.forgetOtherPipelines(name, in: session) }
+    guard isPending, let other = try await ledger.rowsOfOtherPipeline(name, in: session) else { return }
+    throw StageFailure(
+      code: "table_shared",
+      message: "target \(ledger.target): pipeline \(other.pipeline) has loaded \(other.rows) rows into \(name), which "
+        + (definition.mode == .replace ? "a replacement" : "deletes") + " by \(ledger.loader.pipeline) would remove",
+      hint: "give each pipeline a table of its own; or where \(other.pipeline) no longer loads this one: "
+        + ledger.reload("--accept"))
+  }
+
   func failure(_ message: String) -> StageFailure {
     StageFailure(
       code: "target_changed", message: "target \(ledger.target): \(message)",

@@ -120,10 +120,20 @@ extension TargetLedger {
       if var mark = try await mark(in: transaction) {
         mark.kept = max(0, mark.kept - left.deleted)
         if listed == nil, mark.through == uuid { mark.through = nil }
+        if isLoaded, try await forgetRepeated(by: listed, in: transaction) { mark.through = nil }
         try await write(mark, in: transaction)
       }
       return (left, staying)
     }
+  }
+
+  /// Forgets the snapshot whose rows `snapshot` took out by repeating it, so that it is loaded again.
+  private func forgetRepeated(by snapshot: SnapshotToLoad?, in transaction: PostgresTransaction) async throws -> Bool {
+    guard let repeats = snapshot?.repeats, !repeats.isEmpty else { return false }
+    let entries = try await entries(of: repeats, in: transaction)
+    guard let last = repeats.last(where: { entries[$0]?.status == .loaded }) else { return false }
+    try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(last)])
+    return true
   }
 
   /// Deletes the rows that the transactions of a snapshot's pieces wrote, each of which wrote a row of the ledger too.
