@@ -304,7 +304,8 @@ def is_nested(text, is_json):
     """Whether an object or a list arrives as this text, or as this document. A name in it with a NUL makes it a bad record."""
     if not is_json:
         return text == EXACT_TEXT
-    return reading.read_json(text) not in (None, reading.NUL)
+    value = reading.read_json(text)
+    return value is not None and getattr(value, "reason", "") != "nul_character"
 
 
 def broken_object(rng, record, maximum):

@@ -224,10 +224,7 @@ class NotStorable:
     """A JSON document that PostgreSQL cannot store."""
 
     reason: str
-
-
-NUL = NotStorable("nul_character")
-TOO_LARGE = NotStorable("number_range")
+    value: object
 
 
 def read_json(text):
@@ -250,8 +247,8 @@ def read_json(text):
     if has(everything, lambda part: isinstance(part, str) and any(0xD800 <= ord(letter) < 0xE000 for letter in part)):
         return None
     if has(everything, lambda part: isinstance(part, str) and "\0" in part):
-        return NUL
-    return TOO_LARGE if has(everything, too_large) else Document(value)
+        return NotStorable("nul_character", value)
+    return NotStorable("number_range", value) if has(everything, too_large) else Document(value)
 
 
 def number(text):

@@ -158,7 +158,7 @@ def shown(stream, texts):
         text = texts.get(column.name)
         if text is not None and text is not files.MISSING and column.type == "json":
             value = reading.read_json(text)
-            text = text if value is None or isinstance(value, reading.NotStorable) else repr(value)
+            text = text if value is None else repr(value)
         result.append((column.name, None if text is files.MISSING else text))
     return tuple(result)
 
