@@ -10,7 +10,8 @@ struct CastText {
 
   init(_ text: String) { self.text = text }
 
-  var trimmed: String { "trim(\(text))" }
+  /// Without a list, `trim` takes off every white space of Unicode.
+  var trimmed: String { "trim(\(text), ' ')" }
 
   /// An integer prints as it was written, but for a sign, leading zeros and spaces.
   func integer(_ type: String) -> String {
@@ -47,6 +48,8 @@ struct CastText {
         when \(Self.matches(trimmed, "(?i)[-+]?(inf|infinity|nan)")) then \(trimmedValue) end) + 0::\(type)
       """
   }
+
+  var boolean: String { "coalesce(try_cast(\(text) as BOOLEAN), try_cast(\(trimmed) as BOOLEAN))" }
 
   var uuid: String {
     let grouped = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -40,7 +40,7 @@ struct TypeCast {
       // A number that SQL calculated, such as 3.0, is an integer where it has no fraction.
       return isText ? text.integer(type) : text.decimal(type, scale: 0)
     case "double", "real": return text.float(type, isLossy: isLossy)
-    case "boolean": return "try_cast(\(text.trimmed) as BOOLEAN)"
+    case "boolean": return text.boolean
     case "uuid": return text.uuid
     case "time": return text.time
     case "date", "timestamp", "timestamptz":
