@@ -1,8 +1,8 @@
 """Files of one column, where an empty line is a record without a value."""
 
-import files
 import stream
 import texts
+from records import Record
 
 
 class Lines(stream.Stream):
@@ -15,7 +15,7 @@ class Lines(stream.Stream):
         self.order += 1
         rng = self.rng
         plain = rng.choice([None, None, "", texts.text(rng, self.form.encodable, 5)])
-        record = files.Record(self.order, {"v": plain if self.order > 1 else "x"})
+        record = Record(self.order, {"v": plain if self.order > 1 else "x"})
         record.reasons = self.reasons(self.columns[0], record.texts["v"])
         return record
 

@@ -6,14 +6,16 @@ import random
 import shutil
 import subprocess
 
-import files
 import psycopg
+
 import target
+from csv_files import CSV
+from json_files import JSONDocument, JSONLines
 from lines import Lines
 from stream import Stream
 
 SECONDS = 300
-FORMS = [files.CSV, files.CSV, files.JSONLines, files.JSONDocument]
+FORMS = [CSV, CSV, JSONLines, JSONDocument]
 SHAPES = ["append", "per_chunk", "merge", "merge", "replace"]
 RECORDS = 120
 
@@ -67,7 +69,7 @@ class Project:
             if stream.has_sql:
                 (self.work / "sql" / f"{stream.name}.sql").write_text(stream.sql())
         (self.work / "pipelines" / f"{name}.yaml").write_text(
-            f"pipeline: {name}\nsources:\n  s:\n    files: {{at: \"file:inbox\"}}\n    streams:\n"
+            f'pipeline: {name}\nsources:\n  s:\n    files: {{at: "file:inbox"}}\n    streams:\n'
             + "".join(stream.stream_definition() for stream in streams)
             + "curate:\n"
             + "".join(stream.dataset_definition() for stream in streams)
@@ -88,7 +90,9 @@ class Project:
     def compare(self, name, run, streams, connection, faults):
         catalog = self.sluice("catalog")["catalog"]
         with psycopg.connect(self.options.control) as control:
-            objects = control.execute("select object_id, request from sluice.raw_object where pipeline = %s", [name]).fetchall()
+            objects = control.execute(
+                "select object_id, request from sluice.raw_object where pipeline = %s", [name]
+            ).fetchall()
         names = {object_id: request.rpartition("/")[2] for object_id, request in objects}
         for stream in streams:
             self.values += target.compare_table(connection, stream, faults)
@@ -105,7 +109,8 @@ class Project:
     def sluice(self, *verb):
         """A verb's answer, also of one that failed."""
         done = subprocess.run(
-            [self.options.engine, *verb, "--json"], env=self.environment, cwd=self.work, timeout=SECONDS, stdin=subprocess.DEVNULL,
+            [self.options.engine, *verb, "--json"], env=self.environment, cwd=self.work, timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
             capture_output=True, text=True,
         )  # fmt: skip
         for line in reversed(done.stdout.splitlines()):

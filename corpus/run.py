@@ -3,10 +3,11 @@
     make soak-corpus [SOAK_SECONDS=…] [SLUICE_TEST_SEED=…]
     python3 corpus/run.py --engine PATH --target URL --control URL [--seed N] [--seconds N] [--rounds N] [--work DIR]
 
-A round is one pipeline with streams, contracts and loads that the seed draws, and a few deliveries, each taken in by `sluice run`.
-After each run the tables are compared with what the files mean: docs/types.md and docs/pipeline.md, written down a second time in
-reading.py. So are the rows in quarantine, with their reasons, texts and places, and the counts of the catalog. Both databases are
-empty ones of the caller's. Round after round has the next seed; the first is drawn and printed when none is given. The last line is
+A round is one pipeline with streams, contracts and loads that the seed draws, and a few deliveries, each taken in by
+`sluice run`. After each run the tables are compared with what the files mean: docs/types.md and docs/pipeline.md,
+written down a second time in reading.py. So are the rows in quarantine, with their reasons, texts and places, and the
+counts of the catalog. Both databases are empty ones of the caller's. Each round has the next seed; the first is drawn
+and printed when none is given. The last line is
 
     corpus seed=… rounds=… runs=… records=… values=… quarantined=… different=0
 
@@ -33,7 +34,9 @@ from target import Faults  # noqa: E402
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", type=pathlib.Path, required=True)
-    parser.add_argument("--duckdb", type=pathlib.Path, default=os.environ.get("SLUICE_DUCKDB") or ROOT / ".tools/duckdb/duckdb")
+    parser.add_argument(
+        "--duckdb", type=pathlib.Path, default=os.environ.get("SLUICE_DUCKDB") or ROOT / ".tools/duckdb/duckdb"
+    )
     for name in ("--target", "--control"):
         parser.add_argument(name, required=True)
     parser.add_argument("--seed", type=int)
@@ -64,8 +67,8 @@ def main():
     elif not options.work:
         shutil.rmtree(work)
     print(
-        f"corpus seed={options.seed} rounds={rounds} runs={project.runs} records={project.records} values={project.values}"
-        f" quarantined={project.quarantined} different={len(faults.all)}",
+        f"corpus seed={options.seed} rounds={rounds} runs={project.runs} records={project.records}"
+        f" values={project.values} quarantined={project.quarantined} different={len(faults.all)}",
         flush=True,
     )
     return 1 if faults.all else 0

@@ -1,50 +1,19 @@
-"""One stream with its dataset and its table: the definition, the records of each delivery, and all that must come of them."""
+"""One stream with its dataset and table: its definition, the records of each delivery, and what must come of them."""
 
-import dataclasses
+import gzip
 import json
 import random
 
-import files
 import reading
 import texts
+from columns import PATTERNS, Column, drawn
+from records import EXACT_TEXT, MISSING, Record
 
-PATTERNS = {r"^[A-Za-z0-9]*$": r"[A-Za-z0-9]*", r"a": r"(?s:.*a.*)"}
 CURSORS = ["bigint", "integer", "decimal", "timestamptz", "timestamp", "date", "text", "uuid"]
 LONGEST_CURSOR = 1024
-TYPES = ["text", "bigint", "integer", "smallint", "double", "real", "boolean", "date", "time", "timestamp", "timestamptz", "uuid", "json",
+TYPES = ["text", "bigint", "integer", "smallint", "double", "real", "boolean", "date", "time", "timestamp",
+         "timestamptz", "uuid", "json",
          "bytea", "decimal", "decimal", "double", "real", "timestamptz", "json", "text"]  # fmt: skip
-
-
-@dataclasses.dataclass
-class Column:
-    """A column of the contract."""
-
-    name: str
-    type: str
-    precision: int = 0
-    scale: int = 0
-    lossy: bool = False
-    zone: str | None = None
-    required: bool = False
-    least: str | None = None
-    greatest: str | None = None
-    one_of: list = dataclasses.field(default_factory=list)
-    pattern: str | None = None
-
-    @property
-    def written_type(self):
-        return f"decimal({self.precision},{self.scale})" if self.type == "decimal" else self.type
-
-    def definition(self):
-        parts = [f"type: {json.dumps(self.written_type)}"]
-        parts += ["lossy: allow"] if self.lossy else []
-        parts += [f"source_timezone: {self.zone}"] if self.zone else []
-        parts += ["required: true"] if self.required else []
-        parts += [f"min: {json.dumps(self.least)}"] if self.least is not None else []
-        parts += [f"max: {json.dumps(self.greatest)}"] if self.greatest is not None else []
-        parts += [f"one_of: {json.dumps(self.one_of)}"] if self.one_of else []
-        parts += [f"pattern: {json.dumps(self.pattern)}"] if self.pattern else []
-        return "{" + ", ".join(parts) + "}"
 
 
 class Stream:
@@ -77,34 +46,10 @@ class Stream:
             self.cursor_kind = Column("u", self.cursor_type, **scale)
         wanted = rng.sample(TYPES, rng.randrange(6, len(TYPES))) if self.typing != "none" else ["text"] * 4
         for place, kind in enumerate(wanted):
-            columns.append(self.drawn_column(f"c{place}", kind))
+            columns.append(drawn(rng, f"c{place}", kind, self.typing == "contract"))
         if self.has_sql:
             columns.append(Column("kind", "text"))
         return columns
-
-    def drawn_column(self, name, kind):
-        rng, column = self.rng, Column(name, kind)
-        if kind == "decimal":
-            column.precision, column.scale = rng.choice([(18, 4), (38, 0), (38, 19), (38, 38), (9, 2), (1, 0), (5, 5), (4, 4), (19, 0), (38, 10)])
-        if self.typing != "contract":
-            return column
-        column.lossy = kind in ("double", "real") and rng.random() < 0.4
-        column.zone = rng.choice([None, "Europe/Zurich", "America/New_York", "Asia/Kolkata"]) if kind == "timestamptz" else None
-        column.required = rng.random() < 0.1
-        rule = rng.random()
-        if kind in ("bigint", "integer", "smallint", "decimal") and rule < 0.3:
-            column.least, column.greatest = ("-1000", None) if rule < 0.1 else (None, "0") if rule < 0.2 else ("+0", "1e0" if kind == "decimal" else "007")
-            if kind == "decimal" and column.precision == column.scale and column.greatest:
-                column.greatest = ".5"
-            if kind == "decimal" and column.precision - column.scale < 4 and column.least == "-1000":
-                column.least = "-0.0"
-        elif kind in ("date", "timestamp") and rule < 0.2:
-            column.least = "1900-01-01"
-        elif kind == "text" and rule < 0.2:
-            column.pattern = rng.choice(list(PATTERNS))
-        elif kind == "boolean" and rule < 0.2:
-            column.one_of = ["t"]
-        return column
 
     def drawn_layout(self):
         """How the data files are written: what is in them must not depend on it."""
@@ -112,7 +57,9 @@ class Stream:
         if self.typing == "contract" and rng.random() < 0.4:
             times = [column.name for column in self.columns if column.type in ("date", "timestamp", "timestamptz")]
             values = [column.name for column in self.columns if column.type == "boolean" or column.name == "kind"]
-            units = [f"{unit}: {name}" for name in times for unit in ("year", "month")] + [f"value: {name}" for name in values]
+            units = [f"{unit}: {name}" for name in times for unit in ("year", "month")] + [
+                f"value: {name}" for name in values
+            ]
             parts += [f"partition_by: {{{rng.choice(units)}}}"] if units else []
         if rng.random() < 0.3:
             native = rng.sample(["uuid: native", "time: native", "json: native"], rng.choice([1, 3]))
@@ -149,7 +96,12 @@ class Stream:
         return f"  {self.name}: {{{', '.join(parts + self.layout)}}}\n"
 
     def load_definition(self):
-        mode = {"append": "append", "per_chunk": "append, apply: per_chunk", "replace": "replace", "merge": "merge, key: [k]"}[self.shape]
+        mode = {
+            "append": "append",
+            "per_chunk": "append, apply: per_chunk",
+            "replace": "replace",
+            "merge": "merge, key: [k]",
+        }[self.shape]
         return f"        {self.table}: {{from: {self.name}, mode: {mode}}}\n"
 
     def sql(self):
@@ -172,7 +124,7 @@ class Stream:
             self.number += 1
             name = f"{self.number:06}.{self.form.suffix}"
             if self.rng.random() < 0.15:
-                name, data = name + ".gz", files.packed(self.rng, data)
+                name, data = name + ".gz", gzip.compress(data, 1, mtime=0)
                 for record in records:
                     record.byte = None
             new[name] = data
@@ -184,18 +136,20 @@ class Stream:
     def record(self):
         rng = self.rng
         self.order += 1
-        record = files.Record(self.order, {})
+        record = Record(self.order, {})
         # The first record has every field, so that none of them is unknown to the contract.
         if self.order > 1 and rng.random() < 0.04:
             record.broken = rng.choice(self.form.broken_kinds())
             record.reasons = [f"record:{record.broken}"]
             return record
         is_bad = rng.random() < 0.2
-        bad_columns = rng.sample(self.columns[1:], min(len(self.columns) - 1, rng.choice([1, 1, 2, 5]))) if is_bad else []
+        bad_columns = (
+            rng.sample(self.columns[1:], min(len(self.columns) - 1, rng.choice([1, 1, 2, 5]))) if is_bad else []
+        )
         for column in self.columns:
             for _ in range(20):
                 text = self.text(column)
-                if column in bad_columns or text is files.MISSING or not self.reasons(column, text):
+                if column in bad_columns or text is MISSING or not self.reasons(column, text):
                     break
             else:
                 text = None
@@ -219,19 +173,22 @@ class Stream:
         if column.name == "u":
             return self.cursor_text()
         if rng.random() < 0.1:
-            return None if self.form.suffix == "csv" or self.order == 1 or rng.random() < 0.6 else files.MISSING
+            return None if self.form.suffix == "csv" or self.order == 1 or rng.random() < 0.6 else MISSING
         if column.type in ("text", "bytea"):
             if rng.random() < 0.01:
-                return rng.choice(["x", "é", " \n"]) * rng.choice([1_000, 3_000] + ([] if self.form.maximum else [15_000, 300_000]))
-            if rng.random() < 0.03 and self.form.encodable(files.EXACT_TEXT):
-                return files.EXACT_TEXT
+                return rng.choice(["x", "é", " \n"]) * rng.choice(
+                    [1_000, 3_000] + ([] if self.form.maximum else [15_000, 300_000])
+                )
+            if rng.random() < 0.03 and self.form.encodable(EXACT_TEXT):
+                return EXACT_TEXT
         return texts.of(column, rng, self.form.encodable)
 
     def cursor_text(self):
         """A value of the cursor, none, or a text that is no value of it.
 
-        What orders versions reads values by rules of its own, where these forms differ from docs/types.md: spaces around a value and
-        capitals of a uuid, and a text out of the type's range or with more digits than it has. They are left out.
+        What orders versions (CursorOrder, TextCursor, CursorValue) reads values by rules of its own. Left out is what
+        docs/types.md reads in another way: spaces around a value, capitals of a uuid, and a text that is out of the
+        type's range or has more digits than the type.
         """
         rng, kind = self.rng, self.cursor_kind
         if rng.random() < 0.1:
@@ -255,9 +212,12 @@ class Stream:
             return rng.choice([text, text.upper(), f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"])
         if column.type == "date":
             return f"2024-{number % 12 + 1:02}-{number % 5 + 1:02}" + rng.choice(["", "", " 00:00:00", "T00:00Z"])
-        return rng.choice(["a", "A", " a", "a ", "", "ä", "A\u0308"])[: None if self.form.encodable("\u0308") else 1] + f"{number // 6}" if (
-            self.form.encodable("ä")
-        ) else f"{number}"
+        return (
+            rng.choice(["a", "A", " a", "a ", "", "ä", "A\u0308"])[: None if self.form.encodable("\u0308") else 1]
+            + f"{number // 6}"
+            if (self.form.encodable("ä"))
+            else f"{number}"
+        )
 
     def end_openly(self, records):
         """A quote that is left open takes its line: only at the end of a file is that line known."""
@@ -268,7 +228,7 @@ class Stream:
 
     def reasons(self, column, text):
         """The reasons for which a text of a column is in quarantine."""
-        if text is None or text is files.MISSING:
+        if text is None or text is MISSING:
             needed = column.required
             return [f"{column.name}:required"] if needed else [f"{column.name}:key"] if column.name == "k" else []
         value = reading.read(column, text)
@@ -292,7 +252,7 @@ class Stream:
     def cursor(self, record):
         """Orders the versions of a key: what is none of the type is older than all others."""
         text = record.texts["u"]
-        value = None if text in (None, files.MISSING) else reading.read(self.cursor_kind, text)
+        value = None if text in (None, MISSING) else reading.read(self.cursor_kind, text)
         if isinstance(value, str):
             value = value.encode() if len(value.encode()) <= LONGEST_CURSOR else None
         return (0,) if value is None else (1, value)
@@ -302,7 +262,7 @@ class Stream:
         row = {}
         for column in self.columns:
             text = record.texts[column.name]
-            row[column.name] = None if text in (None, files.MISSING) else reading.read(column, text)
+            row[column.name] = None if text in (None, MISSING) else reading.read(column, text)
         return row
 
     def count_up(self, delivered):
@@ -332,7 +292,9 @@ class Stream:
 
     def texts_of(self, rid):
         """What a record was, for a message."""
-        return next((record.texts for _, records in self.files for record in records if f"R{record.number}" == rid), None)
+        return next(
+            (record.texts for _, records in self.files for record in records if f"R{record.number}" == rid), None
+        )
 
     def written(self, rid, column):
         return (self.texts_of(rid) or {}).get(column)

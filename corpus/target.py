@@ -6,8 +6,8 @@ import math
 import struct
 import subprocess
 
-import files
 import reading
+from records import MISSING
 
 SECONDS = 300
 
@@ -82,7 +82,9 @@ def compare_table(connection, stream, faults):
     for row in connection.execute(f"select {columns} from {stream.table}"):
         rid = row[0]
         if rid not in expected or rid in found:
-            faults.add(f"{stream.name}: row {rid} is in the table {'twice' if rid in found else 'and must not be'}: {row!r}")
+            faults.add(
+                f"{stream.name}: row {rid} is in the table {'twice' if rid in found else 'and must not be'}: {row!r}"
+            )
             continue
         found.add(rid)
         for column, value in zip(stream.columns, row):
@@ -100,7 +102,10 @@ def compare_table(connection, stream, faults):
 def quarantine_rows(duckdb, path):
     """The rows of a quarantine file. Texts travel as hexadecimal digits: no program on the way changes those."""
     texts = ["stream", "array_to_string(reasons, chr(10))", "record", "key"]
-    select = ", ".join(["object", "position", "line", "byte"] + [f"hex(encode({text})) as t{place}" for place, text in enumerate(texts)])
+    select = ", ".join(
+        ["object", "position", "line", "byte"]
+        + [f"hex(encode({text})) as t{place}" for place, text in enumerate(texts)]
+    )
     command = [duckdb, "-json", "-c", f"select {select} from read_parquet('{path}')"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
     rows = json.loads(done.stdout or "[]")
@@ -152,14 +157,14 @@ def found_bad(stream, names, row):
 
 
 def shown(stream, texts):
-    """The texts of a record in an order; JSON as the document that it is, because its white space is not kept everywhere."""
+    """The texts of a record; JSON as the document that it is, because its white space is not kept everywhere."""
     result = []
     for column in stream.columns:
         text = texts.get(column.name)
-        if text is not None and text is not files.MISSING and column.type == "json":
+        if text is not None and text is not MISSING and column.type == "json":
             value = reading.read_json(text)
             text = text if value is None else repr(value)
-        result.append((column.name, None if text is files.MISSING else text))
+        result.append((column.name, None if text is MISSING else text))
     return tuple(result)
 
 
