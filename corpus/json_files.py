@@ -132,7 +132,7 @@ def is_nested(text, is_json):
     if not is_json:
         return text == EXACT_TEXT
     value = reading.read_json(text)
-    return value is not None and getattr(value, "reason", "") != "nul_character"
+    return value is not None and "nul_character" not in getattr(value, "reasons", ())
 
 
 def broken_object(rng, record, maximum):

@@ -17,7 +17,7 @@ from stream import Stream
 SECONDS = 300
 FORMS = [CSV, CSV, JSONLines, JSONDocument]
 SHAPES = ["append", "per_chunk", "merge", "merge", "replace"]
-RECORDS = 120
+RECORDS = 400
 
 
 class Project:
@@ -78,7 +78,7 @@ class Project:
         )
 
     def deliver(self, stream, rng):
-        count = RECORDS if rng.random() < 0.9 else 6 * RECORDS
+        count = RECORDS if rng.random() < 0.9 else 5 * RECORDS
         for name, data in stream.deliver(count).items():
             (self.work / "inbox" / stream.name / name).write_bytes(data)
         present = {name for name, _ in stream.files}

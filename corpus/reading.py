@@ -223,7 +223,7 @@ class Document:
 class NotStorable:
     """A JSON document that PostgreSQL cannot store."""
 
-    reason: str
+    reasons: tuple
     value: object
 
 
@@ -246,9 +246,9 @@ def read_json(text):
     everything = [value, names]
     if has(everything, lambda part: isinstance(part, str) and any(0xD800 <= ord(letter) < 0xE000 for letter in part)):
         return None
-    if has(everything, lambda part: isinstance(part, str) and "\0" in part):
-        return NotStorable("nul_character", value)
-    return NotStorable("number_range", value) if has(everything, too_large) else Document(value)
+    reasons = ["nul_character"] if has(everything, lambda part: isinstance(part, str) and "\0" in part) else []
+    reasons += ["number_range"] if has(everything, too_large) else []
+    return NotStorable(tuple(reasons), value) if reasons else Document(value)
 
 
 def number(text):

@@ -244,7 +244,7 @@ class Stream:
         if column.pattern and not reading.re.fullmatch(PATTERNS[column.pattern], text):
             reasons.append("pattern")
         if isinstance(value, reading.NotStorable):
-            reasons.append(value.reason)
+            reasons += value.reasons
         elif column.type == "text" and "\0" in text:
             reasons.append("nul_character")
         return [f"{column.name}:{reason}" for reason in reasons]
