@@ -47,6 +47,7 @@ struct CurationWork: Sendable {
     let quarantine = quarantine(for: selection, key: accounting.key)
     var files: [OutputFile] = []
     if isStreamed {
+      report.step("parquet")
       files = try await write(selection)
     } else {
       try await session.run(ContractPlan.findBad)
@@ -59,7 +60,10 @@ struct CurationWork: Sendable {
     if counts.quarantined > 0 { events += try await unstorable() }
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
     report.rows(counts.rowsOut)
-    if !isStreamed { files = try await write(selection, expected: try await rowsToWrite(counts, accounting)) }
+    if !isStreamed {
+      report.step("parquet")
+      files = try await write(selection, expected: try await rowsToWrite(counts, accounting))
+    }
     let bad = try await write(quarantine)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
