@@ -11,7 +11,7 @@ extension LoadHandler {
   ) -> TableLoad {
     TableLoad(
       table: table, required: Self.required(table, of: pipeline), repair: reload?.how,
-      leftOut: reload?.snapshots ?? [], reloadID: reload?.id,
+      named: reload?.snapshots ?? [], reloadID: reload?.id,
       forget: {
         try await catalog.forgetLoads(
           pipeline: pipeline.name, dataset: table.from, target: target, table: "\(table.schema).\(table.table)")

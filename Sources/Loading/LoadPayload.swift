@@ -12,7 +12,7 @@ package struct LoadPayload: Sendable, Equatable, Codable {
     /// `schema.table`, of the definition.
     package var tables: [String]
     package var how: TableRepair
-    /// With `leave_out`: the snapshots, by UUID.
+    /// By UUID: with `leave_out` the snapshots; with `reload` those that are no longer left out.
     package var snapshots: [String]?
     /// Drawn once for each command: job numbers come again when the control database is restored. nil: of an earlier engine.
     package var id: Int64?

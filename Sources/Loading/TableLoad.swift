@@ -32,8 +32,8 @@ package struct TableLoad: Sendable {
   package var required: Set<String>
   /// What an operator decided about a table or a snapshot; nil in every ordinary load.
   package var repair: TableRepair?
-  /// With ``TableRepair/leaveOut``: the snapshots, by UUID.
-  package var leftOut: [String]
+  /// By UUID: with ``TableRepair/leaveOut`` the snapshots; with ``TableRepair/reload`` those that are no longer left out.
+  package var named: [String]
   /// Tells one reload from another, through all attempts of its job; nil: by the job.
   package var reloadID: Int64?
   /// Called before the ledger forgets the table: the catalog has no record of a load into it then.
@@ -43,14 +43,14 @@ package struct TableLoad: Sendable {
   package var list: @Sendable (_ head: String?) async throws -> Listing
 
   package init(
-    table: LoadTable, required: Set<String> = [], repair: TableRepair? = nil, leftOut: [String] = [],
+    table: LoadTable, required: Set<String> = [], repair: TableRepair? = nil, named: [String] = [],
     reloadID: Int64? = nil, forget: @escaping @Sendable () async throws -> Void = {},
     list: @escaping @Sendable (_ head: String?) async throws -> Listing
   ) {
     self.table = table
     self.required = required
     self.repair = repair
-    self.leftOut = leftOut
+    self.named = named
     self.reloadID = reloadID
     self.forget = forget
     self.list = list
@@ -59,7 +59,7 @@ package struct TableLoad: Sendable {
 
 /// What to do with a table that was truncated, dropped or restored since its last load, or that refuses a snapshot.
 package enum TableRepair: String, Sendable, Codable {
-  /// Forget what the ledger has of the table, and load every snapshot that readers of the dataset see.
+  /// Forget what the ledger has of the table, and load every snapshot that readers of the dataset see and that was not left out.
   case reload
   /// Take the table as it is; only new snapshots are loaded.
   case accept

@@ -147,7 +147,7 @@ package struct PostgresTarget: Target {
     try await StagingTable.sweep(ledger, keeping: Set(plan.order.pending.map(\.uuid)), in: session)
     if !plan.order.isSupersededByPending { try await supersede(&plan, by: ledger, in: session) }
     // An unknown head stays: it says that what comes next may be in the table already.
-    let movesHead = listing.knowsHead || load.repair == .accept || load.table.mode != .append
+    let movesHead = listing.knowsHead || load.repair != nil || load.table.mode != .append
     if plan.order.pending.isEmpty, movesHead, let last = listing.snapshots.last { next.through = last.uuid }
     if let changed = next == mark ? nil : next {
       try await session.transaction { transaction in
@@ -179,7 +179,8 @@ package struct PostgresTarget: Target {
       guard mark?.reload != id else { return (mark, []) }
       let all = try await load.list(nil)
       try await load.forget()
-      try await ledger.forget(name, mode: load.table.mode, snapshots: all.uuids, reload: id, in: session)
+      try await ledger.forget(
+        name, mode: load.table.mode, snapshots: all.uuids, wanted: load.named, reload: id, in: session)
       try await hooks.event(
         "reload",
         "target \(self.name): the ledger of \(name) is forgotten; \(all.uuids.count) snapshots are looked at again")
@@ -187,7 +188,7 @@ package struct PostgresTarget: Target {
     case .leaveOut:
       let all = try await load.list(nil).snapshots
       var entries: [LoadedSnapshot] = []
-      for uuid in load.leftOut {
+      for uuid in load.named {
         let left = try await ledger.leaveOut(
           uuid, listed: all.first { $0.uuid == uuid }, of: name, mode: load.table.mode, in: session)
         entries.append(left.entry)

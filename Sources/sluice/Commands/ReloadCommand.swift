@@ -20,7 +20,7 @@ struct ReloadCommand: AsyncParsableCommand {
       With --accept the table stays as it is, and only new snapshots are loaded from now on.
 
       With --without a snapshot that the table refuses is left out, and the later ones are loaded. What it has in a table with \
-      mode: append is deleted. A later reload without this option loads it again.
+      mode: append is deleted. Later reloads leave it out too, until one with --with loads everything and this snapshot again.
 
       sluice reload shop --target warehouse --table mart.orders --wait
       sluice reload shop --table mart.orders --without 17 --reason "a broken delivery" --wait
@@ -32,14 +32,13 @@ struct ReloadCommand: AsyncParsableCommand {
   @Option(help: "The target (default: the only one).") var target: String?
   @Option(help: "Only this table; may be given several times (default: all of the target).") var table: [String] = []
   @Flag(help: "Keep the table as it is, and load only new snapshots.") var accept = false
-  @Option(help: "Leave this snapshot out: its number or its UUID; may be given several times.") var without: [String] =
-    []
+  @Option(help: "Leave this snapshot out: its number or UUID; may be given several times.") var without: [String] = []
+  @Option(help: "Load the table again, and this snapshot too, which was left out.") var with: [String] = []
   @Option(help: "Why; kept with the run.") var reason: String?
 
   func validate() throws {
-    if accept, !without.isEmpty {
-      throw ValidationError(
-        "--accept and --without are two decisions: leave the snapshot out first, and accept the table then")
+    if [accept, !without.isEmpty, !with.isEmpty].count(where: { $0 }) > 1 {
+      throw ValidationError("--accept, --without and --with are three decisions: make one after the other")
     }
   }
 
@@ -67,7 +66,9 @@ struct ReloadCommand: AsyncParsableCommand {
     let tables = "\(reload.tables.joined(separator: ", ")) of target \(reload.target)"
     let what =
       switch reload.how {
-      case .reload: "\(tables) is to be loaded again"
+      case .reload:
+        "\(tables) is to be loaded again"
+          + (reload.snapshots.map { " with snapshot \($0.joined(separator: ", "))" } ?? "")
       case .accept: "\(tables) is to be taken as it is"
       case .leaveOut: "\(tables) is to be loaded without snapshot \((reload.snapshots ?? []).joined(separator: ", "))"
       }
@@ -77,14 +78,15 @@ struct ReloadCommand: AsyncParsableCommand {
   private func reload(of definition: Pipeline, _ installation: Installation) async throws -> LoadPayload.Reload {
     let target = try chosenTarget(of: definition)
     let tables = try chosenTables(of: target)
-    guard !without.isEmpty else {
+    let words = without + with
+    guard !words.isEmpty else {
       return LoadPayload.Reload(
         target: target.name, tables: tables.map(\.fullName), how: accept ? .accept : .reload, id: Self.newID())
     }
     let all = try await installation.catalog.snapshots(pipeline: pipeline, dataset: nil)
     var datasets: Set<String> = []
     var uuids: [String] = []
-    for word in without {
+    for word in words {
       let found = all.first { $0.id == word.lowercased() || "\($0.number)" == word }
       // One that only the target's ledger has is named by its UUID: the control database was restored.
       guard let uuid = found?.id ?? UUID(uuidString: word)?.uuidString.lowercased() else {
@@ -102,11 +104,12 @@ struct ReloadCommand: AsyncParsableCommand {
         message: loaded.isEmpty
           ? "the target \(target.name) of \(pipeline) does not load dataset \(datasets.sorted().joined(separator: ", ")) into "
             + tables.map(\.fullName).joined(separator: ", ")
-          : "a snapshot is left out of one table at a time",
-        hint: "name the table that refuses it: --table SCHEMA.TABLE")
+          : "a snapshot is named for one table at a time",
+        hint: "name the table: --table SCHEMA.TABLE")
     }
     return LoadPayload.Reload(
-      target: target.name, tables: loaded.map(\.fullName), how: .leaveOut, snapshots: uuids, id: Self.newID())
+      target: target.name, tables: loaded.map(\.fullName), how: without.isEmpty ? .reload : .leaveOut, snapshots: uuids,
+      id: Self.newID())
   }
 
   private static func newID() -> Int64 { Int64.random(in: 1 << 40...Int64.max) }

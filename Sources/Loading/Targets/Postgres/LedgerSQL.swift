@@ -29,7 +29,7 @@ enum LedgerSQL {
         primary key (installation, environment, pipeline, table_name));
       create table if not exists sluice_ledger.ledger (
         installation text not null, environment text not null, pipeline text not null, table_name text not null,
-        snapshot uuid not null, chunk integer not null,                   -- chunk -1: the whole snapshot
+        snapshot uuid not null, chunk integer not null,                   -- chunk -1: the whole snapshot; -2: it was left out
         number bigint not null,                                           -- of the snapshot, for people
         ticket bigint not null, rows bigint not null, inserted bigint not null, updated bigint not null,
         deleted bigint not null, content_hash text not null,

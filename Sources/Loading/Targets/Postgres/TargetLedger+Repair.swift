@@ -15,11 +15,12 @@ extension TargetLedger {
   /// Forgets what is in the table, once for each reload, so that every visible snapshot is loaded again.
   ///
   /// Merges and replacements can be repeated over what is there. Of a table that keeps every batch, the rows of `snapshots` and of all
-  /// that the ledger has are deleted: a catalog that was restored does not know them all.
+  /// that the ledger has are deleted: a catalog that was restored does not know them all. What was left out stays so, but for `wanted`.
   ///
   /// - Throws: ``StageFailure`` `reload_refused` where the rows of those snapshots cannot be told from others.
   func forget(
-    _ name: TableName, mode: LoadTable.Mode, snapshots: [String], reload id: Int64, in session: PostgresConnection
+    _ name: TableName, mode: LoadTable.Mode, snapshots: [String], wanted: [String], reload id: Int64,
+    in session: PostgresConnection
   ) async throws {
     try await session.transaction { transaction in
       try await lockHead(in: transaction)
@@ -27,6 +28,7 @@ extension TargetLedger {
         let loaded = try await transaction.query(RepairSQL.snapshots, key).map { try $0.string("snapshot") }
         try await deleteAllBatches(snapshots + loaded, of: table, in: transaction)
       }
+      for uuid in wanted { try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)]) }
       try await transaction.query(RepairSQL.forget, key)
       try await write(TableMark(reload: id), in: transaction)
     }
@@ -117,6 +119,7 @@ extension TargetLedger {
       }
       try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)])
       try await insertSuperseded([(uuid, listed?.number ?? 0, listed.map(Self.content) ?? "")], in: transaction)
+      try await transaction.query(RepairSQL.noteLeftOut, key + [.text(uuid)])
       if var mark = try await mark(in: transaction) {
         mark.kept = max(0, mark.kept - left.deleted)
         if listed == nil, mark.through == uuid { mark.through = nil }
@@ -160,11 +163,28 @@ extension TargetLedger {
 }
 
 enum RepairSQL {
+  /// All but what was left out.
   static let forget = SQLStatement(
     name: "repair_forget",
     text: """
-      delete from sluice_ledger.ledger
-      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      delete from sluice_ledger.ledger l
+      where l.installation = $1 and l.environment = $2 and l.pipeline = $3 and l.table_name = $4
+        and not exists (
+          select from sluice_ledger.ledger o
+          where o.installation = $1 and o.environment = $2 and o.pipeline = $3 and o.table_name = $4
+            and o.snapshot = l.snapshot and o.chunk = -2)
+      """)
+
+  /// A second row next to that of a superseded snapshot, which a reload keeps: its chunk is -2.
+  static let noteLeftOut = SQLStatement(
+    name: "repair_note_left_out",
+    text: """
+      insert into sluice_ledger.ledger (installation, environment, pipeline, table_name, snapshot, chunk, number, ticket,
+        status, rows, inserted, updated, deleted, content_hash)
+      select installation, environment, pipeline, table_name, snapshot, -2, number, ticket, status, 0, 0, 0, 0, content_hash
+      from sluice_ledger.ledger
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4 and snapshot = $5::uuid and chunk = -1
+      on conflict do nothing
       """)
 
   static let forgetSnapshot = SQLStatement(
