@@ -8,6 +8,8 @@ struct LimitTests {
   @Test("a process that is killed with the only permit: status says who waits for it, and a worker goes on in turn")
   func killed() async throws {
     try await TestProject.withProject { project in
+      // With so many slots one claim takes all three jobs, so that two of them wait before the first has pulled anything.
+      try project.write("sluice.yaml", "limits: {slots: 10}\n")
       try project.write(
         "pipelines/p.yaml",
         """
