@@ -208,6 +208,23 @@ struct RestoredLedgerTests {
     }
   }
 
+  @Test("a snapshot that was left out because its rows are in is loaded by a reload, which takes those out")
+  func leftOutOfOlderCatalog() async throws {
+    try await TargetFixture.with { fixture in
+      let all = try await snapshots(fixture)
+      let table = Self.table(.once)
+      try await fixture.load(table, Array(all.prefix(2)))
+      let again = try await fixture.snapshot(4, "select unnest([2, 3]) as id")
+      let known = [all[0], again]
+      #expect(await fixture.failure(table, known, knowsHead: false, ticket: 2)?.code == "target_changed")
+      try await fixture.load(table, known, without: [again], knowsHead: false, ticket: 3)
+      #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)"])
+      try await fixture.load(table, known, without: [again], ticket: 4)
+      try await fixture.load(table, known, repair: .reload, ticket: 5, job: 7)
+      #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)"])
+    }
+  }
+
   @Test("a half of a snapshot that the catalog does not know is taken out by its number")
   func halfOfUnknown() async throws {
     try await TargetFixture.with { fixture in

@@ -187,10 +187,11 @@ package struct PostgresTarget: Target {
       return (try await ledger.mark(in: session), [])
     case .leaveOut:
       let all = try await load.list(nil).snapshots
+      let staysOut = try await load.list(mark?.through).knowsHead
       var entries: [LoadedSnapshot] = []
       for uuid in load.named {
         let left = try await ledger.leaveOut(
-          uuid, listed: all.first { $0.uuid == uuid }, of: name, mode: load.table.mode, in: session)
+          uuid, listed: all.first { $0.uuid == uuid }, staysOut: staysOut, of: name, mode: load.table.mode, in: session)
         entries.append(left.entry)
         let staying =
           left.staying == 0

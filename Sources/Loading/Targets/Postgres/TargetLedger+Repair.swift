@@ -83,11 +83,15 @@ extension TargetLedger {
 
   /// Takes the rows of a snapshot out of the table, and writes down that it is not to be loaded.
   ///
-  /// - Parameter listed: The snapshot; nil where the catalog does not have it.
+  /// - Parameters:
+  ///   - listed: The snapshot; nil where the catalog does not have it.
+  ///   - staysOut: Whether a reload leaves it out too. Not where its rows are in the table as those of a snapshot that only the ledger
+  ///     knows: a reload takes these out.
   /// - Returns: The ledger's row, and how many rows of the snapshot may be left in the table, where they cannot be told from others.
   /// - Throws: ``StageFailure`` `leave_out_refused`, `snapshot_unknown`; nothing is changed then.
   func leaveOut(
-    _ uuid: String, listed: SnapshotToLoad?, of name: TableName, mode: LoadTable.Mode, in session: PostgresConnection
+    _ uuid: String, listed: SnapshotToLoad?, staysOut: Bool, of name: TableName, mode: LoadTable.Mode,
+    in session: PostgresConnection
   ) async throws -> (entry: LoadedSnapshot, staying: Int64) {
     try await session.transaction { transaction in
       try await lockHead(in: transaction)
@@ -98,6 +102,11 @@ extension TargetLedger {
           code: "snapshot_unknown",
           message: "target \(target): neither the dataset nor the ledger of \(name) has a snapshot \(uuid)",
           hint: "list the snapshots of each dataset: sluice catalog --json")
+      }
+      // Of an earlier attempt.
+      if begun == nil, var entry, entry.status == .superseded {
+        entry.isNew = true
+        return (entry, 0)
       }
       let isLoaded = entry.map { $0.status == .loaded && $0.rows > 0 } ?? false
       var left = LoadedSnapshot(uuid: uuid, status: .superseded, isNew: true)
@@ -119,7 +128,7 @@ extension TargetLedger {
       }
       try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)])
       try await insertSuperseded([(uuid, listed?.number ?? 0, listed.map(Self.content) ?? "")], in: transaction)
-      try await transaction.query(RepairSQL.noteLeftOut, key + [.text(uuid)])
+      if staysOut { try await transaction.query(RepairSQL.noteLeftOut, key + [.text(uuid)]) }
       if var mark = try await mark(in: transaction) {
         mark.kept = max(0, mark.kept - left.deleted)
         if listed == nil, mark.through == uuid { mark.through = nil }
