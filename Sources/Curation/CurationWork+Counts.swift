@@ -44,18 +44,31 @@ extension CurationWork {
     return try balanced(counts)
   }
 
-  /// The same for rows that were streamed into files: the records are counted by the reader, those behind the filter by the
+  /// Writes the good rows without keeping them, and counts: the records are counted by the reader, those behind the filter by the
   /// engine, those in the files by their metadata, and the bad ones as they are taken for the quarantine.
-  func count(_ selection: Selection, written: Int) async throws -> CurationCounts {
+  func stream(_ selection: Selection) async throws -> (files: [OutputFile], counts: CurationCounts) {
     guard let source = selection.source else { preconditionFailure("only rows of one stream are streamed") }
-    let passed = try await self.passed(selection, source)
+    report.step("parquet")
+    let layout = try await layout(of: selection)
+    let passed: Int
+    var partitions: Int?
+    if layout.partitions.isEmpty || !layout.canBeOneCopy {
+      passed = try await self.passed(selection, source)
+    } else {
+      let survey = try await session.rows(layout.survey(of: ContractPlan.table)).first ?? [:]
+      passed = survey["n"]?.int ?? -1
+      partitions = survey["partitions"]?.int
+    }
+    let files = try await write(layout, partitions: partitions)
+    let written = files.reduce(0) { $0 + $1.rows }
     try await session.run(ContractPlan.takeBad(any: passed != written))
     let bad = try await number("select count(*) as n from \(ContractPlan.bad)")
     let rejected = try await rejects(of: source)
-    return try balanced(
+    let counts = try balanced(
       CurationCounts(
         rowsIn: source.records.values.reduce(0, +), rowsOut: written, filtered: source.rows - passed, deduplicated: 0,
         quarantined: bad + rejected))
+    return (files, counts)
   }
 
   /// Records behind the filter of a SELECT that gives one row for each.

@@ -42,22 +42,39 @@ extension CurationWork {
     return try await DatasetChecks(session: session, step: step, previous: request.previous, rowsOut: rowsOut).run()
   }
 
-  /// Writes the data files.
-  ///
-  /// - Parameter expected: How many rows there are; nil where only writing them tells.
-  func write(_ selection: Selection, expected: Int? = nil) async throws -> [OutputFile] {
-    guard expected != 0 else { return [] }
+  /// How the rows become files.
+  func layout(of selection: Selection) async throws -> ParquetLayout {
     let columns = try await outputColumns(selection)
-    let layout = ParquetLayout(
+    return ParquetLayout(
       partitions: step.partitionBy, files: step.files, columns: columns.map { ($0.name, $0.type) },
       texts: TextColumns(columns.map { ($0.name, $0.type) }, except: step.nativeTypes),
       isInRawOrder: selection.isProjection, carriesPositions: selection.source != nil)
-    let files = layout.isOneCopy ? try await writeAtOnce(layout) : try await writeByPartition(layout)
+  }
+
+  /// Writes the data files.
+  ///
+  /// - Parameter partitions: About how many there are; nil: not known.
+  func write(_ layout: ParquetLayout, partitions: Int?) async throws -> [OutputFile] {
+    guard !layout.partitions.isEmpty else { return try await writeAtOnce(layout) }
+    guard layout.canBeOneCopy, let partitions, layout.fits(partitions: partitions, request.limits) else {
+      return try await writeByPartition(layout)
+    }
+    return try await writeAtOnce(layout)
+  }
+
+  /// Writes rows that are kept in a table.
+  func write(_ selection: Selection, expected: Int) async throws -> [OutputFile] {
+    guard expected > 0 else { return [] }
+    let layout = try await layout(of: selection)
+    let partitions =
+      layout.partitions.isEmpty || !layout.canBeOneCopy
+      ? nil : try await session.rows(layout.survey(of: Accounting.kept)).first?["partitions"]?.int
+    let files = try await write(layout, partitions: partitions)
     let written = files.reduce(0) { $0 + $1.rows }
-    guard written == expected ?? written else {
+    guard written == expected else {
       throw StageFailure(
         code: "rows_unaccounted",
-        message: "dataset \(step.name): \(expected ?? 0) rows were kept and \(written) written",
+        message: "dataset \(step.name): \(expected) rows were kept and \(written) written",
         hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
     }
     return files

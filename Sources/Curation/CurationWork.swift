@@ -45,25 +45,19 @@ struct CurationWork: Sendable {
     try await session.run(accounting.findLosers)
     try await session.run(accounting.keep)
     let quarantine = quarantine(for: selection, key: accounting.key)
-    var files: [OutputFile] = []
-    if isStreamed {
-      report.step("parquet")
-      files = try await write(selection)
-    } else {
-      try await session.run(ContractPlan.findBad)
-    }
+    let streamed = isStreamed ? try await stream(selection) : nil
+    if !isStreamed { try await session.run(ContractPlan.findBad) }
     let counts =
-      isStreamed
-      ? try await count(selection, written: files.reduce(0) { $0 + $1.rows })
-      : try await count(selection, accounting, streams)
+      if let streamed { streamed.counts } else { try await count(selection, accounting, streams) }
     try await refuseBadBatch(counts, quarantine)
     if counts.quarantined > 0 { events += try await unstorable() }
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
     report.rows(counts.rowsOut)
-    if !isStreamed {
-      report.step("parquet")
-      files = try await write(selection, expected: try await rowsToWrite(counts, accounting))
-    }
+    report.step("parquet")
+    let files =
+      if let streamed { streamed.files } else {
+        try await write(selection, expected: try await rowsToWrite(counts, accounting))
+      }
     let bad = try await write(quarantine)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,

@@ -19,15 +19,30 @@ struct ParquetLayout: Sendable {
   /// Three bytes each, and the column's name: a folder's name may have 255.
   private static let maximumNameBytes = 40
 
-  /// A folder of COPY has the value in its name, so only values that are short always may be there; and a COPY that divides rows
-  /// does not sort them. What is not partitioned is one COPY anyway.
-  var isOneCopy: Bool {
-    guard !partitions.isEmpty else { return true }
-    return files.sort.isEmpty
+  /// Whether one COPY may divide the rows: it has the value in a folder's name, so only values that are short always may be there,
+  /// and it does not sort.
+  var canBeOneCopy: Bool {
+    files.sort.isEmpty
       && partitions.allSatisfy { partition in
         let type = columns.first { SQLName($0.name) == SQLName(partition.column) }?.type ?? ""
         return Self.shortTypes.contains(partition.transform == .value ? type : "TIMESTAMP")
       }
+  }
+
+  /// What a COPY that divides rows keeps of each partition for each column and thread: a vector of 2,048 values and the writer's.
+  private static let bytesPerColumn = 64_000
+
+  /// Whether one COPY has room for so many partitions in a part of the memory.
+  func fits(partitions count: Int, _ limits: DuckDBLimits) -> Bool {
+    let (bytes, overflows) = (count * Self.bytesPerColumn).multipliedReportingOverflow(
+      by: (columns.count + partitions.count) * limits.threads)
+    return !overflows && bytes <= limits.memoryBytes / 4 && count <= Self.maximumPartitions
+  }
+
+  /// SQL for about how many partitions the rows of `source` have, as the column `partitions`, and how many rows there are, as `n`.
+  func survey(of source: String) -> String {
+    let key = "concat_ws('/', \(partitions.map(expression).joined(separator: ", ")))"
+    return "select count(*) as n, approx_count_distinct(\(key)) as partitions from \(source)"
   }
 
   private static let shortTypes: Set<String> = [
