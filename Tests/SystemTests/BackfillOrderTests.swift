@@ -17,20 +17,17 @@ struct BackfillOrderTests {
           let first = try await sluice("run", "p", "--wait", "--json")
           #expect(first.status == 0, "\(first.errors)")
 
-          // Makes the lanes of backfills.
-          let early = try await sluice(
-            "backfill", "p", "--from", "2023-01-01", "--to", "2023-02-01", "--wait", "--json")
-          #expect(early.status == 0, "\(early.errors)")
+          let backfill = try await sluice("backfill", "p", "--from", "2024-01-01", "--to", "2024-03-01", "--json")
+          #expect(backfill.status == 0, "\(backfill.errors)")
           // As if there were always other work.
           let held = "(select min(class) from sluice.lane where pipeline = 'p') < class and stage = 'curate'"
           try await control.pool.execute("update sluice.lane set paused = true where \(held)")
           let up = try await sluice("up", "--detach", "--workers", "1", "--json")
           #expect(up.status == 0, "\(up.errors)")
-          let backfill = try await sluice("backfill", "p", "--from", "2024-01-01", "--to", "2024-03-01", "--json")
-          #expect(backfill.status == 0, "\(backfill.errors)")
           try await eventually("the backfill has read its range") {
-            try await control.pool.query("select from sluice.sealed", []).count == 3
+            try await control.pool.query("select from sluice.sealed", []).count == 2
           }
+          // The backfill has read the rows as they were.
           try write([("2024-01-10", 1), ("2024-02-10", 1), ("2024-03-10", 2)], project)
           let run = try await sluice("run", "p", "--wait", "--timeout", "60", "--json")
           #expect(run.status == 0, "\(run.errors)")
