@@ -75,8 +75,7 @@ package struct CurateHandler: JobHandler {
     try await attempt.takePermits([PermitNeed("curate/\(pipeline.name)/\(step.name)")])
     attempt.killPoint(.curateStarted)
     let streams = step.from.map { StreamID(pipeline: pipeline.name, source: $0.source, stream: $0.stream) }
-    let all = try await catalog.dueRaw(pipeline: pipeline.name, dataset: step.name, streams: streams, upTo: run)
-    let due = try await leavingToBackfills(all, of: step, pipeline, run: run, attempt: attempt)
+    let due = try await catalog.dueRaw(pipeline: pipeline.name, dataset: step.name, streams: streams, upTo: run)
     guard due.contains(where: { !$0.objects.isEmpty }) else {
       // No new object: no new version, and nothing that a load could compare.
       try await attempt.complete { transaction in
@@ -112,46 +111,14 @@ package struct CurateHandler: JobHandler {
   private func waitForEarlierRuns(
     of step: CurateStep, due: [DueRaw], run: RunID, attempt: JobAttempt
   ) async throws {
-    for earlier in Set(due.flatMap(\.objects).map(\.runID)).filter({ $0 < run }).sorted()
-    where try await willCurate(earlier, step, attempt) {
-      throw JobSnooze(Self.turn)
+    for earlier in Set(due.flatMap(\.objects).map(\.runID)).filter({ $0 < run }).sorted() {
+      guard try await attempt.store.run(earlier).contains(where: { $0.id == earlier && !$0.state.isTerminal }) else {
+        continue
+      }
+      let jobs = try await attempt.store.jobs(run: earlier, limit: 10_000)
+      let isPending = jobs.contains { $0.kind == "curate" && $0.label == step.name && !$0.state.isTerminal }
+      if isPending { throw JobSnooze(Self.turn) }
     }
-  }
-
-  /// Without the raw of earlier backfills that will curate it themselves. Their jobs come after all others, so a run that waited for
-  /// one would wait for as long as there is other work.
-  ///
-  /// Such raw may be taken out of order where each snapshot adds what is new, and the dataset carries the cursor that says which version
-  /// of a row is the newest. Where every snapshot replaces the last (`over: all`), where a stream is read in full and a later read
-  /// takes the place of the earlier one, and where nothing but the order of snapshots tells versions apart, the run waits.
-  private func leavingToBackfills(
-    _ due: [DueRaw], of step: CurateStep, _ pipeline: Pipeline, run: RunID, attempt: JobAttempt
-  ) async throws -> [DueRaw] {
-    let store = attempt.store
-    let earlier = Set(due.flatMap(\.runs).map(\.id)).filter { $0 < run }
-    guard !earlier.isEmpty, step.over != .all,
-      step.from.allSatisfy({ pipeline.stream($0)?.read == .incremental }), try await store.backfill(ofRun: run) == nil,
-      try await catalog.visibleSnapshots(pipeline: pipeline.name, dataset: step.name).last?.cursorField != nil
-    else { return due }
-    var left: Set<RunID> = []
-    for id in earlier where try await store.backfill(ofRun: id) != nil {
-      if try await willCurate(id, step, attempt) { left.insert(id) }
-    }
-    return due.map { due in
-      var due = due
-      due.runs.removeAll { left.contains($0.id) }
-      due.objects.removeAll { left.contains($0.runID) }
-      return due
-    }
-  }
-
-  /// Whether a run is active, and has not ended its job for the dataset.
-  private func willCurate(_ run: RunID, _ step: CurateStep, _ attempt: JobAttempt) async throws -> Bool {
-    guard try await attempt.store.run(run).contains(where: { $0.id == run && !$0.state.isTerminal }) else {
-      return false
-    }
-    let jobs = try await attempt.store.jobs(run: run, limit: 10_000)
-    return jobs.contains { $0.kind == "curate" && $0.label == step.name && !$0.state.isTerminal }
   }
 
   private func curate(
