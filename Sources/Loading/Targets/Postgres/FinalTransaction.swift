@@ -147,7 +147,8 @@ struct FinalTransaction: Sendable {
 
   /// What the snapshots put in that this one repeats.
   ///
-  /// - Throws: ``StageFailure`` `append_repeat_refused` where their rows cannot be told from others.
+  /// - Throws: ``StageFailure`` `append_repeat_refused` where their rows cannot be told from others, `target_rule` where they cannot be
+  ///   deleted.
   static func repeatedBatches(
     of snapshot: SnapshotToLoad, in table: TargetTable, _ ledger: TargetLedger, _ session: some PostgresSession
   ) async throws -> [String] {
@@ -162,6 +163,7 @@ struct FinalTransaction: Sendable {
         hint: "alter table \(table.name.sql) add column \(quoteIdentifier(TargetTable.batch)) uuid; "
           + "fill it for the rows that are there; or skip the run")
     }
+    if !repeated.isEmpty { try table.requireDeletes(target: ledger.target) }
     return repeated
   }
 

@@ -88,7 +88,7 @@ struct SnapshotLoad: Sendable {
 
   private func fit(_ table: TargetTable) throws -> [ColumnMapping] {
     let columns = try table.mappings(snapshot, of: load.table, target: target.name)
-    try table.requireNoRules(for: load.table.mode, target: target.name)
+    try table.requireNoRules(for: load.table, replaces: !snapshot.replaces.isEmpty, target: target.name)
     if load.table.mode == .merge { try table.requireUniqueKey(key, target: target.name) }
     return columns
   }

@@ -52,12 +52,18 @@ extension TargetLedger {
   }
 
   /// Takes the rows of snapshots out of a table that keeps their batch.
+  ///
+  /// - Throws: ``StageFailure`` `target_rule` where there are some and a rule keeps them.
   func deleteBatches(
     _ snapshots: [String], of table: TargetTable, in transaction: PostgresTransaction
   ) async throws -> Int64 {
-    let text = "delete from \(table.name.sql) where \(quoteIdentifier(TargetTable.batch)) = any($1::uuid[])"
+    let rows = "from \(table.name.sql) where \(quoteIdentifier(TargetTable.batch)) = any($1::uuid[])"
+    if table.rules.delete != nil {
+      let any = SQLStatement(name: "repair_any_of_batches", text: "select \(rows) limit 1")
+      if try await !transaction.query(any, [.texts(snapshots)]).isEmpty { try table.requireDeletes(target: target) }
+    }
     let deleted = try await transaction.query(
-      SQLStatement(name: "repair_delete_batches", text: text), [.texts(snapshots)])
+      SQLStatement(name: "repair_delete_batches", text: "delete \(rows)"), [.texts(snapshots)])
     return Int64(deleted.affectedRows)
   }
 

@@ -126,10 +126,26 @@ extension TargetTable {
     "alter table \(name.sql) add column \(quoteIdentifier(column)) \(type)"
   }
 
-  /// Refuses a table whose rules put rows elsewhere, so that the rows that are in would not be those that the ledger counts.
-  func requireNoRules(for mode: LoadTable.Mode, target: String) throws {
-    guard let rule = rules.instead ?? (mode == .merge ? rules.merge : nil) else { return }
-    throw StageFailure(
+  /// Refuses a table with a rule on a statement that loads into it run, so that the rows that are in would not be those that the ledger
+  /// counts. A table that forbids UPDATE and DELETE by rules can be appended to.
+  func requireNoRules(for table: LoadTable, replaces: Bool, target: String) throws {
+    let deletes =
+      switch table.mode {
+      case .append: false
+      case .replace: true
+      case .merge: table.deletes.map { $0.kind == .hard } ?? replaces
+      }
+    if let rule = rules.insert ?? (table.mode == .merge ? rules.merge : nil) { throw refused(rule, target: target) }
+    if deletes { try requireDeletes(target: target) }
+  }
+
+  /// Refuses a table with a rule that does something else in place of a DELETE.
+  func requireDeletes(target: String) throws {
+    if let rule = rules.delete { throw refused(rule, target: target) }
+  }
+
+  private func refused(_ rule: String, target: String) -> StageFailure {
+    StageFailure(
       code: "target_rule",
       message: "target \(target): table \(name) has the rule \(rule), which rewrites the statements of a load",
       hint: "use a trigger for it, and: drop rule \(quoteIdentifier(rule)) on \(name.sql)")

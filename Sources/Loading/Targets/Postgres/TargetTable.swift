@@ -58,15 +58,18 @@ struct TargetTable: Sendable {
     return TargetTable(
       name: name, isPartitioned: kind == "p", takesCopy: try relation.bool("takes_copy"),
       rules: TargetRules(
-        instead: try relation.optionalString("instead_rule"), merge: try relation.optionalString("merge_rule")),
+        insert: try relation.optionalString("insert_rule"), delete: try relation.optionalString("delete_rule"),
+        merge: try relation.optionalString("merge_rule")),
       columns: columns, uniqueKeys: Array(keys.values))
   }
 }
 
 /// Rewrite rules on a table that a load cannot work with, by name.
 struct TargetRules: Sendable {
-  /// Does something else in place of an INSERT, UPDATE or DELETE.
-  var instead: String?
+  /// Does something else in place of an INSERT.
+  var insert: String?
+  /// Does something else in place of a DELETE.
+  var delete: String?
   /// On INSERT or UPDATE, with which PostgreSQL has no ON CONFLICT.
   var merge: String?
 }
@@ -99,8 +102,10 @@ enum TargetTableSQL {
           and not exists (select from pg_trigger g join tree t on t.oid = g.tgrelid
             where not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 4 <> 0)
           and not exists (select from pg_class p join tree t on t.oid = p.oid where p.relkind = 'f') as takes_copy,
-        (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3', '4')
-           and r.ev_enabled <> 'D' and r.is_instead)::text as instead_rule,
+        (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '3'
+           and r.ev_enabled <> 'D' and r.is_instead)::text as insert_rule,
+        (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '4'
+           and r.ev_enabled <> 'D' and r.is_instead)::text as delete_rule,
         (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3')
            and r.ev_enabled <> 'D')::text as merge_rule
       from pg_class c where c.oid = to_regclass($1)
