@@ -82,7 +82,9 @@ package struct LoadHandler: JobHandler {
     _ pipeline: Pipeline, into definition: LoadTarget, reload: LoadPayload.Reload?, directory: String,
     attempt: JobAttempt
   ) async throws -> Loaded {
-    let target = try connect(definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory)
+    let target = try connect(
+      definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory,
+      isRepeated: attempt.claim.attempt > 1)
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
       ticket: attempt.ticket)
@@ -113,10 +115,15 @@ package struct LoadHandler: JobHandler {
     !["target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
   }
 
-  func connect(_ definition: LoadTarget, by duckDB: DuckDB, directory: String) throws -> any Target {
+  /// - Parameter isRepeated: Whether an earlier attempt failed: this one keeps what it gets done, by staging all rows.
+  func connect(
+    _ definition: LoadTarget, by duckDB: DuckDB, directory: String, isRepeated: Bool = false
+  ) throws -> any Target {
     switch definition.kind {
     case .postgres:
-      return PostgresTarget(name: definition.name, url: try url(of: definition), duckDB: duckDB, directory: directory)
+      return PostgresTarget(
+        name: definition.name, url: try url(of: definition), duckDB: duckDB, directory: directory,
+        straightRows: isRepeated ? 0 : StraightCopy.maximumRows)
     }
   }
 

@@ -208,17 +208,22 @@ struct LoadHandlerTests {
   @Test(
     "a draining worker gives the job back between chunks and before a transaction of seconds, and what is staged stays",
     arguments: [
-      ("", [String]()),
+      ("", 1, [String]()),
+      // So is all of an attempt that follows one that failed.
+      ("", 2, ["(1)"]),
       // A merge into rows is staged.
       (
         "create schema mart; create table mart.orders (id integer primary key, name text); insert into mart.orders values (7)",
-        ["(1)"]
+        1, ["(1)"]
       ),
     ])
-  func drain(script: String, staged: [String]) async throws {
+  func drain(script: String, number: Int, staged: [String]) async throws {
     try await Control.with { control in
       try await control.target.execute(script)
-      let attempt = try await control.attempt()
+      let first = try await control.attempt()
+      var claim = first.claim
+      claim.attempt = number
+      let attempt = JobAttempt(claim: claim, store: control.store, logger: first.logger)
       try await control.commit(1, "select 1 as id, 'a' as name", run: try #require(attempt.runID))
       attempt.requestYield()
       let handler = try await control.handler()

@@ -1,5 +1,10 @@
+import DuckDB
+import FoundationEssentials
 import JobModel
 import PipelineDefinition
+import Postgres
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import Loading
@@ -133,6 +138,80 @@ struct StraightCopyTests {
     }
   }
 
+  @Test("many files of many columns are staged: one child has not the memory for all", arguments: [1000, 1001])
+  func wide(columns: Int) async throws {
+    try await Self.with { fixture in
+      let select = "select " + (1...columns).map { "\($0) as c\($0)" }.joined(separator: ", ")
+      var snapshot = try await fixture.snapshot(1, key: [], select)
+      let file = snapshot.files[0]
+      snapshot.files = (0..<4).map { chunk in
+        DataFileToLoad(
+          chunk: chunk, key: "\(file.key)-\(chunk)", localPath: file.localPath, rows: 1, sha256: "\(chunk)")
+      }
+      let steps = Steps()
+      try await fixture.load(TargetFixture.table(.append), [snapshot], hooks: steps.hooks())
+      #expect(steps[.loadChunkStaged] == (columns > 1000 ? 4 : 0))
+      #expect(try await fixture.rows("select count(*), sum(c7) from mart.orders") == ["(4,28)"])
+    }
+  }
+
+  @Test(
+    "a child that has not the memory for all files is followed by one for each",
+    arguments: [LoadTable.Mode.append, .replace])
+  func outOfMemory(mode: LoadTable.Mode) async throws {
+    try await Self.with { fixture in
+      let snapshot = try await fixture.snapshot(1, full: true, "select 1 as id, 'a' as t", "select 2 as id, 'b' as t")
+      let narrow = "\(fixture.directory)/narrow-duckdb"
+      let script = #"""
+        #!/bin/sh
+        input=$(cat)
+        case "$input" in *"union all"*) echo "Out of Memory Error: failed to allocate data" >&2; exit 1 ;; esac
+        printf '%s\n' "$input" | "\#(fixture.duckDB.executable)" "$@"
+        """#
+      try script.write(toFile: narrow, atomically: true, encoding: .utf8)
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: narrow)
+      var small = TargetFixture(
+        url: fixture.url, directory: fixture.directory,
+        duckDB: DuckDB(executable: narrow, extensionDirectory: fixture.duckDB.extensionDirectory))
+      small.straightRows = StraightCopy.maximumRows
+      let steps = Steps()
+      let loaded = try await small.load(TargetFixture.table(mode), [snapshot], hooks: steps.hooks())
+      #expect(steps[.loadBeforeFinal] == 2 && steps[.loadChunkStaged] == 2)
+      #expect(loaded.last?.inserted == 2 && loaded.last?.deleted == 0)
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)"])
+      #expect(try await fixture.staged().isEmpty)
+    }
+  }
+
+  @Test("a COPY that the table takes too long for is ended, and the rows are staged over the same session")
+  func outOfTime() async throws {
+    try await Self.with { fixture in
+      let snapshot = try await fixture.snapshot(1, "select 1 as id, 'a' as t", "select 2 as id, 'b' as t")
+      try await fixture.execute("create schema mart; create table mart.orders (id integer primary key, t text)")
+      let clock = ToldClock()
+      var slow = TargetFixture(
+        url: fixture.url, directory: fixture.directory,
+        duckDB: DuckDB(
+          executable: fixture.duckDB.executable, extensionDirectory: fixture.duckDB.extensionDirectory, clock: clock))
+      slow.straightRows = StraightCopy.maximumRows
+      let other = try await PostgresConnection.connect(try PostgresSettings(fixture.url, applicationName: "other"))
+      // The key's index makes the COPY wait for the end of this transaction.
+      try await other.execute("begin; insert into mart.orders values (1, 'other')")
+      let steps = Steps()
+      let hooks = steps.hooks(at: .loadChunkStaged) { await other.close() }
+      async let load = slow.load(TargetFixture.table(.merge), [snapshot], hooks: hooks)
+      try await eventually("the COPY waits") {
+        try await !fixture.rows("select from pg_locks where not granted and locktype = 'transactionid'").isEmpty
+      }
+      clock.tell()
+      let loaded = try await load
+      #expect(steps[.loadBeforeFinal] == 2 && steps[.loadChunkStaged] == 2)
+      #expect(loaded.last?.inserted == 2)
+      #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)"])
+      #expect(try await fixture.staged().isEmpty)
+    }
+  }
+
   @Test("a file with other rows than the catalog says leaves nothing in the table")
   func differs() async throws {
     try await Self.with { fixture in
@@ -165,5 +244,29 @@ struct StraightCopyTests {
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)"])
       #expect(try await fixture.staged().isEmpty)
     }
+  }
+}
+
+/// A clock whose first sleep is over when it is told to be; the others are real.
+private final class ToldClock: Clock {
+  private let isFirst = Mutex(true)
+  private let told: AsyncStream<Void>
+  private let teller: AsyncStream<Void>.Continuation
+
+  init() { (told, teller) = AsyncStream.makeStream() }
+
+  var now: ContinuousClock.Instant { ContinuousClock.now }
+  var minimumResolution: Duration { .zero }
+
+  func tell() { teller.yield() }
+
+  func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {
+    let isFirst = isFirst.withLock { first in
+      defer { first = false }
+      return first
+    }
+    guard isFirst else { return try await ContinuousClock().sleep(until: deadline, tolerance: tolerance) }
+    for await _ in told { return }
+    try Task.checkCancellation()
   }
 }

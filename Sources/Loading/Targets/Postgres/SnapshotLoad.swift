@@ -28,7 +28,7 @@ struct SnapshotLoad: Sendable {
     if let copy = try await straightCopy(into: table, columns, staging, in: session) {
       do {
         return try await end(staging, table, columns, .straight(copy), in: session)
-      } catch let error as PostgresError where copy.yieldsToStaging(after: error) {}
+      } catch let error where copy.yieldsToStaging(after: error) {}
     }
     try await staging.prepare(in: session)
     try await stage(staging, in: session)

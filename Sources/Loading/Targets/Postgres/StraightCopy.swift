@@ -1,3 +1,4 @@
+import DuckDB
 import FoundationEssentials
 import JobModel
 import PipelineDefinition
@@ -13,6 +14,8 @@ struct StraightCopy: Sendable {
   /// Of the Parquet files together: one file of the largest size.
   static let maximumBytes: Int64 = 256_000_000
   static let maximumFiles = 64
+  /// Files times columns: DuckDB plans all files at once, and keeps memory for each column of each.
+  static let maximumFileColumns = 4_000
 
   private let copy: PieceCopy
   private let files: [LoadPiece]
@@ -26,6 +29,7 @@ struct StraightCopy: Sendable {
     let direct = columns.compactMap { column in column.direct.map { "\($0) as \(column.sql)" } }
     guard table.takesCopy, direct.count == columns.count, snapshot.replaces.isEmpty,
       snapshot.rows <= target.straightRows, (1...Self.maximumFiles).contains(snapshot.files.count),
+      snapshot.files.count * columns.count <= Self.maximumFileColumns,
       Self.bytes(of: snapshot.files) <= Self.maximumBytes
     else { return nil }
     // A null in a key has an error of its own, which COPY would not give.
@@ -49,10 +53,17 @@ struct StraightCopy: Sendable {
     return rows
   }
 
-  /// Whether a merge that began in an empty table met rows that others put in, or a key that is repeated or null: staging deals with the
-  /// first, and says what is wrong with the others.
-  func yieldsToStaging(after error: PostgresError) -> Bool {
-    isMerge && (error.sqlState == "23505" || error.sqlState == "23502")
+  /// Whether the snapshot is to be staged after this error.
+  ///
+  /// The memory and the time of one child are there for the whole snapshot here, and for each of its pieces there. A merge that began in an
+  /// empty table may meet rows that others put in, or a key that is repeated or null: staging deals with the first, and says what is wrong
+  /// with the others.
+  func yieldsToStaging(after error: any Error) -> Bool {
+    switch error {
+    case let error as DuckDBError: error.kind == .memoryLimit || error.kind == .timeLimit
+    case let error as PostgresError: isMerge && (error.sqlState == "23505" || error.sqlState == "23502")
+    default: false
+    }
   }
 
   /// A file that cannot be looked at counts as too large.
