@@ -92,21 +92,74 @@ struct TableCheckTests {
     try await TargetFixture.with { fixture in
       let theirs = try await fixture.snapshot(1, full: true, "select unnest([1, 2]) as id, 'a' as name")
       let ours = try await fixture.snapshot(2, full: true, "select 3 as id, 'b' as name")
-      func load(_ repair: TableRepair? = nil, ticket: Int64) async throws {
-        var loader = TargetFixture.loader(ticket: ticket)
-        loader.pipeline = "other"
-        _ = try await fixture.target.load(
-          TableLoad(table: table, snapshots: [ours], repair: repair), by: loader, hooks: LoadHooks())
-      }
       try await fixture.load(merge, [theirs])
-      await #expect { try await load(ticket: 1) } throws: { error in
-        let failure = error as? StageFailure
-        return failure?.code == "table_shared" && failure?.message.contains("pipeline shop has loaded 2 rows") == true
+      // A reload that is refused has changed nothing, and is refused again.
+      for repair in [nil, TableRepair.reload, .reload] {
+        await #expect { try await loadOther(table, [ours], repair, ticket: 1, in: fixture) } throws: { error in
+          let failure = error as? StageFailure
+          return failure?.code == "table_shared" && failure?.message.contains("pipeline shop has loaded 2 rows") == true
+        }
+        #expect(try await fixture.rows("select from sluice_ledger.mark where pipeline = 'other'").isEmpty)
       }
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)"])
-      try await load(.accept, ticket: 2)
+      try await loadOther(table, [ours], .accept, ticket: 2, in: fixture)
       #expect(try await fixture.rows(rows) == ["(3,b)"])
     }
+  }
+
+  @Test(
+    "two pipelines that load one table already go on, whatever the other one loads between",
+    arguments: [
+      TargetFixture.table(.replace),
+      TargetFixture.table(.merge, deletes: LoadTable.Deletes(kind: .hard, stopOver: nil)),
+    ], [true, false])
+  func sharedBefore(table: LoadTable, accepted: Bool) async throws {
+    try await TargetFixture.with { fixture in
+      var theirs = [try await fixture.snapshot(1, "select 1 as id, 'a' as name")]
+      var ours = [try await fixture.snapshot(2, full: true, "select 2 as id, 'b' as name")]
+      if accepted { try await fixture.load(merge, theirs) }
+      try await loadOther(table, ours, accepted ? .accept : nil, ticket: 1, in: fixture)
+      for number in [4, 6] {
+        theirs.append(try await fixture.snapshot(number, "select \(number) as id, 'a' as name"))
+        try await fixture.load(merge, theirs, ticket: Int64(number))
+        ours.append(try await fixture.snapshot(number + 1, full: true, "select \(number + 1) as id, 'b' as name"))
+        try await loadOther(table, ours, ticket: Int64(number), in: fixture)
+        #expect(try await fixture.rows(rows) == ["(\(number + 1),b)"])
+      }
+      try await fixture.load(merge, theirs + [try await fixture.snapshot(8, "select 8 as id, 'a' as name")], ticket: 8)
+      try await loadOther(table, ours, .reload, ticket: 8, in: fixture)
+      #expect(try await fixture.rows(rows) == ["(7,b)"])
+    }
+  }
+
+  @Test("rows of a pipeline that was retired and whose rows are gone are not asked about")
+  func sharedFormerly() async throws {
+    try await TargetFixture.with { fixture in
+      let replace = TargetFixture.table(.replace)
+      try await fixture.load(merge, [try await first(fixture)])
+      try await fixture.execute("delete from mart.orders")
+      let one = try await fixture.snapshot(2, full: true, "select 2 as id, 'b' as name")
+      let two = try await fixture.snapshot(3, full: true, "select 3 as id, 'b' as name")
+      try await loadOther(replace, [one], ticket: 1, in: fixture)
+      try await loadOther(replace, [one, two], ticket: 2, in: fixture)
+      // Nor where the loads are of a release that kept no mark.
+      try await fixture.execute("delete from sluice_ledger.mark where pipeline = 'other'")
+      try await loadOther(
+        replace, [one, two, try await fixture.snapshot(4, full: true, "select 4 as id, 'b' as name")], ticket: 3,
+        in: fixture)
+      #expect(try await fixture.rows(rows) == ["(4,b)"])
+    }
+  }
+
+  /// A load by another pipeline than the fixture's.
+  private func loadOther(
+    _ table: LoadTable, _ snapshots: [SnapshotToLoad], _ repair: TableRepair? = nil, ticket: Int64,
+    in fixture: TargetFixture
+  ) async throws {
+    var loader = TargetFixture.loader(ticket: ticket)
+    loader.pipeline = "other"
+    _ = try await fixture.target.load(
+      TableLoad(table: table, snapshots: snapshots, repair: repair), by: loader, hooks: LoadHooks())
   }
 
   @Test("a table that is appended to is loaded again without a row twice, and rows of others stay")

@@ -109,6 +109,8 @@ package struct PostgresTarget: Target {
       try await hooks.event(
         "table_renamed", "target \(self.name): table \(earlier) is \(name) now; its ledger goes with it")
     }
+    try await TableCheck(ledger: ledger, name: name, definition: load.table, isReplaced: false)
+      .refuseOthersRows(before: load, in: session)
     let (mark, leftOut) = try await preparedMark(load, name, ledger, hooks, in: session)
     let (listing, known) = try await list(load, after: mark?.through, ledger, in: session)
     let others = leftOut.map(\.uuid).filter { !listing.uuids.contains($0) }
@@ -123,9 +125,6 @@ package struct PostgresTarget: Target {
     let check = TableCheck(
       ledger: ledger, name: name, definition: load.table,
       isReplaced: load.table.mode == .replace && !plan.order.pending.isEmpty)
-    try await check.refuseOthersRows(
-      deletes: load.table.mode == .replace || load.table.deletes != nil,
-      accepted: load.repair == .accept, isPending: !plan.order.pending.isEmpty, in: session)
     if load.table.mode == .append {
       let batches = BatchCheck(
         table: check, listing: listing, pending: plan.order.pending, mark: mark,
@@ -189,7 +188,7 @@ package struct PostgresTarget: Target {
       let all = try await load.list(nil).snapshots
       let staysOut = try await load.list(mark?.through).knowsHead
       var entries: [LoadedSnapshot] = []
-      for uuid in load.named {
+      for uuid in load.named where !entries.contains(where: { $0.uuid == uuid }) {
         let left = try await ledger.leaveOut(
           uuid, listed: all.first { $0.uuid == uuid }, staysOut: staysOut, of: name, mode: load.table.mode, in: session)
         entries.append(left.entry)

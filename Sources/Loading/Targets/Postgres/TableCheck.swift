@@ -53,16 +53,32 @@ struct TableCheck: Sendable {
   }
 
   /// Refuses to replace the rows of another pipeline, or to delete them as gone: each of the two would empty the other's table.
-  func refuseOthersRows(deletes: Bool, accepted: Bool, isPending: Bool, in session: PostgresConnection) async throws {
-    guard deletes else { return }
-    if accepted { return try await ledger.forgetOtherPipelines(name, in: session) }
-    guard isPending, let other = try await ledger.rowsOfOtherPipeline(name, in: session) else { return }
+  ///
+  /// Only before the first load by this pipeline, and before anything is changed. Later both are in the table by decision.
+  func refuseOthersRows(before load: TableLoad, in session: PostgresConnection) async throws {
+    guard definition.mode == .replace || definition.deletes != nil, load.repair != .accept,
+      try await isFirstLoad(in: session), let other = try await ledger.rowsOfOtherPipeline(name, in: session),
+      try await isPending(load, in: session)
+    else { return }
     throw StageFailure(
       code: "table_shared",
       message: "target \(ledger.target): pipeline \(other.pipeline) has loaded \(other.rows) rows into \(name), which "
         + (definition.mode == .replace ? "a replacement" : "deletes") + " by \(ledger.loader.pipeline) would remove",
       hint: "give each pipeline a table of its own; or where \(other.pipeline) no longer loads this one: "
         + ledger.reload("--accept"))
+  }
+
+  /// Whether this pipeline neither loaded the table, nor accepted it, nor began to reload it.
+  private func isFirstLoad(in session: PostgresConnection) async throws -> Bool {
+    if let mark = try await ledger.mark(in: session), mark.identity != nil || mark.reload != nil { return false }
+    return try await keptByEarlierReleases(in: session) == 0
+  }
+
+  private func isPending(_ load: TableLoad, in session: PostgresConnection) async throws -> Bool {
+    let all = try await load.list(nil).uuids
+    let known = load.repair == .reload ? [:] : try await ledger.entries(of: all, in: session)
+    let leftOut = load.repair == .leaveOut ? Set(load.named) : []
+    return all.contains { known[$0] == nil && !leftOut.contains($0) }
   }
 
   func failure(_ message: String) -> StageFailure {

@@ -44,13 +44,6 @@ extension TargetLedger {
     else { return nil }
     return (try row.string("pipeline"), try row.int("kept"))
   }
-
-  /// Forgets that other pipelines loaded the table. One that still does writes its mark again.
-  func forgetOtherPipelines(_ name: TableName, in session: PostgresConnection) async throws {
-    guard let seen = try await identity(of: name, in: session) else { return }
-    try await session.query(
-      OriginSQL.forgetOtherPipelines, [.text(loader.pipeline), .int(seen.relation), .int(seen.ledger)])
-  }
 }
 
 enum OriginSQL {
@@ -61,10 +54,6 @@ enum OriginSQL {
       where pipeline <> $1 and relation = $2::bigint and ledger = $3::bigint and kept > 0
       order by at desc limit 1
       """)
-
-  static let forgetOtherPipelines = SQLStatement(
-    name: "origin_forget_other_pipelines",
-    text: "delete from sluice_ledger.mark where pipeline <> $1 and relation = $2::bigint and ledger = $3::bigint")
 
   /// Under which name table $5 was loaded before, where the ledger has nothing under its name of today.
   static let earlierName = SQLStatement(
