@@ -81,10 +81,13 @@ struct RestoredLedgerTests {
       #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)"])
       try await fixture.load(table, all, repair: .accept, recorded: Array(all.prefix(2)), ticket: 4)
       #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)", "(4)"])
-      // Of the whole database: as many rows as the older ledger says.
+      // Of the whole database: as many rows as the older ledger says, which the same table has after deletions.
       try await fixture.execute("delete from mart.orders where id > 1;" + Self.restoreRows)
+      #expect(await fixture.failure(table, all, recorded: all, ticket: 5)?.code == "target_changed")
+      try await fixture.execute("alter table mart.orders add column _sluice_batch uuid")
       try await fixture.load(table, all, recorded: all, ticket: 5)
       #expect(try await fixture.rows(rows) == ["(1)", "(2)", "(3)", "(4)"])
+      try await fixture.execute("alter table mart.orders drop column _sluice_batch")
       // Without any ledger.
       try await fixture.execute("drop schema sluice_ledger cascade")
       #expect(await fixture.failure(table, all, recorded: all, ticket: 6)?.code == "target_changed")
@@ -114,6 +117,45 @@ struct RestoredLedgerTests {
       #expect(await fixture.failure(table, all, without: [all[1]], ticket: 6)?.code == "target_changed")
       try await fixture.load(table, all, repair: .accept, ticket: 7)
       #expect(try await fixture.rows(rows) == ["(1)", "(4)"])
+    }
+  }
+
+  @Test("without a column for the batch rows that were deleted since hide no batch that a restored ledger lacks")
+  func withoutBatchDeleted() async throws {
+    try await TargetFixture.with { fixture in
+      try await fixture.execute("create schema mart; create table mart.orders (id integer)")
+      let all = [
+        try await fixture.snapshot(1, "select unnest([1, 2]) as id"), try await fixture.snapshot(2, "select 3 as id"),
+        try await fixture.snapshot(3, "select 4 as id"),
+      ]
+      let (table, loaded) = (Self.table(.once), Array(all.prefix(2)))
+      try await fixture.load(table, [all[0]])
+      try await fixture.execute(Self.save)
+      try await fixture.load(table, loaded, ticket: 2)
+      try await fixture.execute("delete from mart.orders where id = 1;" + Self.restoreRows)
+      let failure = await fixture.failure(table, all, recorded: loaded, ticket: 3)
+      #expect(failure?.code == "target_changed")
+      #expect(failure?.hint?.contains("add column \"_sluice_batch\" uuid") == true, "\(failure?.hint ?? "")")
+      try await fixture.load(table, all, repair: .accept, recorded: loaded, ticket: 4)
+      #expect(try await fixture.rows(rows) == ["(2)", "(3)", "(4)"])
+    }
+  }
+
+  @Test(
+    "rows that were deleted before the ledger was lost do not come back by an acceptance",
+    arguments: [("id in (2, 3)", ["(1)", "(4)"]), ("id = 2", ["(1)", "(3)", "(4)"])])
+  func acceptedAfterDeletion(deleted: String, left: [String]) async throws {
+    try await TargetFixture.with { fixture in
+      let all = try await snapshots(fixture)
+      let (table, loaded) = (Self.table(.once), Array(all.prefix(2)))
+      try await fixture.load(table, loaded)
+      try await fixture.execute("delete from mart.orders where \(deleted); drop schema sluice_ledger cascade")
+      #expect(await fixture.failure(table, all, recorded: loaded, ticket: 2)?.code == "target_changed")
+      try await fixture.load(table, all, repair: .accept, recorded: loaded, ticket: 3)
+      #expect(try await fixture.rows(rows) == left)
+      #expect(try await fixture.load(table, all, recorded: all, ticket: 4).map(\.isNew) == [false, false, false])
+      #expect(
+        try await fixture.rows("select inserted from sluice_ledger.ledger where number = 2") == ["(\(left.count - 2))"])
     }
   }
 
