@@ -132,6 +132,23 @@ struct LeftOutTests {
     }
   }
 
+  @Test("one that is named twice is left out once")
+  func namedTwice() async throws {
+    try await TargetFixture.with { fixture in
+      let all =
+        Array(try await snapshots(fixture).prefix(1)) + [try await fixture.snapshot(4, "select 7 as id, 'd' as name")]
+      let steps = Steps()
+      try await fixture.load(Self.table(.once), all)
+      // The catalog asks for what is after it.
+      let loaded = try await fixture.load(
+        Self.table(.once), [all[1]], without: [all[0], all[0]], ticket: 2, hooks: steps.hooks())
+      #expect(loaded.map(\.uuid) == all.map(\.uuid))
+      #expect(loaded[0].deleted == 1)
+      #expect(steps.events == ["left_out"])
+      #expect(try await fixture.rows(rows) == ["(7)"])
+    }
+  }
+
   @Test("it stays out of a reload, until one is told to load it too")
   func reloaded() async throws {
     try await TargetFixture.with { fixture in

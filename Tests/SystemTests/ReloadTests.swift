@@ -85,6 +85,10 @@ struct ReloadTests {
         #expect(Set(events) == ["reload", "left_out"])
         #expect(try await sluice("run", "p", "--wait").status == 0)
         #expect(try await ids(database) == [1, 4])
+        // One that is in, named twice.
+        let twice = try await sluice("reload", "p", "--without", "1", "--without", "1", "--wait", "--json")
+        #expect(twice.status == 0, "\(twice.errors)")
+        #expect(try await ids(database) == [4])
       }
     }
   }

@@ -95,7 +95,7 @@ struct ReloadCommand: AsyncParsableCommand {
           hint: "list the snapshots of each dataset: sluice catalog")
       }
       if let found { datasets.insert(found.dataset) }
-      uuids.append(uuid)
+      if !uuids.contains(uuid) { uuids.append(uuid) }
     }
     let loaded = datasets.isEmpty ? tables : tables.filter { datasets.contains($0.from) }
     guard loaded.count == 1, datasets.count <= 1 else {
