@@ -146,6 +146,7 @@ package struct PreviousData: Sendable {
   /// The rows of one part in the types of the dataset, as a SELECT without its end.
   func select(_ part: Int, adding columns: String = "") -> String {
     let star = texts.isEmpty ? "*" : texts[part].star
-    return "select \(star)\(columns) from read_parquet(\(quoteList(parts[part])), union_by_name = true)"
+    return
+      "select \(star)\(columns) from read_parquet(\(quoteList(parts[part])), union_by_name = true, hive_partitioning = false)"
   }
 }

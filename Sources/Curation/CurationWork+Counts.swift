@@ -9,6 +9,18 @@ extension CurationWork {
   func isStreamed(_ selection: Selection, _ accounting: Accounting) -> Bool {
     guard selection.isProjection, selection.source?.table.violations.isEmpty == true else { return false }
     return accounting.key.isEmpty && step.key.isEmpty && step.replaces.isEmpty && !checksLookAtRows
+      && hasRoomForContract
+  }
+
+  /// Whether every thread may evaluate the whole contract at once: the engine keeps a vector for each part of its expressions, and a
+  /// decimal's or a double's have hundreds. Tables are filled by one thread for each 122,880 rows.
+  private var hasRoomForContract: Bool {
+    let bytes = step.columns.reduce(0) { sum, column in
+      let type = column.type
+      return sum + (type.isNumber && !type.isInteger ? 5_000_000 : 500_000)
+        * (column.min == nil && column.max == nil ? 1 : 2)
+    }
+    return bytes * request.limits.threads <= request.limits.memoryBytes / 3
   }
 
   /// Whether a check asks for more than how many rows there are.
@@ -89,7 +101,7 @@ extension CurationWork {
 
   private func balanced(_ counts: CurationCounts) throws -> CurationCounts {
     let sum = counts.rowsOut + (counts.filtered ?? 0) + counts.deduplicated + counts.quarantined
-    guard sum == counts.rowsIn else {
+    guard sum == counts.rowsIn, counts.filtered ?? 0 >= 0 else {
       throw StageFailure(
         code: "rows_unaccounted",
         message: "dataset \(step.name): \(counts.rowsIn) records came in and \(sum) are accounted for",

@@ -86,7 +86,6 @@ extension CurationWork {
     try await session.run(layout.copyAll(to: directory))
     try request.scratchLimit.check()
     let paths = try Self.parquetFiles(below: directory)
-    guard paths.count <= ParquetLayout.maximumPartitions || layout.partitions.isEmpty else { throw tooManyPartitions }
     var files = try await outputFiles(paths, folder: "")
     guard !layout.partitions.isEmpty else { return files }
     var folders: [String: String] = [:]

@@ -32,10 +32,14 @@ extension CurationWork {
       let source = byName[SQLName(table.table)]
     else { return selection(plain, columns, source: nil, read: read) }
 
-    let given = Set(columns.map(\.name))
+    let given = Set(columns.map { SQLName($0.name) })
     let wanted = place(of: source)
-    if wanted.allSatisfy(given.contains) { return selection(plain, columns, source: source, read: read) }
-    guard !wanted.contains(where: given.contains) else { return selection(plain, columns, source: nil, read: read) }
+    if wanted.allSatisfy({ given.contains(SQLName($0)) }) {
+      return selection(plain, columns, source: source, read: read)
+    }
+    guard !wanted.contains(where: { given.contains(SQLName($0)) }) else {
+      return selection(plain, columns, source: nil, read: read)
+    }
     let added = try await statement.adding(columns: wanted, of: table, session, check: check)
     // An aggregate without GROUP BY is only told from other functions when the statement is bound.
     guard (try? await session.columns(of: added)) != nil else {

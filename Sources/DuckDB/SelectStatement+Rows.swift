@@ -17,6 +17,9 @@ extension SelectStatement {
     RowOrigin(batches: batches, aggregates: aggregates).of(.object(node), scope: [:])
   }
 
+  /// Functions that make several rows of one: `unnest` by its two names, and the built-in macros of it.
+  package static let multiplying: Set<String> = ["unnest", "unlist", "regexp_split_to_table", "generate_subscripts"]
+
   /// Whether it is columns of one table behind a filter and nothing more, so that a row of the table gives one row at most.
   ///
   /// An aggregate without GROUP BY looks the same here; only binding tells it from other functions.
@@ -26,13 +29,13 @@ extension SelectStatement {
     guard node["type"]?.text == "SELECT_NODE", node["aggregate_handling"]?.text == "STANDARD_HANDLING", absent,
       (node["group_expressions"]?.list ?? []).isEmpty, (node["group_sets"]?.list ?? []).isEmpty,
       (node["modifiers"]?.list ?? []).isEmpty, (node["cte_map"]?.object?["map"]?.list ?? []).isEmpty,
-      from["type"]?.text == "BASE_TABLE", from["sample"] ?? .null == .null, tables.count == 1
+      from["type"]?.text == "BASE_TABLE", from["sample"] ?? .null == .null, tables.count == 1,
+      (from["column_name_alias"]?.list ?? []).isEmpty
     else { return false }
     var isPlain = true
     visit { object in
       if ["WINDOW", "SUBQUERY"].contains(object["class"]?.text) { isPlain = false }
-      // The two names of the function that makes several rows of one.
-      if ["unnest", "unlist"].contains(object["function_name"]?.text?.lowercased()) { isPlain = false }
+      if let name = object["function_name"]?.text?.lowercased(), Self.multiplying.contains(name) { isPlain = false }
     }
     return isPlain
   }

@@ -76,6 +76,40 @@ struct StreamedRowsTests {
     }
   }
 
+  @Test("claim no equation where a function of the SELECT makes several rows of one, with and without a key")
+  func severalRows() async throws {
+    try await Workbench.with { bench in
+      let objects = try bench.objects(["id,tags\n1,\"a,b\"\n2,c\n"])
+      for key in [[], ["id"]] {
+        let result = try await bench.curate(
+          try bench.request(
+            step(), [input(stream(key: key), objects)],
+            sql: "select id, regexp_split_to_table(tags, ',') as tag from orders"))
+        #expect(result.counts.all == (key.isEmpty ? [2, 3, nil, 0, 0] : [2, 2, nil, 1, 0]))
+      }
+      let named = try await bench.curate(
+        try bench.request(
+          step(), [input(stream(), objects)], sql: "select 7 as \"_OBJECT\", id from orders where id = '1'"))
+      #expect(named.counts.rowsOut == 1)
+    }
+  }
+
+  @Test("fit into the memory also with many columns and threads")
+  func wide() async throws {
+    try await Workbench.with { bench in
+      var small = bench
+      small.limits = DuckDBLimits(memoryBytes: 1_000_000_000, threads: 6, time: .seconds(120))
+      let columns = (0..<60).map {
+        ContractColumn(name: "c\($0)", type: ColumnType($0 % 2 == 0 ? "double" : "decimal(18,4)"))
+      }
+      let row = columns.indices.map { "\($0).25" }.joined(separator: ",") + "\n"
+      let text = columns.map(\.name).joined(separator: ",") + "\n" + String(repeating: row, count: 500)
+      let result = try await small.curate(
+        try small.request(step(columns: columns), [input(stream(), try small.objects([text]))]))
+      #expect(result.counts.all == [500, 500, 0, 0, 0])
+    }
+  }
+
   @Test("are refused where they have more partitions than files may be, and divided where a file would be too large")
   func layout() async throws {
     try await Workbench.with { bench in

@@ -156,6 +156,28 @@ struct CSVReadingTests {
     }
   }
 
+  @Test("gives the same wherever a second reader begins", arguments: cases.filter { $0.csv.hasHeader })
+  func ranges(_ example: Case) throws {
+    let bytes = Array(example.text.utf8)
+    for division in bytes.indices.map({ $0 + 1 }) {
+      let output = try readRecords(bytes, .csv(example.csv), block: 16, division: division)
+      #expect(output.rows == example.rows, "divided at \(division)")
+      #expect(output.rejects == example.rejects, "divided at \(division)")
+    }
+  }
+
+  @Test("takes the first line of a row that is too long, wherever a block ends")
+  func tooLong() throws {
+    let long = "\"" + String(repeating: "12345,\n", count: 6) + "\""
+    for text in ["\(long),x\n1,2\n", "7,\(long)\n1,2\n", "\(long)x,y\n1,2\n", "7,\(long)", "\"5,\(long.dropFirst().dropLast())"] {
+      let outputs = try [8, 9, 17, 30, 64, 1 << 20].map { block in
+        try readRecords(Array("a,b\n\(text)".utf8), .csv(.standard()), block: block, maximum: 20)
+      }
+      #expect(outputs.allSatisfy { $0 == outputs[0] }, "\(text)")
+      #expect(outputs[0].rejects.first == "record:too_long 2 4", "\(text)")
+    }
+  }
+
   @Test("takes what is not UTF-8, or longer than a record may be, for a bad record")
   func bytes() throws {
     for block in [8, 1 << 20] {

@@ -30,7 +30,8 @@ struct TypeCast {
   /// The value in the type; null where it cannot be one.
   var value: String {
     let type = to.duckDBName
-    if from == type { return column }
+    // -0 becomes 0.
+    if from == type { return ["DOUBLE", "FLOAT"].contains(type) ? "(\(column) + 0)" : column }
     switch to.name {
     case "text": return "(\(column))::VARCHAR"
     case "bytea": return isText ? "encode((\(column))::VARCHAR)" : "try_cast(\(column) as BLOB)"

@@ -29,6 +29,9 @@ struct ParquetLayout: Sendable {
       }
   }
 
+  /// The engine keeps 100 files open and begins new ones for more partitions; the count is about right only.
+  private static let maximumOpenFiles = 80
+
   /// What a COPY that divides rows keeps of each partition for each column and thread: a vector of 2,048 values and the writer's.
   private static let bytesPerColumn = 64_000
 
@@ -36,7 +39,7 @@ struct ParquetLayout: Sendable {
   func fits(partitions count: Int, _ limits: DuckDBLimits) -> Bool {
     let (bytes, overflows) = (count * Self.bytesPerColumn).multipliedReportingOverflow(
       by: (columns.count + partitions.count) * limits.threads)
-    return !overflows && bytes <= limits.memoryBytes / 4 && count <= Self.maximumPartitions
+    return !overflows && bytes <= limits.memoryBytes / 4 && count <= Self.maximumOpenFiles
   }
 
   /// SQL for about how many partitions the rows of `source` have, as the column `partitions`, and how many rows there are, as `n`.
@@ -69,8 +72,8 @@ struct ParquetLayout: Sendable {
   /// part only; nil where there is one partition.
   var gather: String? {
     guard !partitions.isEmpty else { return nil }
-    let names = partitions.indices.map { "_p\($0)" }
-    let values = partitions.enumerated().map { "\(expression($0.element)) as _p\($0.offset)" }
+    let names = partitions.indices.map { "_sluice_p\($0)" }
+    let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
     return """
       create table work.gathered as
       select *, \(values.joined(separator: ", ")) from \(Accounting.kept)
@@ -82,7 +85,7 @@ struct ParquetLayout: Sendable {
 
   /// SQL for the partitions that occur, as columns `p0`, `p1`, …
   var listPartitions: String {
-    let list = partitions.indices.map { "_p\($0) as p\($0)" }.joined(separator: ", ")
+    let list = partitions.indices.map { "_sluice_p\($0) as p\($0)" }.joined(separator: ", ")
     return "select distinct \(list) from \(source) order by all limit \(Self.maximumPartitions + 1)"
   }
 
@@ -120,7 +123,7 @@ struct ParquetLayout: Sendable {
 
   private func condition(_ row: DuckDBRow) -> String {
     let tests = partitions.indices.map { index in
-      row["p\(index)"]?.text.map { "_p\(index) = \(textExpression($0))" } ?? "_p\(index) is null"
+      row["p\(index)"]?.text.map { "_sluice_p\(index) = \(textExpression($0))" } ?? "_sluice_p\(index) is null"
     }
     return tests.isEmpty ? "" : " where " + tests.joined(separator: " and ")
   }

@@ -51,7 +51,7 @@ struct Quarantine: Sendable {
     """
     select count(*) as n from (\(rows)) q
     where q.record is not null and exists (
-      from read_parquet(\(quoteLiteral(path))) p where p.record = q.record and p.reasons = q.reasons)
+      from read_parquet(\(quoteLiteral(path)), hive_partitioning = false) p where p.record = q.record and p.reasons = q.reasons)
     """
   }
 

@@ -80,9 +80,8 @@ struct CSVRowScanner {
       if quote.count > 0, has(quote, bytes, at) {
         switch quoted(bytes, from: at, isWhole: isWhole) {
         case .field(let found, let next): (field, end) = (found, next)
-        case .unfinished where bytes.count > maximum:
-          lines = linesBefore
-          return bad(.tooLong, bytes, from: at, isWhole: isWhole)
+        case .unfinished where bytes.count > maximum, .open where bytes.count > maximum:
+          return tooLong(bytes, isWhole: isWhole)
         case .unfinished: return .unfinished
         case .open:
           lines = linesBefore
@@ -91,12 +90,13 @@ struct CSVRowScanner {
         guard end < bytes.count || isWhole else { return .unfinished }
         if end < bytes.count, !isLineEnd(bytes[end]), !has(delimiter, bytes, end) {
           if !isWhole, bytes.count - end < delimiter.count { return .unfinished }
-          return bad(.quote, bytes, from: end, isWhole: isWhole)
+          return end > maximum
+            ? tooLong(bytes, isWhole: isWhole) : bad(.quote, bytes, from: end, isWhole: isWhole)
         }
       } else {
         end = unquotedEnd(bytes, from: at, isWhole: isWhole)
         guard end < bytes.count || isWhole else {
-          return bytes.count > maximum ? bad(.tooLong, bytes, from: at, isWhole: isWhole) : .unfinished
+          return bytes.count > maximum ? tooLong(bytes, isWhole: isWhole) : .unfinished
         }
         field = Field(start: at, count: end - at)
       }
@@ -106,9 +106,16 @@ struct CSVRowScanner {
         continue
       }
       guard let next = behindLineEnd(bytes, end, isWhole: isWhole) else { return .unfinished }
+      guard end <= maximum else { return tooLong(bytes, isWhole: isWhole) }
       (textLength, length) = (end, next)
-      return end > maximum ? .bad(.tooLong) : .row
+      return .row
     }
+  }
+
+  /// Takes the first line of a row that is too long, however much of it is in the window.
+  private mutating func tooLong(_ bytes: UnsafeBufferPointer<UInt8>, isWhole: Bool) -> Outcome {
+    lines = 1
+    return bad(.tooLong, bytes, from: 0, isWhole: isWhole)
   }
 
   /// The present row's line is no record: it ends with the line on which it was found out.

@@ -21,7 +21,10 @@ extension RecordReader {
     }
     var columns = CSVColumns(csv)
     var scratch = ScratchBytes()
-    while window.offset < range.upperBound, let outcome = try next(window, &scanner) {
+    // The header belongs to the first range also where it is behind it.
+    while window.offset < range.upperBound || csv.hasHeader && !columns.hasHeader,
+      let outcome = try next(window, &scanner)
+    {
       try checkCancellation()
       let isHeader = csv.hasHeader && !columns.hasHeader
       let row = UnsafeBufferPointer(rebasing: window.bytes[..<scanner.textLength])
