@@ -8,6 +8,7 @@ enum QuarantineFile {
     let values = key.map { column in
       "json_extract_string(key, [\(quoteLiteral(jsonPointer(to: column)))])[1] as \(quoteIdentifier(column))"
     }
-    return "select distinct \(values.joined(separator: ", ")) from read_parquet(\(quoteLiteral(path)), hive_partitioning = false)"
+    let source = "read_parquet(\(quoteLiteral(path)), hive_partitioning = false)"
+    return "select distinct \(values.joined(separator: ", ")) from \(source)"
   }
 }

@@ -169,7 +169,11 @@ struct CSVReadingTests {
   @Test("takes the first line of a row that is too long, wherever a block ends")
   func tooLong() throws {
     let long = "\"" + String(repeating: "12345,\n", count: 6) + "\""
-    for text in ["\(long),x\n1,2\n", "7,\(long)\n1,2\n", "\(long)x,y\n1,2\n", "7,\(long)", "\"5,\(long.dropFirst().dropLast())"] {
+    let texts = [
+      "\(long),x\n1,2\n", "7,\(long)\n1,2\n", "\(long)x,y\n1,2\n", "7,\(long)",
+      "\"5,\(long.dropFirst().dropLast())",
+    ]
+    for text in texts {
       let outputs = try [8, 9, 17, 30, 64, 1 << 20].map { block in
         try readRecords(Array("a,b\n\(text)".utf8), .csv(.standard()), block: block, maximum: 20)
       }
