@@ -100,7 +100,7 @@ struct ReleaseUpkeepTests {
       }
       kill(deploy, SIGINT)
       var end = DetachedProcess.Ending.running
-      try await eventually("the wait ends") {
+      try await eventually(within: .seconds(90), "the wait ends") {
         end = DetachedProcess.ending(of: deploy)
         return end != .running
       }

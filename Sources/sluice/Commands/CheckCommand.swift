@@ -59,7 +59,12 @@ enum SQLReview {
     let names = pipelines.flatMap { $0.unknownNames(earlier: earlier[$0.name] ?? [:]) }
     let steps = steps(of: pipelines)
     guard !steps.isEmpty else { return names }
-    let duckDB = try DuckDB.locate(projectDirectory: project.directory)
+    let duckDB: DuckDB
+    do { duckDB = try DuckDB.locate(projectDirectory: project.directory) } catch {
+      // Values of a contract are looked at once more where it is used; SQL is not.
+      guard steps.contains(where: { $0.sqlPath != nil || !$0.sqlChecks.isEmpty }) else { return names }
+      throw error
+    }
     let scratch =
       FileManager.default.temporaryDirectory.path(percentEncoded: false) + "sluice-check-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
