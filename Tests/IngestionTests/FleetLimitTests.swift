@@ -95,7 +95,7 @@ struct FleetLimitTests {
     // One more at the border of a second, and what comes up to 50 ms late; a loopback adds some milliseconds.
     #expect(arrivals.densest <= rate + 1 + rate / 10)
     // A machine that is busy with other suites loses places; alone it uses nearly all.
-    #expect(reached > 0.4 * Double(rate))
+    #expect(reached > 0.6 * Double(rate))
     #expect(abs(arrivals.lateCount("/a") - arrivals.lateCount("/b")) < total / 4)
   }
 

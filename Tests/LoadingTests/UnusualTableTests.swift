@@ -80,7 +80,7 @@ struct UnusualTableTests {
     return table
   }
 
-  @Test("rows that are appended chunk by chunk are those that were staged, and the next load goes on", arguments: cases)
+  @Test("rows that are appended chunk by chunk are those that were staged, and later loads continue", arguments: cases)
   func same(_ one: Case) async throws {
     try await TargetFixture.with { fixture in
       try await fixture.execute("create schema mart")
