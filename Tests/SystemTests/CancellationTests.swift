@@ -59,14 +59,14 @@ struct CancellationTests {
       let count = 300
       for number in 1...count { try sluice.project.write("d/\(1000 + number).csv.gz", SlowFile.bytes(number)) }
       let worker = try await startWorker(sluice)
+      let held = try await HeldCheckpoints(database)
       #expect(try await sluice("run", "p", "--json").status == 0)
-      try await eventually("some files are taken") {
-        try await !database.pool.query("select from sluice.mark where job_id = 1").isEmpty
-      }
+      try await held.waitForFirst()
       let cancel = try await sluice("runs", "cancel", "1", "--json")
       #expect(cancel.status == 0, "\(cancel.errors)")
       #expect(try cancel.json("jobs_stopping").list == [.number(1)])
       #expect(try cancel.json("jobs_cancelled").list == [.number(2)])
+      await held.release()
       #expect(try await stopped(database) < .milliseconds(1500))
 
       let shown = try await sluice("runs", "show", "1", "--json")
