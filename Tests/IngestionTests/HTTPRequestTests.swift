@@ -5,10 +5,6 @@ import ObjectStore
 import PipelineDefinition
 import Testing
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 @Suite("What an HTTP stream asks for")
 struct HTTPRequestTests {
   private let cursor = Cursor(
@@ -214,39 +210,5 @@ struct HTTPRequestTests {
         }
       }
     }
-  }
-
-  @Test("streams: half a gigabyte needs no more memory than a page")
-  func memory() async throws {
-    try await PullFixture.with { fixture async throws in
-      try await withClient { client async throws in
-        let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
-        let large = SourceServer.Response(body: piece, repetitions: 512)
-        try await SourceServer.serving({ _, _ in large }) { server async throws in
-          let before = try residentBytes()
-          let outcome = await carry(httpConnector(server.url, client, fixture, records: .bytes), in: fixture.context())
-          #expect(outcome.error == nil)
-          #expect(outcome.objects.first?.bytes == 512 << 20)
-          // What stays is not the peak, so the peak is what the reports saw on the way.
-          #expect(fixture.lastReport?.bytes == 512 << 20)
-          #expect(try peakBytes() - before < 160 << 20, "other suites run beside this one")
-        }
-      }
-    }
-  }
-
-  private func residentBytes() throws -> Int { try status("VmRSS") }
-  private func peakBytes() throws -> Int { try status("VmHWM") }
-
-  /// A figure of this process from `/proc/self/status`, in bytes.
-  private func status(_ name: String) throws -> Int {
-    let file = try #require(fopen("/proc/self/status", "r"))
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    while fgets(&line, 256, file) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      if text.hasPrefix(name + ":") { return try #require(Int(text.filter(\.isNumber))) * 1024 }
-    }
-    throw PullFixture.CannotWrite(path: "/proc/self/status has no \(name)")
   }
 }

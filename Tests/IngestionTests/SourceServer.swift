@@ -30,8 +30,6 @@ final class SourceServer: Sendable {
     var status = 200
     var headers: [(String, String)] = []
     var body: [UInt8] = []
-    /// Sent so many times, so that a large body needs no large array.
-    var repetitions = 1
     /// What `Content-Length` says where it lies.
     var announcedBytes: Int?
     /// Off: the end of the connection ends the body.
@@ -135,14 +133,14 @@ private final class Conversation: ChannelInboundHandler {
       context.close(promise: nil)
       return
     }
-    let length = response.announcedBytes ?? response.body.count * response.repetitions
+    let length = response.announcedBytes ?? response.body.count
     let interim = String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", count: response.interimHeads)
     var head = interim + "HTTP/1.1 \(response.status) X\r\nConnection: close\r\n"
     if response.announcesLength { head += "Content-Length: \(length)\r\n" }
     for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
     if let pause = response.headPause { return trickle(Array((head + "\r\n").utf8)[...], every: pause, context) }
     context.write(wrapOutboundOut(ByteBuffer(string: head + "\r\n")), promise: nil)
-    send(response, rest: response.repetitions, context)
+    send(response, context)
   }
 
   private func trickle(_ bytes: ArraySlice<UInt8>, every pause: TimeAmount, _ context: ChannelHandlerContext) {
@@ -155,17 +153,10 @@ private final class Conversation: ChannelInboundHandler {
     }
   }
 
-  /// Writes the next piece only when the one before has left, so that a reader that is slow slows the server down.
-  private func send(_ response: SourceServer.Response, rest: Int, _ context: ChannelHandlerContext) {
-    guard rest > 0 else {
-      context.flush()
-      if !response.staysSilent { context.close(promise: nil) }
-      return
-    }
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+  private func send(_ response: SourceServer.Response, _ context: ChannelHandlerContext) {
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: response.body))).whenSuccess {
-      let (conversation, context) = bound.value
-      conversation.send(response, rest: rest - 1, context)
+      if !response.staysSilent { bound.value.close(promise: nil) }
     }
   }
 

@@ -1,13 +1,16 @@
 import FoundationEssentials
 import TestSupport
 
-/// An HTTP source in a process of its own: rows of `rows.json` whose `at` is in what `since` and `until` ask for.
+/// An HTTP source in a process of its own: rows of `rows.json` whose `at` is in what `since` and `until` ask for, and
+/// half a gibibyte below `/large`.
 enum PythonSource {
   private static let script = """
     import http.server, json, os, urllib.parse
 
     class Source(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path == "/large":
+                return self.large()
             asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
             with open("rows.json") as file:
                 rows = json.load(file)
@@ -18,6 +21,13 @@ enum PythonSource {
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def large(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(512 << 20))
+            self.end_headers()
+            for _ in range(512):
+                self.wfile.write(b"x" * (1 << 20))
 
         def log_message(self, *_):
             pass
