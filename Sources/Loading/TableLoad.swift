@@ -36,7 +36,8 @@ package struct TableLoad: Sendable {
   package var named: [String]
   /// Tells one reload from another, through all attempts of its job; nil: by the job.
   package var reloadID: Int64?
-  /// Called before the ledger forgets the table: the catalog has no record of a load into it then.
+  /// Called once a reload is not refused, before the ledger's own change is committed: the catalog has no record of a load into the
+  /// table then.
   package var forget: @Sendable () async throws -> Void
   /// Lists the snapshots after a head: the last snapshot that the target's ledger is known to have together with all before it. A
   /// head that is nil, or that the catalog does not know, lists all of them.

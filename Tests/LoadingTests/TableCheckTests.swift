@@ -181,11 +181,21 @@ struct TableCheckTests {
       try await fixture.execute("create schema mart; create table mart.orders (id integer, name text)")
       let one = try await first(fixture)
       try await fixture.load(append, [one])
-      await #expect { try await fixture.load(append, [one], repair: .reload, ticket: 2, job: 7) } throws: {
+      let told = Told()
+      let forget: @Sendable () async throws -> Void = { told.note("forgotten") }
+      let books = "select l, m from sluice_ledger.ledger l, sluice_ledger.mark m"
+      let before = try await fixture.rows(books)
+      await #expect {
+        try await fixture.load(append, [one], repair: .reload, ticket: 2, job: 7, forget: forget)
+      } throws: {
         ($0 as? StageFailure)?.code == "reload_refused"
       }
+      // Nothing has changed, in the catalog neither.
+      #expect(told.all.isEmpty)
+      #expect(try await fixture.rows(books) == before && !before.isEmpty)
       try await fixture.execute("truncate mart.orders")
-      try await fixture.load(append, [one], repair: .reload, ticket: 3, job: 7)
+      try await fixture.load(append, [one], repair: .reload, ticket: 3, job: 7, forget: forget)
+      #expect(told.all == ["forgotten"])
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,a)", "(3,a)"])
     }
   }

@@ -82,14 +82,14 @@ struct TargetFixture: Sendable {
     _ table: LoadTable, _ snapshots: [SnapshotToLoad], required: Set<String> = [], repair: TableRepair? = nil,
     without leftOut: [SnapshotToLoad] = [], with wanted: [SnapshotToLoad] = [], recorded: [SnapshotToLoad] = [],
     knowsHead: Bool = true, ticket: Int64 = 1, job: Int64 = 1,
-    hooks: LoadHooks = LoadHooks()
+    forget: @escaping @Sendable () async throws -> Void = {}, hooks: LoadHooks = LoadHooks()
   ) async throws -> [LoadedSnapshot] {
     let listing = TableLoad.Listing(
       snapshots: snapshots, recorded: Set(recorded.map(\.uuid)), knowsHead: knowsHead)
     return try await target.load(
       TableLoad(
         table: table, required: required, repair: leftOut.isEmpty ? repair : .leaveOut,
-        named: leftOut.map(\.uuid) + wanted.map(\.uuid)
+        named: leftOut.map(\.uuid) + wanted.map(\.uuid), forget: forget
       ) { head in
         var listing = listing
         if head == nil { listing.knowsHead = true }

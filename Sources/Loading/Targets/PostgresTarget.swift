@@ -168,7 +168,7 @@ package struct PostgresTarget: Target {
   private func preparedMark(
     _ load: TableLoad, _ name: TableName, _ ledger: TargetLedger, _ hooks: LoadHooks, in session: PostgresConnection
   ) async throws -> (TableMark?, leftOut: [LoadedSnapshot]) {
-    let mark = try await ledger.mark(in: session)
+    let mark = try await ledger.caughtUpMark(load.table, in: session)
     switch load.repair {
     case nil, .accept:
       return (mark, [])
@@ -177,9 +177,9 @@ package struct PostgresTarget: Target {
       let id = load.reloadID ?? ledger.loader.jobID.rawValue
       guard mark?.reload != id else { return (mark, []) }
       let all = try await load.list(nil)
-      try await load.forget()
       try await ledger.forget(
-        name, mode: load.table.mode, snapshots: all.uuids, wanted: load.named, reload: id, in: session)
+        name, mode: load.table.mode, snapshots: all.uuids, wanted: load.named, reload: id, andCatalog: load.forget,
+        in: session)
       try await hooks.event(
         "reload",
         "target \(self.name): the ledger of \(name) is forgotten; \(all.uuids.count) snapshots are looked at again")

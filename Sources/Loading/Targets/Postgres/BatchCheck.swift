@@ -18,15 +18,17 @@ struct BatchCheck: Sendable {
   private var name: TableName { table.name }
   private var recorded: [SnapshotToLoad] { pending.filter { listing.recorded.contains($0.uuid) } }
 
-  /// - Throws: ``StageFailure`` `target_changed`, with the commands that work.
+  /// - Throws: ``StageFailure`` `target_changed`, with the commands that work; `target_rows_hidden` where hidden rows could make a
+  ///   difference.
   func run(in session: PostgresConnection) async throws {
     guard !pending.isEmpty else { return }
     let begun = try await begun(in: session)
     guard listing.knowsHead else { throw olderCatalog(pending[0]) }
     guard let seen = try await ledger.identity(of: name, in: session) else { return }
-    if knowsNothing, let other = try await ledger.rowsOfOtherInstallation(seen, in: session),
-      try await ledger.isFilled(name, in: session)
-    {
+    if knowsNothing, let other = try await ledger.rowsOfOtherInstallation(seen, in: session) {
+      guard try await ledger.isFilled(name, in: session) else {
+        return try await ledger.requireAllRows(name, to: .read, in: session)
+      }
       throw StageFailure(
         code: "target_changed",
         message:
@@ -36,20 +38,27 @@ struct BatchCheck: Sendable {
           + ledger.reload("--accept"))
     }
     let isOther = mark?.identity.map { $0 != seen } ?? false
+    // Another storage alone says that the table was written again, not that the ledger is older.
+    let isRestored = mark?.identity.map { $0.relation != seen.relation || $0.ledger != seen.ledger } ?? false
     guard knowsNothing || isOther || !recorded.isEmpty,
       let found = try await TargetTable.read(name, target: ledger.target, in: session)
     else { return }
     if found.hasBatch {
       let rows = try await rows(in: session)
-      for snapshot in pending where rows[snapshot.uuid, default: 0] != begun[snapshot.uuid, default: 0] {
+      let differing = pending.first { rows[$0.uuid, default: 0] != begun[$0.uuid, default: 0] }
+      let (inTable, inLedger) = differing.map { (rows[$0.uuid, default: 0], begun[$0.uuid, default: 0]) } ?? (0, 0)
+      if inTable <= inLedger { try await ledger.requireAllRows(name, to: .read, in: session) }
+      if let differing {
         throw table.failure(
-          "table \(name) has \(rows[snapshot.uuid, default: 0]) rows of snapshot \(snapshot.uuid), its ledger has "
-            + "\(begun[snapshot.uuid, default: 0]): one of the two was lost, or restored to an older state")
+          "table \(name) has \(inTable) rows of snapshot \(differing.uuid), its ledger has \(inLedger): one of the two was "
+            + "lost, or restored to an older state")
       }
-    } else if !begun.isEmpty || !recorded.isEmpty {
-      let rows = try await table.count(in: session)
+    } else if !recorded.isEmpty || (!begun.isEmpty && (knowsNothing || isRestored)) {
+      let rows = try await ledger.count(name, in: session)
       // A ledger that lacks loads says nothing of how many rows there are: others may have deleted some since.
-      guard rows > (recorded.isEmpty ? mark?.kept ?? 0 : 0) else { return }
+      guard rows > (recorded.isEmpty ? mark?.kept ?? 0 : 0) else {
+        return try await ledger.requireAllRows(name, to: .read, in: session)
+      }
       var failure = table.failure(
         "table \(name) has \(rows) rows, its ledger has \(mark?.kept ?? 0) and lacks \(max(1, recorded.count)) snapshots that "
           + "were loaded before: one of the two was lost, or restored to an older state")
@@ -64,12 +73,15 @@ struct BatchCheck: Sendable {
   /// Writes into the ledger which of the snapshots are in the table, as its rows say; where these do not, as the catalog does.
   ///
   /// - Returns: The ledger's new rows. What is in the table in part is either continued or loaded again whole.
-  /// - Throws: ``StageFailure`` `accept_refused` where a snapshot is there in part and the ledger does not have its pieces.
+  /// - Throws: ``StageFailure`` `accept_refused` where a snapshot is there in part and the ledger does not have its pieces;
+  ///   `target_rows_hidden` where that cannot be told.
   func accept(in session: PostgresConnection) async throws -> [LoadedSnapshot] {
     let begun = try await begun(in: session)
     guard !pending.isEmpty else { return [] }
     return try await session.transaction { transaction in
       try await ledger.lockHead(in: transaction)
+      // What is hidden would be taken as not loaded, and be loaded again.
+      try await ledger.requireAllRows(name, to: .read, in: transaction)
       guard let found = try await TargetTable.read(name, target: ledger.target, in: transaction),
         try await ledger.isFilled(name, in: transaction)
       else {
@@ -86,6 +98,7 @@ struct BatchCheck: Sendable {
         try await ledger.record(entry, of: snapshot, in: transaction)
         entries.append(entry)
       }
+      try await transaction.query(MarkSQL.touch, ledger.key)
       // A snapshot that repeats others took their rows out.
       let repeated = Set(isIn.flatMap(\.0.repeats)).subtracting(entries.map(\.uuid))
       let gone = pending.filter { repeated.contains($0.uuid) }
@@ -175,7 +188,7 @@ struct BatchCheck: Sendable {
     if let first = begun.keys.sorted().first {
       // Where the table is the one that was loaded, and has all rows, the half is continued.
       let seen = try await ledger.identity(of: name, in: transaction)
-      let rows = try await table.count(in: transaction)
+      let rows = try await ledger.count(name, in: transaction)
       guard let mark, seen == mark.identity, rows >= mark.kept else {
         throw StageFailure(
           code: "accept_refused",

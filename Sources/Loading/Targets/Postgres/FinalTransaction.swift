@@ -51,6 +51,7 @@ struct FinalTransaction: Sendable {
       case .append: (entry.inserted, entry.deleted) = try await append(in: transaction)
       case .replace:
         entry.deleted = Int64(try await transaction.query(sql.deleteAll, []).affectedRows)
+        try await requireDeleted(mark.kept, entry.deleted, in: transaction)
         entry.inserted = try await insert(in: transaction)
       case .merge:
         if case .straight(let copy) = rows {
@@ -64,21 +65,14 @@ struct FinalTransaction: Sendable {
         }
         (entry.inserted, entry.updated) = try await merge(in: transaction)
       }
-      mark.kept = kept(after: entry, mark)
+      mark.kept = mark.kept(
+        // The rows of pieces are in the mark already.
+        inserted: rows.areCounted ? 0 : entry.inserted, deleted: entry.deleted, by: definition)
       mark.through = snapshot.uuid
       try await ledger.write(mark, in: transaction)
       try await ledger.record(entry, of: snapshot, in: transaction)
       try await hooks.reached(.loadInsideFinal)
       return entry
-    }
-  }
-
-  /// The rows that the table has at least, once this snapshot is in.
-  private func kept(after entry: LoadedSnapshot, _ mark: TableMark) -> Int64 {
-    switch definition.mode {
-    case .replace: entry.inserted
-    case .append: max(0, mark.kept + (rows.areCounted ? 0 : entry.inserted) - entry.deleted)
-    case .merge: max(0, mark.kept + entry.inserted - (definition.deletes?.kind == .soft ? 0 : entry.deleted))
     }
   }
 
@@ -129,8 +123,15 @@ struct FinalTransaction: Sendable {
     var deleted: Int64 = 0
     if !repeated.isEmpty {
       deleted = Int64(try await transaction.query(sql.deleteBatches, [.texts(repeated)]).affectedRows)
+      let entries = try await ledger.entries(of: repeated, in: transaction)
+      try await requireDeleted(entries.values.reduce(0) { $0 + $1.inserted }, deleted, in: transaction)
     }
     return (try await insert(in: transaction), deleted)
+  }
+
+  /// Others may have deleted rows before; row-level security may have kept them, and then they would be there twice.
+  private func requireDeleted(_ loaded: Int64, _ deleted: Int64, in transaction: PostgresTransaction) async throws {
+    if deleted < loaded { try await ledger.requireAllRows(table.name, to: .delete, in: transaction) }
   }
 
   /// - Returns: The rows that the table took, now or before.

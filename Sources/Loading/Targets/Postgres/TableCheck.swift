@@ -15,7 +15,8 @@ struct TableCheck: Sendable {
   let isReplaced: Bool
 
   /// - Returns: The mark as it is to be.
-  /// - Throws: ``StageFailure`` `target_changed`, with the command that loads the table again.
+  /// - Throws: ``StageFailure`` `target_changed`, with the command that loads the table again; `target_rows_hidden` where rows that are
+  ///   missing may be hidden.
   func run(_ mark: TableMark?, in session: PostgresConnection) async throws -> TableMark {
     var next: TableMark
     if let mark { next = mark } else { next = TableMark(kept: try await keptByEarlierReleases(in: session)) }
@@ -27,14 +28,16 @@ struct TableCheck: Sendable {
     switch TableComparison(seen, marked: next.identity) {
     case .same:
       guard try await ledger.isFilled(name, in: session) else {
+        try await ledger.requireAllRows(name, to: .read, in: session)
         throw failure("table \(name) is empty, and the ledger has at least \(next.kept) rows in it")
       }
     case .replaced:
       throw failure(
         "table \(name) is another table than the one that was loaded: it was dropped and made again, or restored")
     case .moved:
-      let rows = try await count(in: session)
+      let rows = try await ledger.count(name, in: session)
       guard rows >= next.kept else {
+        try await ledger.requireAllRows(name, to: .read, in: session)
         throw failure(
           "table \(name) was truncated, restored or written again since the last load: it has \(rows) rows, the ledger has at "
             + "least \(next.kept)")
@@ -48,7 +51,7 @@ struct TableCheck: Sendable {
   func accept(_ mark: TableMark?, in session: PostgresConnection) async throws -> TableMark {
     var next = mark ?? TableMark()
     next.identity = try await ledger.identity(of: name, in: session)
-    next.kept = next.identity == nil ? 0 : try await count(in: session)
+    next.kept = next.identity == nil ? 0 : try await ledger.count(name, in: session)
     return next
   }
 
@@ -94,10 +97,5 @@ struct TableCheck: Sendable {
     }
     // A replacement counts as deleted what others put in, so the sum says nothing there.
     return definition.mode == .replace ? 1 : max(1, try row.int("kept"))
-  }
-
-  func count(in session: some PostgresSession) async throws -> Int64 {
-    let counted = SQLStatement(name: "mark_count", text: "select count(*) as rows from \(name.sql)")
-    return try await session.query(counted, []).first?.int("rows") ?? 0
   }
 }

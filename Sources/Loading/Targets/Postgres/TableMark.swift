@@ -1,4 +1,5 @@
 import JobModel
+import PipelineDefinition
 import Postgres
 
 /// What the ledger remembers of a table, so that the next load notices what others did to it.
@@ -10,6 +11,15 @@ struct TableMark: Sendable, Equatable {
   var kept: Int64 = 0
   /// The reload that last had the table's ledger rows forgotten: its own number, or its job's.
   var reload: Int64?
+
+  /// The rows that the table has at least after one more load.
+  func kept(inserted: Int64, deleted: Int64, by table: LoadTable) -> Int64 {
+    switch table.mode {
+    case .replace: inserted
+    case .append: max(0, kept + inserted - deleted)
+    case .merge: max(0, kept + inserted - (table.deletes?.kind == .soft ? 0 : deleted))
+    }
+  }
 }
 
 /// Which table it is, in PostgreSQL's own numbers.
@@ -52,15 +62,17 @@ enum MarkSQL {
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
       """)
 
+  /// The time never goes back, also where the server's clock does: loads that are later than the mark are not in it.
   static let write = SQLStatement(
     name: "mark_write",
     text: """
-      insert into sluice_ledger.mark
+      insert into sluice_ledger.mark as m
         (installation, environment, pipeline, table_name, through, relation, filenode, ledger, kept, reload)
       values ($1, $2, $3, $4, $5::uuid, $6::bigint, $7::bigint, $8::bigint, $9::bigint, $10::bigint)
       on conflict (installation, environment, pipeline, table_name) do update
         set through = excluded.through, relation = excluded.relation, filenode = excluded.filenode,
-          ledger = excluded.ledger, kept = excluded.kept, reload = excluded.reload, at = now()
+          ledger = excluded.ledger, kept = excluded.kept, reload = excluded.reload,
+          at = greatest(m.at, now())
       """)
 
   /// The identity of table $1, which is in quotes; no row where there is none.
@@ -82,12 +94,33 @@ enum MarkSQL {
         and chunk = -1
       """)
 
+  /// What engines that keep no mark have loaded since it was written. An engine that keeps it writes both in one transaction, at one time.
+  static let loadsWithoutMark = SQLStatement(
+    name: "mark_loads_without",
+    text: """
+      select l.inserted, l.deleted
+      from sluice_ledger.mark m
+      join sluice_ledger.ledger l using (installation, environment, pipeline, table_name)
+      where m.installation = $1 and m.environment = $2 and m.pipeline = $3 and m.table_name = $4
+        and l.status = 'loaded' and l.chunk = -1 and l.at > m.at
+      order by l.at, l.number
+      """)
+
+  /// The ledger's rows so far are in the mark.
+  static let touch = SQLStatement(
+    name: "mark_touch",
+    text: """
+      update sluice_ledger.mark set at = greatest(at, now())
+      where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
+      """)
+
   /// The table is $6 to $8, and has $5 rows more.
   static let add = SQLStatement(
     name: "mark_add",
     text: """
       update sluice_ledger.mark
-      set kept = kept + $5::bigint, relation = $6::bigint, filenode = $7::bigint, ledger = $8::bigint, at = now()
+      set kept = kept + $5::bigint, relation = $6::bigint, filenode = $7::bigint, ledger = $8::bigint,
+        at = greatest(at, now())
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
       """)
 }
@@ -105,6 +138,20 @@ extension TargetLedger {
       reload: try row.optionalInt("reload"))
   }
 
+  /// The mark with what an older engine, which keeps none, has loaded and deleted since it was written.
+  func caughtUpMark(_ table: LoadTable, in session: PostgresConnection) async throws -> TableMark? {
+    guard try await !session.query(MarkSQL.loadsWithoutMark, key).isEmpty else { return try await mark(in: session) }
+    return try await session.transaction { transaction in
+      try await lockHead(in: transaction)
+      guard var mark = try await mark(in: transaction) else { return nil }
+      for row in try await transaction.query(MarkSQL.loadsWithoutMark, key) {
+        mark.kept = mark.kept(inserted: try row.int("inserted"), deleted: try row.int("deleted"), by: table)
+      }
+      try await write(mark, in: transaction)
+      return mark
+    }
+  }
+
   /// The caller holds the head's lock.
   func write(_ mark: TableMark, in transaction: PostgresTransaction) async throws {
     try await transaction.query(
@@ -115,17 +162,22 @@ extension TargetLedger {
       ])
   }
 
-  /// Locks the table against TRUNCATE and DROP until the transaction ends, and refuses it where one came during the load.
+  /// Locks the table against TRUNCATE and DROP until the transaction ends, and refuses it where one came during the load. After a
+  /// rewrite that kept the rows, such as VACUUM FULL, they are counted.
   ///
   /// - Returns: The mark, with the identity of the table as it is.
   func hold(_ name: TableName, isReplaced: Bool, in transaction: PostgresTransaction) async throws -> TableMark {
     try await transaction.execute("lock table \(name.sql) in row exclusive mode")
     var mark = try await mark(in: transaction) ?? TableMark()
     let seen = try await identity(of: name, in: transaction)
-    guard mark.kept == 0 || seen == mark.identity || isReplaced else {
+    var isSame = mark.kept == 0 || seen == mark.identity || isReplaced
+    if !isSame, let seen, TableComparison(seen, marked: mark.identity) == .moved {
+      isSame = try await count(name, in: transaction) >= mark.kept
+    }
+    guard isSame else {
       throw StageFailure(
         code: "target_changed",
-        message: "target \(target): table \(name) was truncated, replaced or written again during the load",
+        message: "target \(target): table \(name) was truncated, replaced or restored during the load",
         hint: "the next attempt looks at its rows", isTransient: true)
     }
     mark.identity = seen

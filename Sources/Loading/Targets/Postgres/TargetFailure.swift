@@ -40,6 +40,7 @@ enum TargetFailure {
   private static let concernsEverySnapshot: Set = [
     "target_permission", "target_not_a_table", "target_changed", "target_url", "key_index_missing",
     "replace_needs_full", "target_column_missing", "target_rule",
+    "target_rows_hidden",
   ]
 
   private struct Known: Sendable {

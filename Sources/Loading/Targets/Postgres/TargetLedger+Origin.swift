@@ -40,8 +40,10 @@ extension TargetLedger {
     guard let seen = try await identity(of: name, in: session),
       let row = try await session.query(
         OriginSQL.otherPipeline, [.text(loader.pipeline), .int(seen.relation), .int(seen.ledger)]
-      ).first, try await isFilled(name, in: session)
+      ).first
     else { return nil }
+    // A role may delete rows that it does not see.
+    if try await !isFilled(name, in: session), try await !hidesRows(name, from: .read, in: session) { return nil }
     return (try row.string("pipeline"), try row.int("kept"))
   }
 }
@@ -78,7 +80,7 @@ enum OriginSQL {
   static let renameMark = SQLStatement(
     name: "origin_rename_mark",
     text: """
-      update sluice_ledger.mark set table_name = $4, at = now()
+      update sluice_ledger.mark set table_name = $4
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $5
       """)
 

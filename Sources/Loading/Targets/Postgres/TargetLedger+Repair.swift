@@ -17,10 +17,12 @@ extension TargetLedger {
   /// Merges and replacements can be repeated over what is there. Of a table that keeps every batch, the rows of `snapshots` and of all
   /// that the ledger has are deleted: a catalog that was restored does not know them all. What was left out stays so, but for `wanted`.
   ///
-  /// - Throws: ``StageFailure`` `reload_refused` where the rows of those snapshots cannot be told from others.
+  /// - Parameter forgetInCatalog: Has the catalog forget the loads too; called once the reload cannot be refused any more.
+  /// - Throws: ``StageFailure`` `reload_refused` where the rows of those snapshots cannot be told from others, `target_rule`,
+  ///   `target_rows_hidden`; nothing is changed then.
   func forget(
     _ name: TableName, mode: LoadTable.Mode, snapshots: [String], wanted: [String], reload id: Int64,
-    in session: PostgresConnection
+    andCatalog forgetInCatalog: @Sendable () async throws -> Void, in session: PostgresConnection
   ) async throws {
     try await session.transaction { transaction in
       try await lockHead(in: transaction)
@@ -31,6 +33,8 @@ extension TargetLedger {
       for uuid in wanted { try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)]) }
       try await transaction.query(RepairSQL.forget, key)
       try await write(TableMark(reload: id), in: transaction)
+      // Last, because nothing is refused from here on; before the commit, because a catalog that lags behind the ledger is told again.
+      try await forgetInCatalog()
     }
   }
 
@@ -49,14 +53,17 @@ extension TargetLedger {
           + "told from others",
         hint: "empty it, and reload it then: truncate \(table.name.sql)")
     }
+    try await requireAllRows(table.name, to: .read, in: transaction)
   }
 
   /// Takes the rows of snapshots out of a table that keeps their batch.
   ///
-  /// - Throws: ``StageFailure`` `target_rule` where there are some and a rule keeps them.
+  /// - Throws: ``StageFailure`` `target_rule` where there are some and a rule keeps them; `target_rows_hidden` where row-level security
+  ///   may keep some.
   func deleteBatches(
     _ snapshots: [String], of table: TargetTable, in transaction: PostgresTransaction
   ) async throws -> Int64 {
+    try await requireAllRows(table.name, to: .delete, in: transaction)
     let rows = "from \(table.name.sql) where \(quoteIdentifier(TargetTable.batch)) = any($1::uuid[])"
     if table.rules.delete != nil {
       let any = SQLStatement(name: "repair_any_of_batches", text: "select \(rows) limit 1")
@@ -71,6 +78,12 @@ extension TargetLedger {
   func isFilled(_ name: TableName, in session: some PostgresSession) async throws -> Bool {
     let any = SQLStatement(name: "mark_is_filled", text: "select from \(name.sql) limit 1")
     return try await !session.query(any, []).isEmpty
+  }
+
+  /// Reads the whole table.
+  func count(_ name: TableName, in session: some PostgresSession) async throws -> Int64 {
+    let counted = SQLStatement(name: "mark_count", text: "select count(*) as rows from \(name.sql)")
+    return try await session.query(counted, []).first?.int("rows") ?? 0
   }
 
   /// Rows of snapshots that are in the table piece by piece, and not whole.
@@ -94,7 +107,7 @@ extension TargetLedger {
   ///   - staysOut: Whether a reload leaves it out too. Not where its rows are in the table as those of a snapshot that only the ledger
   ///     knows: a reload takes these out.
   /// - Returns: The ledger's row, and how many rows of the snapshot may be left in the table, where they cannot be told from others.
-  /// - Throws: ``StageFailure`` `leave_out_refused`, `snapshot_unknown`; nothing is changed then.
+  /// - Throws: ``StageFailure`` `leave_out_refused`, `snapshot_unknown`, `target_rows_hidden`; nothing is changed then.
   func leaveOut(
     _ uuid: String, listed: SnapshotToLoad?, staysOut: Bool, of name: TableName, mode: LoadTable.Mode,
     in session: PostgresConnection
@@ -127,9 +140,13 @@ extension TargetLedger {
               "target \(target): snapshot \(uuid) is in \(name) already, and its rows cannot be told from others",
             hint: "only a snapshot that is not in, or that is in a table with mode: append and a column "
               + "\(TargetTable.batch), can be left out")
-        } else if let begun, begun > 0, try await isFilled(name, in: transaction) {
-          left.deleted = try await deleteBegun(uuid, rows: begun, of: table, in: transaction)
-          staying = begun - left.deleted
+        } else if let begun, begun > 0 {
+          if try await isFilled(name, in: transaction) {
+            left.deleted = try await deleteBegun(uuid, rows: begun, of: table, in: transaction)
+            staying = begun - left.deleted
+          } else {
+            try await requireAllRows(name, to: .read, in: transaction)
+          }
         }
       }
       try await transaction.query(RepairSQL.forgetSnapshot, key + [.text(uuid)])
