@@ -110,6 +110,7 @@ struct StraightCopyTests {
       }
       let loaded = try await fixture.load(merge, [first], hooks: hooks)
       #expect(steps[.loadBeforeFinal] == 2 && steps[.loadChunkStaged] == 2)
+      #expect(steps.events == ["staged_instead"])
       #expect(loaded.last?.inserted == 1 && loaded.last?.updated == 1)
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)", "(9,other)"])
 
@@ -175,7 +176,15 @@ struct StraightCopyTests {
         duckDB: DuckDB(executable: narrow, extensionDirectory: fixture.duckDB.extensionDirectory))
       small.straightRows = StraightCopy.maximumRows
       let steps = Steps()
-      let loaded = try await small.load(TargetFixture.table(mode), [snapshot], hooks: steps.hooks())
+      let told = Told()
+      var hooks = steps.hooks()
+      hooks.event = { kind, message in told.note("\(kind): \(message)") }
+      let loaded = try await small.load(TargetFixture.table(mode), [snapshot], hooks: hooks)
+      #expect(
+        told.all == [
+          "staged_instead: target warehouse, table mart.orders: snapshot \(snapshot.uuid) goes through a staging table, because one "
+            + "DuckDB child has not the memory to encode all of it by one COPY"
+        ])
       #expect(steps[.loadBeforeFinal] == 2 && steps[.loadChunkStaged] == 2)
       #expect(loaded.last?.inserted == 2 && loaded.last?.deleted == 0)
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)"])
@@ -205,10 +214,27 @@ struct StraightCopyTests {
       }
       clock.tell()
       let loaded = try await load
+      #expect(steps.events == ["staged_instead"])
       #expect(steps[.loadBeforeFinal] == 2 && steps[.loadChunkStaged] == 2)
       #expect(loaded.last?.inserted == 2)
       #expect(try await fixture.rows(rows) == ["(1,a)", "(2,b)"])
       #expect(try await fixture.staged().isEmpty)
+    }
+  }
+
+  @Test(
+    "a data file that is missing is named, whether its rows are staged or not",
+    arguments: [0, StraightCopy.maximumRows])
+  func missing(straightRows: Int64) async throws {
+    try await Self.with { fixture in
+      var fixture = fixture
+      fixture.straightRows = straightRows
+      let snapshot = try await fixture.snapshot(1, "select 1 as id, 'a' as t", "select 2 as id, 'b' as t")
+      try FileManager.default.removeItem(atPath: snapshot.files[1].localPath)
+      let failure = await fixture.failure(TargetFixture.table(.append), [snapshot])
+      #expect(failure?.isTransient == false)
+      if straightRows > 0 { #expect(failure?.code == "data_file_unreadable") }
+      #expect(try await fixture.rows("select from mart.orders").isEmpty)
     }
   }
 

@@ -28,7 +28,13 @@ struct SnapshotLoad: Sendable {
     if let copy = try await straightCopy(into: table, columns, staging, in: session) {
       do {
         return try await end(staging, table, columns, .straight(copy), in: session)
-      } catch let error where copy.yieldsToStaging(after: error) {}
+      } catch {
+        guard let reason = copy.reasonToStage(after: error) else { throw error }
+        try await hooks.event(
+          "staged_instead",
+          "target \(target.name), table \(name): snapshot \(snapshot.uuid) goes through a staging table, because \(reason)"
+        )
+      }
     }
     try await staging.prepare(in: session)
     try await stage(staging, in: session)
@@ -61,7 +67,7 @@ struct SnapshotLoad: Sendable {
     into table: TargetTable, _ columns: [ColumnMapping], _ staging: StagingTable, in session: PostgresConnection
   ) async throws -> StraightCopy? {
     guard !comparesForDeletes,
-      let copy = StraightCopy(snapshot, into: table, columns, load.table, key: key, target: target, hooks: hooks),
+      let copy = try StraightCopy(snapshot, into: table, columns, load.table, key: key, target: target, hooks: hooks),
       try await !staging.isBegun(in: session)
     else { return nil }
     guard load.table.mode == .merge else { return copy }

@@ -22,15 +22,16 @@ struct StraightCopy: Sendable {
   private let isMerge: Bool
 
   /// - Returns: nil where the snapshot has to be staged.
+  /// - Throws: ``StageFailure`` `data_file_unreadable`.
   init?(
     _ snapshot: SnapshotToLoad, into table: TargetTable, _ columns: [ColumnMapping], _ definition: LoadTable,
     key: [String], target: PostgresTarget, hooks: LoadHooks
-  ) {
+  ) throws {
     let direct = columns.compactMap { column in column.direct.map { "\($0) as \(column.sql)" } }
     guard table.takesCopy, direct.count == columns.count, snapshot.replaces.isEmpty,
       snapshot.rows <= target.straightRows, (1...Self.maximumFiles).contains(snapshot.files.count),
       snapshot.files.count * columns.count <= Self.maximumFileColumns,
-      Self.bytes(of: snapshot.files) <= Self.maximumBytes
+      try Self.bytes(of: snapshot.files) <= Self.maximumBytes
     else { return nil }
     // A null in a key has an error of its own, which COPY would not give.
     guard definition.mode != .merge || key.allSatisfy({ table.columns[ExactText($0)]?.isNotNull == true }) else {
@@ -53,24 +54,34 @@ struct StraightCopy: Sendable {
     return rows
   }
 
-  /// Whether the snapshot is to be staged after this error.
+  /// Why the snapshot is to be staged after this error; nil where staging would not help.
   ///
   /// The memory and the time of one child are there for the whole snapshot here, and for each of its pieces there. A merge that began in an
   /// empty table may meet rows that others put in, or a key that is repeated or null: staging deals with the first, and says what is wrong
   /// with the others.
-  func yieldsToStaging(after error: any Error) -> Bool {
+  func reasonToStage(after error: any Error) -> String? {
     switch error {
-    case let error as DuckDBError: error.kind == .memoryLimit || error.kind == .timeLimit
-    case let error as PostgresError: isMerge && (error.sqlState == "23505" || error.sqlState == "23502")
-    default: false
+    case let error as DuckDBError where error.kind == .memoryLimit:
+      "one DuckDB child has not the memory to encode all of it by one COPY"
+    case let error as DuckDBError where error.kind == .timeLimit:
+      "one DuckDB child has not the time to encode all of it by one COPY"
+    case let error as PostgresError where isMerge && error.sqlState == "23505":
+      "a key was in the table already, or is repeated: other rows came into the empty table during the COPY"
+    case let error as PostgresError where isMerge && error.sqlState == "23502":
+      "a row has no value for a column that is NOT NULL"
+    default: nil
     }
   }
 
-  /// A file that cannot be looked at counts as too large.
-  private static func bytes(of files: [DataFileToLoad]) -> Int64 {
-    files.reduce(0) { sum, file in
-      let size = try? FileManager.default.attributesOfItem(atPath: file.localPath)[.size] as? Int64
-      return sum + (size ?? maximumBytes + 1)
+  private static func bytes(of files: [DataFileToLoad]) throws -> Int64 {
+    try files.reduce(0) { sum, file in
+      do {
+        let size = try FileManager.default.attributesOfItem(atPath: file.localPath)[.size]
+        if let size = (size as? Int64) ?? (size as? UInt64).map(Int64.init(clamping:)) { return sum + size }
+      } catch {}
+      throw StageFailure(
+        code: "data_file_unreadable", message: "data file \(file.key) is missing or cannot be read",
+        hint: "put the file back, or make it readable; then run again", at: file.localPath)
     }
   }
 }
