@@ -152,7 +152,8 @@ let package = Package(
     tests(
       "CurationTests",
       [
-        "JobModel", "JobStore", "Catalog", "Curation", "DuckDB", "Ingestion", "ObjectStore", "PipelineDefinition",
+        "JobModel", "JobStore", "Catalog", "Curation", "DuckDB", "Ingestion", "Loading", "ObjectStore",
+        "PipelineDefinition",
         "Postgres", "Records", "TestSupport", subprocess, systemPackage, logging,
       ]),
     tests(

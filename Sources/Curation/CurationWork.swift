@@ -13,6 +13,8 @@ struct CurationWork: Sendable {
   init(
     request: CurationRequest, session: DuckDBSession, progress: @escaping @Sendable (CurationProgress) -> Void
   ) {
+    var request = request
+    request.streams = request.step.withOrderingCursors(request.streams)
     self.request = request
     self.session = session
     report = ProgressReport(progress)

@@ -10,7 +10,8 @@ import Testing
 struct VersionTests {
   /// An older value, a newer one that is smaller as text, and the types of the dataset's column to try.
   static let cursors: [(type: String, older: String, newer: String, columns: [String])] = [
-    ("bigint", "9", "10", ["text", "decimal(20,0)"]),
+    ("bigint", "9", "10", ["text", "decimal(20,0)"]), ("bigint", "9", " 10 ", ["text", "bigint"]),
+    ("uuid", "a0000000-0000-0000-0000-000000000000", "B0000000-0000-0000-0000-000000000000", ["text", "uuid"]),
     ("decimal(18,4)", "9.5", "1e1", ["text", "decimal(18,4)"]),
     ("timestamptz", "2024-03-01T00:30:00+02:00", "2024-02-29T23:00:00Z", ["text", "timestamptz"]),
     ("timestamp", "2024-01-31T10:00:00.1234567", "2024-01-31 10:00:00.1234568", ["text"]),

@@ -15,6 +15,8 @@ struct CursorTests {
       ("timestamptz", "2024-01-01T10:00:00+02:00", "2024-01-01T09:00:00Z"),
       ("timestamptz", "2024-01-01 10:00:00.1", "2024-01-01T10:00:00.11Z"),
       ("timestamptz", "1969-12-31T23:59:59Z", "1970-01-01"), ("text", "a", "b"), ("text", "Z", "a"),
+      ("bigint", "9", " 10 "),
+      ("uuid", "a0000000-0000-0000-0000-000000000000", "B0000000-0000-0000-0000-000000000000"),
     ])
   func ordered(type: String, low: String, high: String) throws {
     let type = ColumnType(type)
@@ -31,6 +33,7 @@ struct CursorTests {
       ("date", "2023-02-29"),
       ("timestamptz", "2024-01-01T25:00:00Z"), ("timestamptz", "2024-01-01T10:00:00+2"), ("timestamptz", "yesterday"),
       ("timestamptz", "2024-01-01T10:00:00Zx"), ("timestamptz", "1700000000"), ("text", ""),
+      ("uuid", "17"), ("bigint", "\t1"), ("timestamptz", "0000-01-01"), ("text", String(repeating: "a", count: 1025)),
     ])
   func refused(type: String, text: String) {
     #expect(CursorValue(text, type: ColumnType(type)) == nil)
@@ -62,13 +65,30 @@ struct CursorTests {
     #expect(text == "2199-12-31")
   }
 
-  @Test("begins a pull less its lag; a date in whole days")
+  @Test("moves the cursor without the spaces around it, also past one that an earlier engine stored")
+  func spaces() {
+    var progress = CursorProgress(Cursor(field: "f", type: ColumnType("bigint")))
+    for text in ["9", " 10 ", "\t11"] { progress.see(text) }
+    #expect(progress.highest == "10" && progress.unreadable == 1)
+    #expect(progress.advanced(from: "+9") == "10")
+    #expect(progress.advanced(from: "10") == nil)
+    var uuids = CursorProgress(Cursor(field: "f", type: ColumnType("uuid")))
+    for text in ["A0000000-0000-0000-0000-000000000000", "none", "{90000000-0000-0000-0000-000000000000}"] {
+      uuids.see(text)
+    }
+    #expect(uuids.advanced(from: "a row of an earlier engine") == "A0000000-0000-0000-0000-000000000000")
+  }
+
+  @Test("begins a pull less its lag; a date in whole days, a time without an offset without one")
   func begin() throws {
     func begin(_ type: String, _ stored: String?, lag: Duration, start: String? = nil) throws -> String {
       try CursorProgress.begin(
         Cursor(field: "f", type: ColumnType(type), start: start, lag: lag), stored: stored, label: "s.t")
     }
     #expect(try begin("timestamptz", "2024-03-01T00:05:00Z", lag: .seconds(600)) == "2024-02-29T23:55:00Z")
+    #expect(try begin("timestamptz", "2024-03-01 00:05:00.25+02", lag: .seconds(600)) == "2024-02-29T21:55:00.25Z")
+    #expect(try begin("timestamptz", "2024-03-01 00:05", lag: .seconds(600)) == "2024-02-29T23:55:00")
+    #expect(try begin("timestamp", "2024-03-01", lag: .seconds(600)) == "2024-02-29T23:50:00")
     #expect(try begin("date", "2024-03-01", lag: .seconds(3600)) == "2024-02-29")
     #expect(try begin("bigint", "17", lag: .zero) == "17")
     #expect(try begin("bigint", nil, lag: .seconds(1), start: "0") == "0")

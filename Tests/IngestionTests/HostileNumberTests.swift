@@ -137,7 +137,7 @@ struct HostileNumberTests {
 
   @Test("of days ends a lag at the year 1")
   func lag() throws {
-    for (type, begin) in [("timestamptz", "0001-01-01T00:00:00Z"), ("date", "0001-01-01")] {
+    for (type, begin) in [("timestamptz", "0001-01-01T00:00:00"), ("date", "0001-01-01")] {
       let cursor = Cursor(field: "v", type: ColumnType(type), lag: .milliseconds(Int64.max))
       #expect(try CursorProgress.begin(cursor, stored: "2024-01-01", label: "a.b") == begin)
     }

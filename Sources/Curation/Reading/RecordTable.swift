@@ -127,8 +127,8 @@ struct RecordTable: Sendable {
 
   private func cursorExpression(_ cursor: Cursor) -> String {
     guard let field = fields.first(where: { SQLName($0.name) == SQLName(cursor.field) }) else {
-      return "null::\(CursorOrder(cursor.type).duckDBType)"
+      return "null::\(CursorOrder(cursor).duckDBType)"
     }
-    return CursorOrder(cursor.type).expression(field.column, type: "VARCHAR")
+    return CursorOrder(cursor).expression(field.column, type: "VARCHAR")
   }
 }

@@ -3,13 +3,12 @@ import PipelineDefinition
 
 /// How a stream's cursor moves in one pull: where the pull begins, and the highest value it has seen.
 package struct CursorProgress: Sendable {
-  /// A longer value does not count: it would be in every checkpoint and in every request.
-  static let maximumValueBytes = 1024
+  static let maximumValueBytes = CursorKind.maximumBytes
 
   package let cursor: Cursor
   /// The cursor does not move past it; nil: wherever the records say.
   package let limit: CursorValue?
-  /// The highest value so far, as the source wrote it, that is not beyond the limit.
+  /// The highest value so far, as the source wrote it without the spaces around it, that is not beyond the limit.
   package private(set) var highest: String?
   private var highestValue: CursorValue?
   /// The records whose value is beyond the limit.
@@ -37,13 +36,15 @@ package struct CursorProgress: Sendable {
   }
 
   package mutating func see(_ text: String?) {
-    guard let text, text.utf8.count <= Self.maximumValueBytes, let value = CursorValue(text, type: cursor.type) else {
+    guard let text, let value = CursorValue(text, type: cursor.type) else {
       unreadable += 1
       return
     }
-    if let limit, limit < value { return seeBeyond(text, value) }
+    // Of the few values that are kept.
+    var significant: String { CursorKind(cursor.type).significant(text) }
+    if let limit, limit < value { return seeBeyond(significant, value) }
     if let highestValue, !(highestValue < value) { return }
-    highest = text
+    highest = significant
     highestValue = value
   }
 
@@ -63,6 +64,8 @@ package struct CursorProgress: Sendable {
 
   /// What `{cursor}` stands for: the stored value less the lag, or `start`, or nothing.
   ///
+  /// A time that the source wrote without an offset stays one: it is a time of the source's own zone, which only the source knows.
+  ///
   /// - Throws: A terminal failure where a lag cannot be taken from a value of the cursor's type.
   package static func begin(_ cursor: Cursor, stored: String?, label: String) throws -> String {
     guard let stored else { return cursor.start ?? "" }
@@ -74,7 +77,8 @@ package struct CursorProgress: Sendable {
         hint: "a lag is a duration: use it with a date, timestamp or timestamptz, or leave it out")
     }
     let begin = instant - cursor.lag
-    return cursor.type.name == "date" ? begin.dateText : begin.text
+    if cursor.type.name == "date" { return begin.dateText }
+    return Instant.hasOffset(stored) ? begin.text : begin.textWithoutOffset
   }
 
   /// The stored value that counts: the newest one that is not beyond the limit of the definition.

@@ -1,29 +1,52 @@
 import PipelineDefinition
 
-/// A cursor's value in its type, so that `9` comes before `10` and an instant is the same in every notation.
+/// A cursor's value in its type, so that `9` comes before `10` and an instant is the same in every notation: the rule of `CursorKind`.
 package enum CursorValue: Sendable, Hashable {
   case integer(Int64)
   case decimal(DecimalText)
-  /// Of a time without a zone too: it counts as UTC, as in every session.
+  /// Of a time without an offset too: it counts as UTC here.
   case instant(Instant)
   case text(String)
 
   /// Reads a value as the type says; nil where it is none of that type.
   package init?(_ text: String, type: ColumnType) {
-    switch type.name {
-    case "bigint", "integer", "smallint":
+    let kind = CursorKind(type)
+    guard (1...CursorKind.maximumBytes).contains(text.utf8.count) else { return nil }
+    let text = kind.significant(text)
+    switch kind {
+    case .integer:
       guard let number = Int64(text) else { return nil }
       self = .integer(number)
-    case let name where name == "double" || name == "real" || name.hasPrefix("decimal"):
+    case .decimal:
       guard let number = DecimalText(text) else { return nil }
       self = .decimal(number)
-    case "date", "timestamp", "timestamptz":
+    case .instant:
       guard let instant = Instant(text) else { return nil }
       self = .instant(instant)
-    default:
-      guard !text.isEmpty else { return nil }
+    case .uuid:
+      guard let digits = Self.uuidDigits(text) else { return nil }
+      self = .text(digits)
+    case .text:
       self = .text(text)
     }
+  }
+
+  /// The 32 digits of a uuid in lower case.
+  private static func uuidDigits(_ text: String) -> String? {
+    var bytes = Array(text.utf8)
+    let isInBraces = bytes.first == UInt8(ascii: "{") && bytes.last == UInt8(ascii: "}")
+    if isInBraces { bytes = bytes.dropFirst().dropLast() }
+    let hyphens = [8, 13, 18, 23]
+    if bytes.count == 36, hyphens.allSatisfy({ bytes[$0] == UInt8(ascii: "-") }) {
+      for index in hyphens.reversed() { bytes.remove(at: index) }
+    } else if isInBraces {
+      return nil
+    }
+    let digits = bytes.map { (0x41...0x46).contains($0) ? $0 + 0x20 : $0 }
+    guard digits.count == 32, digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+      return nil
+    }
+    return String(decoding: digits, as: UTF8.self)
   }
 }
 

@@ -13,11 +13,15 @@ package struct DecimalText: Sendable, Hashable, Comparable {
     var rest = Array(text.utf8)[...]
     let sign = rest.first
     if sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") { rest = rest.dropFirst() }
-    var power = 0
+    // Nil: out of the limits, which is no matter for zero.
+    var power: Int? = 0
     if let mark = rest.firstIndex(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
-      guard let number = Int(String(decoding: rest[(mark + 1)...], as: UTF8.self)), Self.exponents.contains(number)
-      else { return nil }
-      power = number
+      var digits = rest[(mark + 1)...]
+      if digits.first == UInt8(ascii: "-") || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
+      guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+      power = Int(String(decoding: rest[(mark + 1)...], as: UTF8.self)).flatMap {
+        Self.exponents.contains($0) ? $0 : nil
+      }
       rest = rest[..<mark]
     }
     let point = rest.firstIndex(of: UInt8(ascii: ".")) ?? rest.endIndex
@@ -28,6 +32,7 @@ package struct DecimalText: Sendable, Hashable, Comparable {
     let leading = all.prefix { $0 == 0x30 }.count
     while all.last == 0x30 { all.removeLast() }
     digits = Array(all.dropFirst(leading))
+    guard let power = digits.isEmpty ? 0 : power else { return nil }
     exponent = digits.isEmpty ? 0 : whole - leading + power
     isNegative = sign == UInt8(ascii: "-") && !digits.isEmpty
   }

@@ -19,11 +19,12 @@ package struct Instant: Sendable, Hashable, Comparable {
 
   /// Reads `2024-01-31`, `2024-01-31T10:20`, `2024-01-31 10:20:30.123456+02`, `…Z`; without an offset it is UTC.
   ///
-  /// nil for anything else, also for days and hours that do not exist.
+  /// nil for anything else, also for days and hours that do not exist, and for the year 0.
   package init?(_ text: String) {
     var reader = DigitReader(text)
     guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
-      let day = reader.number(2), (1...12).contains(month), (1...Self.days(ofMonth: month, year: year)).contains(day)
+      let day = reader.number(2), year >= 1, (1...12).contains(month),
+      (1...Self.days(ofMonth: month, year: year)).contains(day)
     else { return nil }
     var seconds = Int128(Self.daysSince1970(year: year, month: month, day: day)) * 86_400
     var fraction: Int128 = 0
@@ -54,6 +55,14 @@ package struct Instant: Sendable, Hashable, Comparable {
     var digits = Self.padded(fraction, 9)
     while digits.last == "0" { digits.removeLast() }
     return Self.date(day) + "T" + clock + (digits.isEmpty ? "" : "." + digits) + "Z"
+  }
+
+  /// `2024-01-31T08:20:30`: for a source that writes its times without an offset.
+  package var textWithoutOffset: String { String(text.dropLast()) }
+
+  /// Whether a text of one of the notations says its offset.
+  package static func hasOffset(_ text: String) -> Bool {
+    text.utf8.dropFirst("2024-01-31".utf8.count).contains { byte in "Zz+-".utf8.contains(byte) }
   }
 
   /// The day in UTC: `2024-01-31`.

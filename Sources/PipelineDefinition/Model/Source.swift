@@ -160,6 +160,8 @@ package struct Cursor: Sendable, Equatable {
   package var lag: Duration
   /// How far after now the cursor may move; nil: wherever the records say. Of a temporal type.
   package var maximumAhead: Duration?
+  /// The zone of times without an offset in a dataset whose contract says it; nil: UTC. A stream of its own has none.
+  package var sourceTimezone: String?
 
   package init(
     field: String, type: ColumnType, start: String? = nil, lag: Duration = .zero, maximumAhead: Duration? = nil

@@ -1,7 +1,7 @@
 import PipelineDefinition
 
-/// What orders the versions of a row in PostgreSQL where the cursor's column is text: the values are compared as the stream's
-/// cursor type says, as ingestion does when it moves the cursor.
+/// What orders the versions of a row in PostgreSQL where the cursor's column is text: the rule of `CursorKind`, by which
+/// ingestion moves the cursor.
 ///
 /// The value is null where the text is none of the type, so that no text of a table makes a load fail.
 struct TextCursor: Sendable, Equatable {
@@ -9,17 +9,19 @@ struct TextCursor: Sendable, Equatable {
   let type: ColumnType
 
   /// - Parameter text: An expression.
-  /// - Returns: A `numeric` for numbers and times, else a text that is compared byte by byte.
+  /// - Returns: A `numeric` for integers and times, else a text that is compared byte by byte.
   func value(_ text: String) -> String {
     let text = "(\(text))::text"
-    if type.isInteger { return Self.integer(text) }
-    if type.isTemporal { return Self.seconds(text) }
-    return type.isNumber ? Self.number(text) : Self.short(text)
-  }
-
-  /// A cursor has at most 1 KiB, here as where ingestion moves it.
-  private static func short(_ text: String) -> String {
-    "(case when octet_length(\(text)) between 1 and 1024 then \(text) end) collate \"C\""
+    let significant = "btrim(\(text), ' ')"
+    let value =
+      switch CursorKind(type) {
+      case .integer: Self.integer(significant)
+      case .decimal: Self.decimal(significant)
+      case .instant: Self.seconds(significant)
+      case .uuid: Self.uuid(significant)
+      case .text: "\(text) collate \"C\""
+      }
+    return "(case when octet_length(\(text)) between 1 and \(CursorKind.maximumBytes) then \(value) end)"
   }
 
   /// The digits are counted before the cast: a cursor is an integer of 8 bytes.
@@ -30,9 +32,34 @@ struct TextCursor: Sendable, Equatable {
     """
   }
 
-  /// An exponent of five digits would be out of the range of `numeric`.
-  private static func number(_ text: String) -> String {
-    "(case when \(text) ~ '^[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?0*[0-9]{1,4})?$' then \(text)::numeric end)"
+  /// A text that sorts as the number does, because exponents are larger than those of `numeric`: sign, exponent, digits; of a negative
+  /// number each of them the other way.
+  private static func decimal(_ text: String) -> String {
+    let mantissa = "substring(\(text) from '[0-9.]+')"
+    let all = "replace(\(mantissa), '.', '')"
+    let withoutLeadingZeros = "ltrim(\(all), '0')"
+    let digits = "rtrim(\(withoutLeadingZeros), '0')"
+    let exponent = "coalesce(substring(\(text) from '[eE](.*)$')::numeric, 0)"
+    let point = """
+      (strpos(\(mantissa) || '.', '.') - 1 - length(\(all)) + length(\(withoutLeadingZeros)) + \(exponent))
+      """
+    let middle = 5_000_000
+    return """
+      (case when \(text) ~ '^[-+]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]+)?$' then
+        case when \(digits) = '' then '1'
+          when \(exponent) not between -999999 and 999999 then null
+          when left(\(text), 1) = '-' then '0' || lpad((\(middle) - \(point))::text, 8, '0')
+            || translate(\(digits), '0123456789', '9876543210') || '~'
+          else '2' || lpad((\(middle) + \(point))::text, 8, '0') || \(digits) end end) collate "C"
+      """
+  }
+
+  private static func uuid(_ text: String) -> String {
+    let grouped = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    return """
+      (case when \(text) ~ '^(\(grouped)|[0-9a-fA-F]{32}|[{]\(grouped)[}])$'
+        then translate(\(text), 'ABCDEF{}-', 'abcdef') end) collate "C"
+      """
   }
 
   /// Seconds since 1970, to the nanosecond. Without an offset it is UTC, whatever the session's zone.
