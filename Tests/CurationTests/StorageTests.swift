@@ -95,6 +95,50 @@ struct StorageTests {
     }
   }
 
+  /// JSON next to the limit of nesting, and what only looks deep.
+  private static let nested: [(text: String, isStored: Bool)] = [
+    (String(repeating: "[", count: 4096) + String(repeating: "]", count: 4096), true),
+    (String(repeating: "[", count: 4097) + String(repeating: "]", count: 4097), false),
+    (String(repeating: #"{"a":"#, count: 4096) + "1" + String(repeating: "}", count: 4096), true),
+    (String(repeating: #"{"a":"#, count: 20_000) + "1" + String(repeating: "}", count: 20_000), false),
+    (String(repeating: #"[{"a":"#, count: 2049) + "1" + String(repeating: "}]", count: 2049), false),
+    ("[" + String(repeating: #"[[[[{"a":[]}]]]],"#, count: 5000) + "0]", true),
+    (#"["\""# + String(repeating: "[", count: 9000) + #""]"#, true),
+  ]
+
+  @Test("JSON that is nested deeper than PostgreSQL takes for certain goes to quarantine, also out of a text")
+  func depth() async throws {
+    try await Workbench.with { bench in
+      let documents = Self.nested
+      let lines = documents.enumerated().map { number, document in
+        "\(number),\"\(document.text.replacing("\"", with: "\"\""))\""
+      }
+      let step = step(columns: [
+        ContractColumn(name: "id", type: ColumnType("integer")), ContractColumn(name: "j", type: ColumnType("json")),
+      ])
+      let records = input(stream(), try bench.objects(["id,j\n" + lines.joined(separator: "\n")]))
+      var request = try bench.request(step, [records])
+      request.isLoaded = true
+      let result = try await bench.curate(request)
+      let refused = documents.indices.filter { !documents[$0].isStored }.map { ["\($0)", "['j:too_deep']"] }
+      let bad = "select json_extract_string(record, '$.id') a, reasons::varchar b from bad order by a::int"
+      #expect(try await bench.table(result, bad) == refused)
+      let events = result.events.filter { $0.kind == .unstorableValue }.map(\.message)
+      #expect(events.count == 1 && events[0].contains("4096 levels"))
+      let kept = try await bench.curate(try bench.request(step, [records]))
+      #expect(kept.counts.quarantined == 0)
+      // PostgreSQL itself takes what is stored.
+      try await TestDatabase.withEmptyDatabase { database in
+        for type in ["json", "jsonb"] {
+          for document in documents where document.isStored {
+            let sql = SQLStatement(name: type, text: "select $1::\(type) is not null as is_stored")
+            _ = try await database.pool.query(sql, [.text(document.text)])
+          }
+        }
+      }
+    }
+  }
+
   @Test("a row without the key of a merge table is bad, and a name is at most 63 bytes")
   func keysAndNames() async throws {
     try await Workbench.with { bench in

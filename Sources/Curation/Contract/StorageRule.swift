@@ -37,6 +37,11 @@ struct StorageRule {
 
   private static let nul = "nul_character"
   private static let numberRange = "number_range"
+  private static let tooDeep = "too_deep"
+
+  /// How deep JSON may be nested. With the default of `max_stack_depth` (2MB) PostgreSQL 15 refuses more than 13,066 levels of objects, and
+  /// 18 more than 14,503; arrays may have some more. Far below, because other builds and platforms take more stack for a level.
+  static let maximumJSONDepth = 4096
 
   private func json(_ value: String) -> [Breach] {
     let text = "(\(value))::VARCHAR"
@@ -47,7 +52,24 @@ struct StorageRule {
     return [
       Breach(reason: Self.nul, condition: nul), Breach(reason: "not_finite", condition: notFinite),
       Breach(reason: Self.numberRange, condition: Self.hasNumberOutOfRange(text, bare: bare)),
+      Breach(reason: Self.tooDeep, condition: Self.isTooDeep(text, bare: bare)),
     ]
+  }
+
+  /// Whether a document has more levels than ``maximumJSONDepth``.
+  ///
+  /// A shorter text cannot. Of the others the innermost levels are taken off first, which leaves no bracket of most large documents; the
+  /// brackets that are left are counted up and down.
+  private static func isTooDeep(_ text: String, bare: String) -> String {
+    let innermost = 3
+    let outer = (0..<innermost).reduce(bare) { text, _ in "regexp_replace(\(text), '[\\[{][^\\[\\]{}]*[\\]}]', '', 'g')"
+    }
+    let limit = maximumJSONDepth - innermost
+    let steps =
+      "list_transform(regexp_extract_all(\(outer), '[\\[\\]{}]'), lambda x: case when x in ('[', '{') then 1 else -1 end)"
+    let depth =
+      "list_reduce(list_prepend(0, \(steps)), lambda x, y: case when x > \(limit) then x else x + y end)"
+    return "strlen(\(text)) > \(2 * maximumJSONDepth) and \(depth) > \(limit)"
   }
 
   /// Whether a document has a number that `numeric` does not hold: with more than 131072 digits before the point, or 16383 after it.
@@ -79,6 +101,9 @@ struct StorageRule {
     case numberRange:
       "PostgreSQL's JSON has numbers of at most 131072 digits before the point and 16383 after it: keep the column as text, or "
         + "take the number out in the dataset's SQL"
+    case tooDeep:
+      "JSON that a target stores may have \(maximumJSONDepth) levels, because PostgreSQL refuses deep ones: keep the column as text, or "
+        + "take the inner levels out in the dataset's SQL"
     case "out_of_range":
       "PostgreSQL's dates begin in 4713 BC, its timestamps end in 294276, and neither is infinite here"
     case "key": "a target's table or the dataset is keyed by it: take another key, or fill it in the dataset's SQL"
