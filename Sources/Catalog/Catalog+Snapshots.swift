@@ -69,8 +69,12 @@ extension Catalog {
   ) async throws -> [Snapshot] {
     let rows = try await database.query(
       Statement.snapshotList, [.optional(pipeline), .optional(dataset), .int(number), .optional(run?.rawValue)])
-    var snapshots = try rows.map(Snapshot.init(row:))
+    return try await withFiles(try rows.map(Snapshot.init(row:)))
+  }
+
+  private func withFiles(_ snapshots: [Snapshot]) async throws -> [Snapshot] {
     guard !snapshots.isEmpty else { return [] }
+    var snapshots = snapshots
     let fileRows = try await database.query(Statement.dataFileList, [.texts(snapshots.map(\.id))])
     var files: [String: [DataFile]] = [:]
     for row in fileRows {
@@ -84,9 +88,17 @@ extension Catalog {
   }
 
   /// What a reader of a dataset sees: the newest full snapshot and everything added since, or all of an incremental one.
+  ///
+  /// - Source: `snapshot_visible.sql`, `data_file_list.sql`.
   package func visibleSnapshots(pipeline: String, dataset: String) async throws -> [Snapshot] {
-    let all = try await snapshots(pipeline: pipeline, dataset: dataset)
-    let start = all.lastIndex(where: \.isFull) ?? all.startIndex
-    return Array(all[start...])
+    let rows = try await database.query(Statement.snapshotVisible, [.text(pipeline), .text(dataset)])
+    return try await withFiles(try rows.map(Snapshot.init(row:)))
+  }
+
+  /// The newest snapshot of a dataset, without its files; nil where there is none.
+  ///
+  /// - Source: `snapshot_last.sql`.
+  package func lastSnapshot(pipeline: String, dataset: String) async throws -> Snapshot? {
+    try await database.query(Statement.snapshotLast, [.text(pipeline), .text(dataset)]).first.map(Snapshot.init(row:))
   }
 }

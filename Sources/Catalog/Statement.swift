@@ -30,6 +30,7 @@ enum Statement {
   static let runTotals = SQLStatement("run_totals", PackageResources.run_totals_sql)
   static let seenFiles = SQLStatement("seen_files", PackageResources.seen_files_sql)
   static let snapshotInsert = SQLStatement("snapshot_insert", PackageResources.snapshot_insert_sql)
+  static let snapshotLast = SQLStatement("snapshot_last", PackageResources.snapshot_last_sql)
   static let snapshotList = SQLStatement("snapshot_list", PackageResources.snapshot_list_sql)
   static let snapshotLock = SQLStatement("snapshot_lock", PackageResources.snapshot_lock_sql)
   static let snapshotNumber = SQLStatement("snapshot_number", PackageResources.snapshot_number_sql)
@@ -37,6 +38,7 @@ enum Statement {
   static let snapshotRecorded = SQLStatement("snapshot_recorded", PackageResources.snapshot_recorded_sql)
   static let snapshotUnknown = SQLStatement("snapshot_unknown", PackageResources.snapshot_unknown_sql)
   static let snapshotUnrecorded = SQLStatement("snapshot_unrecorded", PackageResources.snapshot_unrecorded_sql)
+  static let snapshotVisible = SQLStatement("snapshot_visible", PackageResources.snapshot_visible_sql)
   static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
   static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
   static let streamOutrun = SQLStatement("stream_outrun", PackageResources.stream_outrun_sql)
@@ -49,9 +51,10 @@ enum Statement {
     loadedForget, loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue,
     rawObjectInsert,
     rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,
-    rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotList, snapshotLock,
+    rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotLast, snapshotList,
+    snapshotLock,
     snapshotNumber,
-    snapshotOfRuns, snapshotRecorded, snapshotUnknown, snapshotUnrecorded,
+    snapshotOfRuns, snapshotRecorded, snapshotUnknown, snapshotUnrecorded, snapshotVisible,
     streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]
 }

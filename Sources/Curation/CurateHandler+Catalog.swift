@@ -41,6 +41,7 @@ extension CurateHandler {
       step: step, streams: streams, sql: sql,
       previous: PreviousData(
         parts: parts, texts: filled.map { TextColumns($0.columns.map { ($0.name, $0.type) }) },
+        columns: filled.map { $0.columns.map { DataColumn(name: $0.name, type: $0.type) } },
         rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) },
         quarantine: try visible.last?.quarantineKey.map { try path(of: $0, in: self.objects) }),
       isFull: pipeline.isFull(step), isLoaded: !tables.isEmpty, loadKeys: loadKeys, salts: try salts(step),

@@ -125,7 +125,7 @@ package struct CurateHandler: JobHandler {
     _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], upTo run: RunID, edition: Edition,
     directory: String, attempt: JobAttempt
   ) async throws {
-    let visible = try await catalog.visibleSnapshots(pipeline: pipeline.name, dataset: step.name)
+    let visible = try await earlierSnapshots(of: step, pipeline: pipeline.name, sql: sql)
     var request = try await request(
       step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, upTo: run)
     request.edition = edition
@@ -157,6 +157,14 @@ package struct CurateHandler: JobHandler {
     attempt.killPoint(.curateBeforeComplete)
     try await attempt.complete { transaction in
       try await catalog.commit(snapshot, in: transaction)
+  /// What the dataset holds before this run; of most datasets only the last snapshot, without its files, is needed.
+  private func earlierSnapshots(of step: CurateStep, pipeline: String, sql: String?) async throws -> [Snapshot] {
+    // The text decides whether earlier rows may be needed; the parsed SELECT decides whether they are read.
+    let mayReadRows = step.checksReadDataset || sql?.lowercased().contains("previous") ?? false
+    guard !mayReadRows else { return try await catalog.visibleSnapshots(pipeline: pipeline, dataset: step.name) }
+    return try await catalog.lastSnapshot(pipeline: pipeline, dataset: step.name).map { [$0] } ?? []
+  }
+
       try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
     }
   }

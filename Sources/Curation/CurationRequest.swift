@@ -100,6 +100,8 @@ package struct PreviousData: Sendable {
   package var files: [String] { parts.flatMap { $0 } }
   /// What the files of each part hold as text; none where it is left out.
   package var texts: [TextColumns]
+  /// Name and type of each column of each part; empty where they are not known.
+  package var columns: [[DataColumn]]
   /// Rows that the run before wrote; nil before the first.
   package var rowsOfLastRun: Int?
   /// The quarantine of the run before; nil where it has none.
@@ -109,11 +111,14 @@ package struct PreviousData: Sendable {
   }
 
   package init(
-    parts: [[String]], texts: [TextColumns] = [], rowsOfLastRun: Int?, quarantine: String?
+    parts: [[String]], texts: [TextColumns] = [], columns: [[DataColumn]] = [], rowsOfLastRun: Int?,
+    quarantine: String?
   ) {
     precondition(texts.isEmpty || texts.count == parts.count, "each part has its columns")
+    precondition(columns.isEmpty || columns.count == texts.count, "each part has its columns")
     self.parts = parts
     self.texts = texts
+    self.columns = columns
     self.quarantine = quarantine
     self.rowsOfLastRun = rowsOfLastRun
   }
@@ -140,13 +145,32 @@ package struct PreviousData: Sendable {
   /// All rows.
   var all: String {
     let grouped = grouped
-    return grouped.parts.indices.map { grouped.select($0) }.joined(separator: " union all by name ")
+    return grouped.parts.indices.map { grouped.select($0..<$0 + 1) }.joined(separator: " union all by name ")
   }
 
-  /// The rows of one part in the types of the dataset, as a SELECT without its end.
-  func select(_ part: Int, adding columns: String = "") -> String {
-    let star = texts.isEmpty ? "*" : texts[part].star
-    return
-      "select \(star)\(columns) from read_parquet(\(quoteList(parts[part])), union_by_name = true, hive_partitioning = false)"
+  /// All rows with `_new`, which orders the snapshots: 0 for the last one, less for those before.
+  var numbered: String {
+    let groups = columns.isEmpty ? parts.indices.map { $0..<$0 + 1 } : SnapshotFiles.groups(columns) { $0.name }
+    return groups.map { group in
+      let numbers = group.map { (files: parts[$0].count, number: Int64($0 + 1 - parts.count)) }
+      return select(group, adding: ", \(SnapshotFiles.number(numbers)) as _new")
+    }.joined(separator: " union all by name ")
+  }
+
+  /// The rows of parts with the same columns in the types of the dataset, as a SELECT without its end.
+  private func select(_ group: Range<Int>, adding columns: String = "") -> String {
+    let star = texts.isEmpty ? "*" : texts[group.lowerBound].star
+    let paths = quoteList(parts[group].flatMap { $0 })
+    return "select \(star)\(columns) from read_parquet(\(paths), union_by_name = true, hive_partitioning = false)"
+  }
+}
+
+/// A column of data files, with the contract's name of its type.
+package struct DataColumn: Sendable, Equatable {
+  package var name: String
+  package var type: String
+  package init(name: String, type: String) {
+    self.name = name
+    self.type = type
   }
 }

@@ -23,12 +23,7 @@ extension CurationWork {
     return bytes * request.limits.threads <= request.limits.memoryBytes / 3
   }
 
-  /// Whether a check asks for more than how many rows there are.
-  var checksLookAtRows: Bool {
-    step.checks.contains { check in
-      if case .rowsChange(_) = check.rule { false } else { true }
-    }
-  }
+  var checksLookAtRows: Bool { step.checksLookAtRows }
 
   /// Counts where every row went, each by itself, and holds the sum against the raw.
   ///

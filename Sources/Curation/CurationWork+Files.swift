@@ -27,13 +27,12 @@ extension CurationWork {
   ) async throws -> [CurationEvent] {
     guard !step.checks.isEmpty else { return [] }
     report.step("checks")
-    if checksLookAtRows {
+    if step.checksReadDataset {
       for names in StreamViews.names(of: streams.map(\.table.stream.reference)).values {
         for name in names { try await session.run("drop view main.\(quoteIdentifier(name))") }
       }
       let versions = DatasetChecks.versions(
-        columns: columnNames(selection), isFull: request.isFull, previous: request.previous,
-        tellsSnapshotsApart: !accounting.replaces.isEmpty)
+        columns: columnNames(selection), isFull: request.isFull, previous: request.previous)
       try await session.run(
         DatasetChecks.view(
           of: step, versions: versions, columns: try await session.columns(of: versions), key: accounting.key,

@@ -93,7 +93,8 @@ extension CurationWork {
       let absent = absentFields(of: loaded, statement, names: own)
       let stream = loaded.table.stream.definition
       let isLatest = step.over == .all && !isRowByRow && stream.read == .incremental && !stream.key.isEmpty
-      for statement in StreamViews.statements(loaded.table, names: own, absent: absent, isLatest: isLatest) {
+      let table = isLatest ? needed(loaded.table, statement) : loaded.table
+      for statement in StreamViews.statements(table, names: own, absent: absent, isLatest: isLatest) {
         try await session.run(statement)
       }
       let mentioned = tables.contains { table in
@@ -113,6 +114,22 @@ extension CurationWork {
     }
   }
 
+  /// Whether a view of a stream's latest rows needs a field: the key and the cursor decide which rows these are, a field with a type
+  /// which records are good, and the SELECT reads the others or does not.
+  private static func needs(
+    _ field: RecordTable.Field, of stream: PipelineDefinition.Stream, _ statement: SelectStatement?
+  ) -> Bool {
+    let name = SQLName(field.name)
+    return stream.key.contains { SQLName($0) == name } || stream.cursor.map { SQLName($0.field) == name } ?? false
+      || field.type != nil && field.type != .text || statement?.mayRead(field.name) ?? true
+  }
+
+  private func needed(_ table: RecordTable, _ statement: SelectStatement?) -> RecordTable {
+    var table = table
+    table.fields.removeAll { !Self.needs($0, of: table.stream.definition, statement) }
+    return table
+  }
+
   private func createCurrent(
     _ due: LoadedStream, _ statement: SelectStatement?, names: [String], absent: [String]
   ) async throws {
@@ -124,17 +141,19 @@ extension CurationWork {
     }
     let taken = Set(stream.objects.map(\.id))
     let report = report
-    let reader = StreamReader(
+    var reader = StreamReader(
       session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
       keepsRecords: readsRecords(statement)
     ) { report.objects($0) }
+    reader.keeps = { Self.needs($0, of: stream.definition, statement) }
     var history = stream
     history.knownFields = due.table.fields.map(\.name)
     let earlier = try await reader.read(
       history, stream.history.filter { !taken.contains($0.id) }, into: "raw.earlier_\(due.index)",
       index: due.index + Self.earlierRejects)
     try await session.run(Self.setOrdinals)
-    for statement in StreamViews.currentStatements(due: due.table, earlier: earlier.table, names: names, absent: absent)
+    for statement in StreamViews.currentStatements(
+      due: needed(due.table, statement), earlier: earlier.table, names: names, absent: absent)
     {
       try await session.run(statement)
     }
@@ -145,7 +164,7 @@ extension CurationWork {
 
   /// A dataset with a key of its own: its latest rows.
   private func createKeyedPrevious() async throws {
-    let versions = DatasetChecks.earlier(request.previous)
+    let versions = request.previous.numbered
     let columns = try await session.columns(of: versions)
     let cursors = request.streams.compactMap { stream in
       stream.definition.cursor.map { DatasetCursor(field: $0.field, type: $0.type) }

@@ -48,6 +48,8 @@ extension SelectStatement {
     var may = false
     visit { node in
       if node["class"]?.text == "STAR" || node["class"]?.text == "POSITIONAL_REFERENCE" { may = true }
+      // A pivot groups by all columns that it does not name.
+      if node["type"]?.text == "PIVOT" || node["type"]?.text == "SHOW_REF" { may = true }
       // New names for a table's columns, and joins by columns that are not written.
       if node["column_name_alias"]?.list?.isEmpty == false || node["ref_type"]?.text == "NATURAL" { may = true }
       if node["using_columns"]?.list?.contains(where: { SQLName($0.text ?? "") == SQLName(column) }) == true {

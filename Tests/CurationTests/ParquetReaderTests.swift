@@ -70,9 +70,10 @@ struct ParquetReaderTests {
       // Snapshots with the one and with the other are one dataset in its types.
       let stored = TextColumns(
         result.columns.map { (name: $0.name, type: ColumnType(duckDBName: $0.type).name) })
+      let shape = result.columns.map { DataColumn(name: $0.name, type: ColumnType(duckDBName: $0.type).name) }
       let previous = PreviousData(
-        parts: [native.files.map(\.path), result.files.map(\.path)], texts: [stored, stored], rowsOfLastRun: 3,
-        quarantine: nil)
+        parts: [native.files.map(\.path), result.files.map(\.path)], texts: [stored, stored],
+        columns: [shape, shape], rowsOfLastRun: 3, quarantine: nil)
       let check = DatasetCheck(rule: .sql("select count(*) || max(typeof(\(uuid))) from orders", expect: "7UUID"))
       let next = try await bench.curate(
         try bench.request(

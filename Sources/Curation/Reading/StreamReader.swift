@@ -67,6 +67,8 @@ struct StreamReader: Sendable {
     _ stream: CurationStream, _ objects: [CurationObject], into name: String, index: Int
   ) async throws -> LoadedStream {
     let reading = try reading(of: stream)
+  /// Whether a field is kept in the table; others are read and left out.
+  var keeps: @Sendable (RecordTable.Field) -> Bool = { _ in true }
     let readable = try await prepare(objects, of: stream.definition)
     try await register(objects, readable)
     let read = try await readAll(readable, reading, of: stream, index: index)
@@ -78,7 +80,7 @@ struct StreamReader: Sendable {
       index: index, table: RecordTable(name: name, stream: stream), found: FoundFields(names: []))
     loaded.table.keepsRecords = reading.keepsRecords
     let names = StreamFields(stream, read.flatMap { $0.records.fields.map(\.name) })
-    loaded.table.fields = names.fields
+    loaded.table.fields = names.fields.filter(keeps)
     loaded.found = found(names, read.map(\.records), of: stream)
     loaded.rows = read.reduce(0) { $0 + $1.records.rows }
     if Set(objects.map(\.run)).count == 1, let first = objects.first { loaded.table.onlyRun = (first.run, first.runAt) }

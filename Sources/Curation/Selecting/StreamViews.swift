@@ -50,11 +50,15 @@ enum StreamViews {
     let key = stream.key.map { "v.\(quoteIdentifier($0))" }.joined(separator: ", ")
     let cursor = stream.cursor == nil ? "" : "v.\(SystemColumn.cursor) desc nulls last, "
     let isPartial = stream.key.map { "v.\(quoteIdentifier($0)) is null" }.joined(separator: " or ")
-    // A record without a whole key is no version of another one.
+    // A record without a whole key is no version of another one. Key, cursor and place decide; the other fields are read of the
+    // latest rows alone.
     return """
-      select v.* from (\(records)) v
-      join raw.objects o on o.id = v._object
-      qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1 or \(isPartial)
+      with latest as materialized (
+        select v._object, v._position from (\(records)) v
+        join raw.objects o on o.id = v._object
+        qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1
+          or \(isPartial))
+      select v.* from (\(records)) v semi join latest l on l._object = v._object and l._position = v._position
       """
   }
 

@@ -9,25 +9,13 @@ struct DatasetChecks: Sendable {
   let previous: PreviousData
   let rowsOut: Int
 
-  /// The new rows, and where they add to them those of the snapshots before. `_new` tells them apart.
+  /// The new rows, and where they add to them those of the snapshots before. `_new` orders the snapshots.
   ///
-  /// - Parameters:
-  ///   - columns: Of the data files.
-  ///   - tellsSnapshotsApart: Whether `_new` counts the snapshots, else it is 0 or less for all before.
-  static func versions(
-    columns: [String], isFull: Bool, previous: PreviousData, tellsSnapshotsApart: Bool = false
-  ) -> String {
+  /// - Parameter columns: Of the data files.
+  static func versions(columns: [String], isFull: Bool, previous: PreviousData) -> String {
     let new = "select \(columns.map(quoteIdentifier).joined(separator: ", ")), 1 as _new from \(Accounting.kept)"
     guard !isFull, !previous.files.isEmpty else { return new }
-    let old = tellsSnapshotsApart ? earlier(previous) : earlier(previous.grouped)
-    return "select * from (\(new) union all by name \(old))"
-  }
-
-  /// The rows of the snapshots before, the last of which has `_new = 0`.
-  static func earlier(_ previous: PreviousData) -> String {
-    previous.parts.indices.map { index in
-      previous.select(index, adding: ", \(index + 1 - previous.parts.count) as _new")
-    }.joined(separator: " union all by name ")
+    return "select * from (\(new) union all by name \(previous.numbered))"
   }
 
   /// What a reader of the dataset would see once this version is committed.
@@ -117,5 +105,21 @@ struct DatasetChecks: Sendable {
       select \(columns.map(quoteIdentifier).joined(separator: ", ")) from \(ContractPlan.table)
       where _reasons is null group by all having count(*) > 1)
     """
+  }
+}
+
+extension CurateStep {
+  /// Whether a check asks for more than how many rows there are.
+  var checksLookAtRows: Bool {
+    checks.contains { check in
+      if case .rowsChange(_) = check.rule { false } else { true }
+    }
+  }
+
+  /// Whether a check asks the dataset as a whole, with the rows of earlier snapshots.
+  var checksReadDataset: Bool {
+    checks.contains { check in
+      if case .sql(_, _) = check.rule { true } else { false }
+    }
   }
 }

@@ -26,20 +26,26 @@ enum DatasetViews {
     Array(snapshots[(snapshots.lastIndex(where: \.isFull) ?? 0)...])
   }
 
+  private static func path(of file: DataFile, _ objects: any ObjectStore) throws -> String {
+    guard let path = objects.localPath(try ObjectKey(file.key)) else {
+      preconditionFailure("a local store has a path for each of its objects")
+    }
+    return path
+  }
+
   private static func select(_ snapshots: [Snapshot], _ objects: any ObjectStore) throws -> String {
     guard let last = snapshots.last else { preconditionFailure("a dataset has at least one snapshot") }
     let columns = last.columns.map { quoteIdentifier($0.name) }.joined(separator: ", ")
     let order = VersionOrder(last)
-    let parts = try snapshots.filter { !$0.files.isEmpty }.map { snapshot in
-      let paths = try snapshot.files.map { file in
-        guard let path = objects.localPath(try ObjectKey(file.key)) else {
-          preconditionFailure("a local store has a path for each of its objects")
-        }
-        return path
-      }
+    let filled = snapshots.filter { !$0.files.isEmpty }
+    let groups = SnapshotFiles.groups(filled.map(\.dataColumns)) { $0.name }
+    let parts = try groups.map { group in
+      let first = filled[group.lowerBound]
+      let paths = try filled[group].flatMap { try $0.files.map { try path(of: $0, objects) } }
+      let number = SnapshotFiles.number(filled[group].map { (files: $0.files.count, number: $0.number) })
       return """
-        select \(TextColumns(snapshot.columns.map { ($0.name, $0.type) }).star), \(snapshot.number) as _snapshot, \(order.value(in: snapshot)) as _sluice_order
-        from read_parquet(\(quoteList(paths)), hive_partitioning = false)
+        select \(TextColumns(first.columns.map { ($0.name, $0.type) }).star), \(number) as _snapshot, \(order.value(in: first)) as _sluice_order
+        from read_parquet(\(quoteList(paths)), union_by_name = true, hive_partitioning = false)
         """
     }
     guard !parts.isEmpty else {
@@ -66,6 +72,10 @@ enum DatasetViews {
         or \(isPartial)
       """
   }
+}
+
+extension Snapshot {
+  fileprivate var dataColumns: [DataColumn] { columns.map { DataColumn(name: $0.name, type: $0.type) } }
 }
 
 /// What orders the versions of a row in a dataset's snapshots.
