@@ -78,11 +78,14 @@ package struct PullContext: Sendable {
   package var report: @Sendable (JobProgress) -> Void
   /// Whether the worker drains; asked during waits.
   package var shouldYield: @Sendable () -> Bool
+  /// Whether the job was retried by hand after its checkpoint was written: tries and waits of before do not count.
+  package var isRetriedByHand: Bool
 
   package init(
     label: String, store: any ObjectStore, keys: RawKeys, report: @escaping @Sendable (JobProgress) -> Void = { _ in },
-    shouldYield: @escaping @Sendable () -> Bool = { false }
+    shouldYield: @escaping @Sendable () -> Bool = { false }, isRetriedByHand: Bool = false
   ) {
+    self.isRetriedByHand = isRetriedByHand
     self.label = label
     self.store = store
     self.keys = keys

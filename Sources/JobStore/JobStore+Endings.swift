@@ -160,6 +160,13 @@ extension JobStore {
     try await database.query(Statement.markTime, [.int(job.rawValue)]).first?.string("at")
   }
 
+  /// Whether a job died or was cancelled after its checkpoint was written, and was then retried by hand.
+  ///
+  /// - Source: `mark_outlived.sql`.
+  package func hasOutlivedMark(_ job: JobID) async throws -> Bool {
+    try await !database.query(Statement.markOutlived, [.int(job.rawValue)]).isEmpty
+  }
+
   /// Which of these still hold their lease.
   package func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
     let rows = try await database.query(

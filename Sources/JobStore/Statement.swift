@@ -41,6 +41,7 @@ enum Statement {
   static let leaseUncancel = SQLStatement("lease_uncancel", PackageResources.lease_uncancel_sql)
   static let liveKeyList = SQLStatement("live_key_list", PackageResources.live_key_list_sql)
   static let maintenanceLead = SQLStatement("maintenance_lead", PackageResources.maintenance_lead_sql).prepared
+  static let markOutlived = SQLStatement("mark_outlived", PackageResources.mark_outlived_sql)
   static let markTime = SQLStatement("mark_time", PackageResources.mark_time_sql)
   static let outboxInsert = SQLStatement("outbox_insert", PackageResources.outbox_insert_sql)
   static let outboxList = SQLStatement("outbox_list", PackageResources.outbox_list_sql)
@@ -108,9 +109,10 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
-      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock, laneEnsure,
+      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock,
+      laneEnsure,
       laneFind,
-      laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markTime,
+      laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markOutlived, markTime,
       outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,

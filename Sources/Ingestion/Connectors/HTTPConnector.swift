@@ -64,6 +64,7 @@ package struct HTTPConnector: Connector {
     let paginator = Paginator(pagination: request.paginate)
     try refuse(paginator, label: context.label)
     var state = try start(text, paginator: paginator, label: context.label)
+    if context.isRetriedByHand { state.wait = nil }
     let cursor = state.cursor ?? ""
     state.cursor = cursor
     var placeholders = ["cursor": cursor]
