@@ -111,14 +111,10 @@ package struct CurateHandler: JobHandler {
   private func waitForEarlierRuns(
     of step: CurateStep, due: [DueRaw], run: RunID, attempt: JobAttempt
   ) async throws {
-    for earlier in Set(due.flatMap(\.objects).map(\.runID)).filter({ $0 < run }).sorted() {
-      guard try await attempt.store.run(earlier).contains(where: { $0.id == earlier && !$0.state.isTerminal }) else {
-        continue
-      }
-      let jobs = try await attempt.store.jobs(run: earlier, limit: 10_000)
-      let isPending = jobs.contains { $0.kind == "curate" && $0.label == step.name && !$0.state.isTerminal }
-      if isPending { throw JobSnooze(Self.turn) }
-    }
+    let earlier = Set(due.flatMap(\.objects).map(\.runID).filter { $0 < run })
+    guard !earlier.isEmpty else { return }
+    let isPending = try await attempt.store.hasLivingJob(ofRuns: earlier, kind: "curate", label: step.name)
+    if isPending { throw JobSnooze(Self.turn) }
   }
 
   private func curate(
@@ -157,16 +153,16 @@ package struct CurateHandler: JobHandler {
     attempt.killPoint(.curateBeforeComplete)
     try await attempt.complete { transaction in
       try await catalog.commit(snapshot, in: transaction)
+      try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
+    }
+  }
+
   /// What the dataset holds before this run; of most datasets only the last snapshot, without its files, is needed.
   private func earlierSnapshots(of step: CurateStep, pipeline: String, sql: String?) async throws -> [Snapshot] {
     // The text decides whether earlier rows may be needed; the parsed SELECT decides whether they are read.
     let mayReadRows = step.checksReadDataset || sql?.lowercased().contains("previous") ?? false
     guard !mayReadRows else { return try await catalog.visibleSnapshots(pipeline: pipeline, dataset: step.name) }
     return try await catalog.lastSnapshot(pipeline: pipeline, dataset: step.name).map { [$0] } ?? []
-  }
-
-      try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
-    }
   }
 
   /// Takes the data files in; chunks are numbered in the order of the files.

@@ -100,6 +100,15 @@ extension JobStore {
     ).map(JobRecord.init(row:))
   }
 
+  /// Whether a job of this kind and label lives in one of these runs, of those that have not ended themselves.
+  ///
+  /// - Source: `job_lives.sql`.
+  package func hasLivingJob(ofRuns runs: Set<RunID>, kind: String, label: String) async throws -> Bool {
+    try await !database.query(
+      Statement.jobLives, [.ints(runs.map(\.rawValue)), .text(kind), .text(Self.boundedLabel(label))]
+    ).isEmpty
+  }
+
   /// Every ended attempt of these jobs, oldest first.
   public func attempts(of jobs: [JobID]) async throws -> [AttemptRecord] {
     try await database.query(Statement.outcomeList, [.ints(jobs.map(\.rawValue))]).map(AttemptRecord.init(row:))

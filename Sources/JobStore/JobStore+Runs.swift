@@ -107,7 +107,7 @@ extension JobStore {
   }
 
   /// A label is of a stream or a dataset, whose names nothing bounds; the schema does.
-  private static func boundedLabel(_ label: String) -> String {
+  static func boundedLabel(_ label: String) -> String {
     String(String.UnicodeScalarView(label.unicodeScalars.prefix(200)))
   }
 

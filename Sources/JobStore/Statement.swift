@@ -24,6 +24,7 @@ enum Statement {
   static let jobFinish = SQLStatement("job_finish", PackageResources.job_finish_sql).prepared
   static let jobInsert = SQLStatement("job_insert", PackageResources.job_insert_sql)
   static let jobList = SQLStatement("job_list", PackageResources.job_list_sql)
+  static let jobLives = SQLStatement("job_lives", PackageResources.job_lives_sql)
   static let jobLogList = SQLStatement("job_log_list", PackageResources.job_log_list_sql)
   static let jobLogWrite = SQLStatement("job_log_write", PackageResources.job_log_write_sql)
   static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql).prepared
@@ -109,7 +110,7 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
-      jobList, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock,
+      jobList, jobLives, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock,
       laneEnsure,
       laneFind,
       laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markOutlived, markTime,

@@ -56,7 +56,11 @@ struct PlanTests {
     "worker_beat": "1, 15, false, true",
   ]
   /// The same of statements that are planned at each call.
-  private static let unprepared = ["ready_lock": "1, 0, null"]
+  private static let unprepared = [
+    "job_list": "7, null, null, 10000",
+    "job_lives": "'{7,8}', 'curate', 'd'",
+    "ready_lock": "1, 0, null",
+  ]
   /// Tables in which a statement looks for what nobody has told it of: no more rows than there are slots.
   private static let looksThrough = ["lease_reap": "lease"]
   /// Runs are few beside their jobs, and every analyze of them makes a new plan.
@@ -115,6 +119,25 @@ struct PlanTests {
       let lock = try #require(plan.firstIndex { $0.contains("LockRows") })
       let filter = plan[lock...].prefix { !$0.contains("CTE seen") }.contains { $0.contains("One-Time Filter") }
       #expect(filter, "\(plan.joined(separator: "\n"))")
+    }
+  }
+
+  /// What a person or a job asks about one run costs what that run has, whatever lies next to it.
+  @Test(
+    "of one run read its jobs by its key, in a table of many", arguments: ["job_lives", "job_list"])
+  func jobsOfRun(name: String) async throws {
+    try await QueueFixture.with { queue in
+      try await queue.session.execute(
+        """
+        insert into sluice.job (run_id, lane_id, kind, label, payload, max_attempts, created_at)
+          select n / 10, 1, 'curate', 'd', '{}', 3, now() from generate_series(1, 20000) as n;
+        analyze
+        """)
+      let statement = try #require(jobStoreStatements.first { $0.name == name })
+      let plan = try await Self.plan(of: statement, on: queue.session)
+      let text = plan.joined(separator: "\n")
+      #expect(Self.wholeReadings(in: plan).allSatisfy { $0.table != "job" }, "\(text)")
+      #expect(text.contains("job_run") && !text.contains("hashed SubPlan"), "\(text)")
     }
   }
 
