@@ -33,11 +33,12 @@ extension JobStore {
 
   /// How an attempt that is not done ends.
   package enum AttemptEnd: Sendable {
-    /// Back to ready at once, not charged: the handler gave it back.
+    /// Back to ready at once, not charged: the handler moved the job on and gave it back.
     case yielded
-    /// Back after a while, not charged: the handler put it off.
+    /// Back after a while, not charged: the handler moved the job on and put it off.
     case snoozed(Duration)
-    /// Back at once or after a while, not charged: by an outage or from outside, which says nothing of the job.
+    /// Back at once or after a while, not charged: by an outage, from outside, or by a handler that did not move the job on. Says
+    /// nothing of the job.
     case interrupted(after: Duration)
     /// Tried again after a while; the failure as JSON.
     case retried(after: Duration, failure: String)
@@ -47,7 +48,7 @@ extension JobStore {
     case cancelled
     /// The attempt's database session ended without a word, and it had written no checkpoint but the one that it began with, or the
     /// server's process of the session had crashed. Back after a while: not charged for the first time in a row, because an outage
-    /// does the same. The handler's own end of a later attempt ends the row.
+    /// does the same. The handler's own end of a later attempt that moved the job on ends the row.
     case lostSession(after: Duration, failure: String)
   }
 
@@ -92,13 +93,15 @@ extension JobStore {
     return true
   }
 
-  /// Whether the server has recovered from a crash of one of its processes since the lease was taken.
+  /// Whether the server has recovered from a crash of one of its processes since the lease was taken; nil where it cannot tell:
+  /// it was restarted, its statistics were reset by hand, or the lease is lost.
   ///
   /// - Source: `server_crashed.sql`.
-  package func hasServerCrashed(during holder: LeaseHolder) async throws -> Bool {
-    try await !database.query(
+  package func hasServerCrashed(during holder: LeaseHolder) async throws -> Bool? {
+    let answer = try await database.query(
       Statement.serverCrashed.within(Self.endLimit), [.int(holder.jobID.rawValue), .int(holder.epoch)]
-    ).isEmpty
+    ).first?.optionalString("crashed")
+    return answer.map { $0 == "t" }
   }
 
   /// No source, handler or clock puts a job off for longer.

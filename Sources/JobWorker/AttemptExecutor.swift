@@ -49,9 +49,9 @@ package struct AttemptExecutor: Sendable {
   /// - Parameters:
   ///   - hasMovedOn: Whether the attempt has moved the job on before it ended: with a checkpoint that is not the one that it began
   ///     with.
-  ///   - hasCrashedServer: Whether the server's process of its session crashed under it.
+  ///   - hasCrashedServer: Whether the server's process of its session crashed under it; nil: not known.
   package static func end(
-    of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, hasCrashedServer: Bool = false,
+    of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, hasCrashedServer: Bool? = nil,
     stop: RunningAttempts.Stop?, retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
     let failure: any Failure
@@ -60,20 +60,24 @@ package struct AttemptExecutor: Sendable {
     case .failure(let error):
       switch error {
       case is LeaseLost: return nil
-      case is JobYield: return .yielded
+      // What did not move the job on says nothing of it: whether it crashes the server shows at the work itself.
+      case is JobYield: return hasMovedOn ? .yielded : .interrupted(after: .zero)
       case _ where stop == .cancelled: return .cancelled
       case _ where stop == .stalled: failure = Stalled(label: claim.label)
       case _ where stop == .timeLimit: failure = TimeLimitPassed(label: claim.label)
-      case let snooze as JobSnooze: return .snoozed(snooze.delay)
+      case let snooze as JobSnooze:
+        // Never zero, which is a yield.
+        return hasMovedOn ? .snoozed(snooze.delay) : .interrupted(after: max(snooze.delay, .milliseconds(1)))
       case is CancellationError: return .interrupted(after: .zero)
       // Another worker may know the kind; and this one, after the next deploy.
       case is UnknownKind: return .interrupted(after: .seconds(5 + 5 * jitter))
       // However far the job has come: it would come further and crash the server again each time.
-      case let error as PostgresError where error.isSilentLoss && hasCrashedServer:
+      case let error as PostgresError where error.isSilentLoss && hasCrashedServer == true:
         let crash = ServerProcessCrashed(label: claim.label, error: error)
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: crash.json)
-      // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest.
-      case let error as PostgresError where error.isSilentLoss && !hasMovedOn:
+      // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest. Where
+      // the server says that none of its processes crashed, the connection was lost on the way.
+      case let error as PostgresError where error.isSilentLoss && !hasMovedOn && hasCrashedServer == nil:
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: error.json)
       // Targets and sources have errors of their own; this one is the queue's database, whose outage is no fault of a job.
       case let error as PostgresError where error.isOutage: return .interrupted(after: .seconds(1))
@@ -90,32 +94,32 @@ package struct AttemptExecutor: Sendable {
 
   /// Whether the server's process of the attempt's session crashed: the session ended without a word, and the server told other
   /// sessions of this worker at that time that one of its processes had crashed. Of a restart, a failover or a lost network the
-  /// others hear something else, or nothing as well.
+  /// others hear something else, or nothing as well: then it is not known.
   ///
   /// Behind a pooler, sessions at rest hear nothing: the server itself is asked, once it answers again.
-  private func hasCrashedServer(_ result: Result<Void, any Error>, _ holder: LeaseHolder) async -> Bool {
-    guard case .failure(let error as PostgresError) = result, error.isSilentLoss else { return false }
+  private func hasCrashedServer(_ result: Result<Void, any Error>, _ holder: LeaseHolder) async -> Bool? {
+    guard case .failure(let error as PostgresError) = result, error.isSilentLoss else { return nil }
     let clock = ContinuousClock()
     let lostAt = clock.now
     while !running.hasHeardOfCrash(since: lostAt - Self.crashIsHeard) {
       guard clock.now < lostAt + Self.crashIsHeard else {
-        return store.database.settings.isPooled ? await serverTellsOfCrash(during: holder, since: lostAt) : false
+        return store.database.settings.isPooled ? await serverTellsOfCrash(during: holder, since: lostAt) : nil
       }
-      do { try await clock.sleep(for: .milliseconds(50)) } catch { return false }
+      do { try await clock.sleep(for: .milliseconds(50)) } catch { return nil }
     }
     return true
   }
 
-  private func serverTellsOfCrash(during holder: LeaseHolder, since lostAt: ContinuousClock.Instant) async -> Bool {
+  private func serverTellsOfCrash(during holder: LeaseHolder, since lostAt: ContinuousClock.Instant) async -> Bool? {
     let clock = ContinuousClock()
     while true {
       do { return try await store.hasServerCrashed(during: holder) } catch {
         logger.info("whether the server has crashed is not known yet", metadata: ["error": "\(error)"])
         guard let error = error as? PostgresError, error.isTransient, clock.now < lostAt + Self.settlePatience
-        else { return false }
+        else { return nil }
       }
       // Ends early where the worker's leases are lost.
-      do { try await clock.sleep(for: .milliseconds(500)) } catch { return false }
+      do { try await clock.sleep(for: .milliseconds(500)) } catch { return nil }
     }
   }
 

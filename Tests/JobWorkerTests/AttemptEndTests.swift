@@ -14,7 +14,7 @@ struct AttemptEndTests {
   }
 
   private func name(
-    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false, hasCrashedServer: Bool = false,
+    _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false, hasCrashedServer: Bool? = nil,
     stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
@@ -37,8 +37,11 @@ struct AttemptEndTests {
   @Test("by what the handler throws")
   func errors() {
     struct Unknown: Error {}
-    #expect(name(JobYield()) == "yielded")
-    #expect(name(JobSnooze(.seconds(1))) == "snoozed")
+    #expect(name(JobYield(), hasMovedOn: true) == "yielded")
+    #expect(name(JobSnooze(.seconds(1)), hasMovedOn: true) == "snoozed")
+    // Says nothing of a job that crashes the server at its work: two crashes with this in between are in a row.
+    #expect(name(JobYield()) == "interrupted")
+    #expect(name(JobSnooze(.seconds(1))) == "interrupted")
     #expect(name(CancellationError()) == "interrupted")
     #expect(name(CancellationError(), stop: .stalled) == "retried")
     #expect(name(CancellationError(), stop: .timeLimit) == "retried")
@@ -52,6 +55,9 @@ struct AttemptEndTests {
     #expect(name(silent) == "lost session")
     #expect(name(silent, hasMovedOn: true) == "interrupted")
     #expect(name(silent, hasMovedOn: true, hasCrashedServer: true) == "lost session")
+    // The server says that none of its processes crashed: the connection was lost on the way.
+    #expect(name(silent, hasCrashedServer: false) == "interrupted")
+    #expect(name(silent, hasCrashedServer: true) == "lost session")
     // What the others hear when one server process has crashed.
     #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "interrupted")
     let other = PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")

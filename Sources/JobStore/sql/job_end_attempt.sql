@@ -5,7 +5,8 @@
 -- lost: its database session ended without a word, and either the attempt wrote no checkpoint but the one that it began with, or
 -- the server told other sessions that one of its processes had crashed. Once that is taken for an outage and a snooze; a second
 -- time in a row the attempt is the likely cause, and is charged. A yield, a snooze and a charged end of the handler's own end the row.
--- interrupted: by an outage, or from outside. A yield, with $4 above zero a snooze, that says nothing of the job.
+-- interrupted: by an outage, from outside, or by a handler that did not move the job on. A yield, with $4 above zero a snooze, that
+-- says nothing of the job and ends no row.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
