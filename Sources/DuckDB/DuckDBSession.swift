@@ -13,6 +13,7 @@ package actor DuckDBSession {
   private let nonce: UInt64
   private var statements = 0
   private var failure: DuckDBError?
+  private var constants: [String: [DuckDBRow]] = [:]
 
   /// A result is for decisions, not for data: rows beyond this mean a statement that should have been a COPY.
   static let maximumRows = 200_000
@@ -43,6 +44,16 @@ package actor DuckDBSession {
   package func rows(_ sql: String) async throws -> [DuckDBRow] {
     try ShellWall.check(sql)
     return try await answer(to: sql + "\n;")
+  }
+
+  /// The rows of a SELECT about the program itself, which are the same for as long as it runs: it is run once.
+  ///
+  /// - Throws: ``DuckDBError``.
+  package func constantRows(_ sql: String) async throws -> [DuckDBRow] {
+    if let known = constants[sql] { return known }
+    let rows = try await rows(sql)
+    constants[sql] = rows
+    return rows
   }
 
   private func answer(to script: String) async throws -> [DuckDBRow] {

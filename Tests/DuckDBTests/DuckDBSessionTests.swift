@@ -35,6 +35,23 @@ struct DuckDBSessionTests {
     }
   }
 
+  @Test("is asked once for what it says of itself, and again where that failed")
+  func constantRows() async throws {
+    try await withScratch { duckdb, place in
+      try await duckdb.withSession(in: place, limits: DuckDBLimits()) { session in
+        let first = try await session.constantRows("select uuid()::varchar as id")
+        let second = try await session.constantRows("select uuid()::varchar as id")
+        #expect(first.count == 1 && first.first?["id"] == second.first?["id"])
+        await #expect(throws: DuckDBError.self) {
+          _ = try await session.constantRows("select count(*) as n from later")
+        }
+        try await session.run("create table later (i integer)")
+        let known = try await session.constantRows("select count(*) as n from later")
+        #expect(known.first?["n"] == .int(0))
+      }
+    }
+  }
+
   @Test("tells no values in a message", arguments: ["select 'pw-1234'::integer", "select cast('pw-1234' as date)"])
   func noValues(sql: String) async throws {
     try await withScratch { duckdb, place in

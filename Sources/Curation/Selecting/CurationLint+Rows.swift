@@ -18,19 +18,13 @@ extension CurationLint {
     guard !incremental.isEmpty else { return .oneByOne }
     let names = StreamViews.names(of: streams.map(\.reference))
     let batches = Set(incremental.flatMap { names[$0] ?? [] }.map(SQLName.init))
-    let aggregates = try await session.rows(aggregateFunctions).compactMap { $0["name"]?.text?.lowercased() }
-    return switch statement.dependence(on: batches, aggregates: Set(aggregates)) {
+    let aggregates = try await EngineFunctions.of(session).aggregates
+    return switch statement.dependence(on: batches, aggregates: aggregates) {
     case .rows: .oneByOne
     case .together(let what): .together(what)
     case .none: .together("it reads no incremental stream, or only as `current`")
     }
   }
-
-  /// Built-in macros that are aggregates have no type of their own.
-  private static let aggregateFunctions = """
-    select distinct function_name as name from duckdb_functions() where function_type = 'aggregate'
-    union select unnest(['wavg', 'weighted_avg', 'geomean', 'geometric_mean'])
-    """
 
   static func overMissing(_ what: String) -> (message: String, hint: String) {
     (

@@ -87,8 +87,7 @@ package struct CurationLint: Sendable {
   static func problems(
     of statement: SelectStatement, _ sql: String, _ rules: Rules, _ session: DuckDBSession
   ) async throws -> [SelectProblem] {
-    let unstable = try await session.rows(unstableFunctions).compactMap { $0["name"]?.text?.lowercased() }
-    var refused = Set(unstable).union(alsoRefused)
+    var refused = try await EngineFunctions.of(session).unstable.union(alsoRefused)
     if rules.mayAskTheClock { refused.subtract(clockFunctions) }
     var problems: [(Int, String)] = statement.tables.compactMap { table in
       rules.problem(of: table).map { (table.location, $0) }
@@ -126,13 +125,6 @@ package struct CurationLint: Sendable {
     }
     return nil
   }
-
-  private static let unstableFunctions = """
-    select distinct function_name as name from duckdb_functions()
-    where function_type = 'scalar' and stability <> 'CONSISTENT'
-      or function_type in ('macro', 'table_macro') and regexp_matches(lower(macro_definition),
-        'current_|now\\(|today\\(|random|uuid|getvariable|pg_|duckdb_|pragma|\\(select ')
-    """
 
   /// Called constant by DuckDB's list, and not so from one run to the next.
   private static let alsoRefused: Set<String> = [
