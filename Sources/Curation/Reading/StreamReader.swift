@@ -47,6 +47,8 @@ struct StreamReader: Sendable {
   let keepsRecords: Bool
   /// Whether the SELECT reads the records row by row, so that a table of them would cost more than it saves.
   var readsFiles = false
+  /// Whether a field is kept in the table; others are read and left out.
+  var keeps: @Sendable (RecordTable.Field) -> Bool = { _ in true }
   /// Told after each object.
   let advance: @Sendable (_ objects: Int) -> Void
 
@@ -67,8 +69,6 @@ struct StreamReader: Sendable {
     _ stream: CurationStream, _ objects: [CurationObject], into name: String, index: Int
   ) async throws -> LoadedStream {
     let reading = try reading(of: stream)
-  /// Whether a field is kept in the table; others are read and left out.
-  var keeps: @Sendable (RecordTable.Field) -> Bool = { _ in true }
     let readable = try await prepare(objects, of: stream.definition)
     try await register(objects, readable)
     let read = try await readAll(readable, reading, of: stream, index: index)
