@@ -175,7 +175,7 @@ extension CurationWork {
     return (file, summary["unreadable"]?.int == 0)
   }
 
-  private static func size(of path: String) throws -> Int {
+  static func size(of path: String) throws -> Int {
     let size = try FileManager.default.attributesOfItem(atPath: path)[.size]
     return (size as? Int) ?? (size as? UInt64).map(Int.init) ?? 0
   }

@@ -94,6 +94,17 @@ extension CurationWork {
       replaces: key.count == wanted.count ? columns(step.replaces) : [], carriesPositions: plan.carriesPositions)
   }
 
+  /// Rows whose keys are in memory at a time, for each of its bytes: the hash tables of a join, a grouping and a sort.
+  private static let bytesPerKeyedRow = 500
+
+  func findLosers(_ accounting: Accounting) async throws {
+    let rows =
+      accounting.findsLosers
+      ? try await session.value("select count(*) as n from \(ContractPlan.table)").int ?? 0 : 0
+    let most = max(1, request.limits.memoryBytes / Self.bytesPerKeyedRow)
+    for statement in accounting.findLosers(parts: 1 + rows / most) { try await session.run(statement) }
+  }
+
   /// The column that orders the versions of a row; nil where the dataset does not have it, or only its hash.
   func cursor(of selection: Selection) -> DatasetCursor? {
     guard let cursor = selection.source?.table.stream.definition.cursor,

@@ -44,7 +44,7 @@ struct CurationWork: Sendable {
     }
     try await refuseRepeatedKeys(accounting)
     try await completeParents(selection, statement, accounting)
-    try await session.run(accounting.findLosers)
+    try await findLosers(accounting)
     try await session.run(accounting.keep)
     let quarantine = quarantine(for: selection, key: accounting.key)
     let streamed = isStreamed ? try await stream(selection) : nil

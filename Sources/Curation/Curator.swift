@@ -28,7 +28,8 @@ package struct Curator: Sendable {
       directories: Set(
         spaces + (request.previous.files + [request.previous.quarantine].compactMap { $0 }).map(Self.folder(of:))
       )
-      .sorted())
+      .sorted(),
+      returnsMemory: try Self.needsTables(request))
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
     return try await request.scratchLimit.watching {
       try await duckdb.withSession(in: place, limits: request.limits) { session in
@@ -40,6 +41,14 @@ package struct Curator: Sendable {
         }
       }
     }
+  }
+
+  /// Whether tables may be made that the memory has no room for.
+  private static func needsTables(_ request: CurationRequest) throws -> Bool {
+    let isKeyed = !request.step.key.isEmpty || request.streams.contains { !$0.definition.key.isEmpty }
+    guard isKeyed || request.sql != nil else { return false }
+    let objects = request.streams.flatMap(\.objects)
+    return try objects.reduce(0) { try $0 + CurationWork.size(of: $1.path) } > request.limits.memoryBytes / 2
   }
 
   private static func folder(of path: String) -> String {

@@ -33,7 +33,8 @@ extension DuckDB {
         environment: .custom([
           "PATH": "/usr/bin:/bin", "HOME": place.directory, "LANG": "C.UTF-8", "TZ": "UTC",
           // Freed memory goes back to the system instead of counting against the limit.
-          "DUCKDB_JE_MALLOC_CONF": "retain:false",
+          "DUCKDB_JE_MALLOC_CONF": "retain:false"
+            + (place.returnsMemory ? ",oversize_threshold:1048576,dirty_decay_ms:0" : ""),
         ]),
         workingDirectory: FilePath(place.directory), platformOptions: options, input: .inputWriter, output: .sequence,
         error: error

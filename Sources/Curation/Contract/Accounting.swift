@@ -15,43 +15,61 @@ struct Accounting: Sendable {
   /// The rows of the new data files.
   static let kept = "work.kept"
 
-  private var findsLosers: Bool { !key.isEmpty && carriesPositions }
+  var findsLosers: Bool { !key.isEmpty && carriesPositions }
 
-  /// Keys that occur once, the most, cost a hash entry each; only the others are sorted.
+  /// SQL that finds the older versions, in parts of the keys, so that a part of the rows is in memory at a time.
   ///
-  /// Rows without a whole key are nobody's older version.
-  var findLosers: String {
-    guard findsLosers else { return "create table \(Self.losers) as select 0::BIGINT as _row where false" }
+  /// Keys that occur once, the most, cost a hash entry each; only the others are sorted. Rows without a whole key are
+  /// nobody's older version.
+  ///
+  /// - Parameter parts: At least 1.
+  func findLosers(parts: Int) -> [String] {
+    let table = "create table \(Self.losers) as select _row from \(ContractPlan.table) where false"
+    guard findsLosers else { return [table] }
+    return [table]
+      + (0..<parts).flatMap { part in
+        [olderVersions(part, of: parts)] + (replaces.isEmpty ? [] : [olderParents(part, of: parts)])
+      }
+  }
+
+  private func olderVersions(_ part: Int, of parts: Int) -> String {
     let names = key.map(quoteIdentifier)
-    let list = names.joined(separator: ", ")
     let match = names.map { "c.\($0) = d.\($0)" }.joined(separator: " and ")
     let isWhole = names.map { "\($0) is not null" }.joined(separator: " and ")
-    let cursor = cursorIsCarried ? "c.\(SystemColumn.cursor) desc nulls last, " : ""
     return """
-      create table \(Self.losers) as
+      insert into \(Self.losers)
       with doubled as (
-        select \(list) from \(ContractPlan.table) where _reasons is null and \(isWhole)
+        select \(names.joined(separator: ", ")) from \(ContractPlan.table) c
+        where _reasons is null and \(isWhole)\(condition(key, part, of: parts))
         group by all having count(*) > 1
       )
       select c._row from \(ContractPlan.table) c join doubled d on \(match)
       left join raw.objects o on o.id = c._object
-      where c._reasons is null
+      where c._reasons is null\(condition(key, part, of: parts))
       qualify row_number() over (partition by \(names.map { "c.\($0)" }.joined(separator: ", "))
-        order by \(cursor)o.ordinal desc, c._position desc, c._row desc) > 1
-      \(olderParents(cursor))
+        order by \(newestFirst), c._row desc) > 1
       """
   }
 
   /// Rows of a parent that are not of its newest record.
-  private func olderParents(_ cursor: String) -> String {
-    guard !replaces.isEmpty else { return "" }
-    return """
-      union
-      select c._row from \(ContractPlan.table) c left join raw.objects o on o.id = c._object
-      where c._reasons is null
-      qualify dense_rank() over (partition by \(replaces.map { "c.\(quoteIdentifier($0))" }.joined(separator: ", "))
-        order by \(cursor)o.ordinal desc, c._position desc) > 1
-      """
+  private func olderParents(_ part: Int, of parts: Int) -> String {
+    """
+    insert into \(Self.losers)
+    select c._row from \(ContractPlan.table) c left join raw.objects o on o.id = c._object
+    where c._reasons is null\(condition(replaces, part, of: parts))
+    qualify dense_rank() over (partition by \(replaces.map { "c.\(quoteIdentifier($0))" }.joined(separator: ", "))
+      order by \(newestFirst)) > 1
+    """
+  }
+
+  private var newestFirst: String {
+    (cursorIsCarried ? "c.\(SystemColumn.cursor) desc nulls last, " : "") + "o.ordinal desc, c._position desc"
+  }
+
+  /// Equal values are in one part.
+  private func condition(_ columns: [String], _ part: Int, of parts: Int) -> String {
+    guard parts > 1 else { return "" }
+    return " and hash(\(columns.map { "c.\(quoteIdentifier($0))" }.joined(separator: ", "))) % \(parts) = \(part)"
   }
 
   /// True for a row of the dataset; false for the mark of a parent whose newest record gave no row: its key has the parent alone.
