@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JobModel
 import PipelineDefinition
 import Testing
 
@@ -22,6 +23,21 @@ struct ProjectTests {
       #expect(project.pipelines.map(\.name) == ["shop"])
       #expect(try project.pipeline(named: "shop").curate[0].sqlPath == "sql/orders.sql")
       #expect(try project.text(at: "sql/orders.sql") == "select 1")
+    }
+  }
+
+  @Test("of an engine of the first edition is read and planned by its rules", arguments: [5, 6, nil] as [Int?])
+  func edition(schema: Int?) throws {
+    try withDirectory(["pipelines/shop.yaml": Self.pipeline, "sql/orders.sql": "select 1"]) { directory in
+      var project = try Project.load(directory: directory)
+      project.edition = Edition(schema: schema)
+      let isFirst = schema == 5
+      let payload = try project.pipeline(named: "shop").runPlan.jobs.last?.payload
+      #expect(payload == #"{"dataset":"orders","edition":"\#(isFirst ? 1 : 2)"}"#)
+      let found = ["over", "unknown_column", "select"].map {
+        Diagnostic(code: $0, place: .unknown, message: "", suggestion: nil)
+      }
+      #expect(project.edition.known(among: found).map(\.code) == (isFirst ? ["select"] : found.map(\.code)))
     }
   }
 

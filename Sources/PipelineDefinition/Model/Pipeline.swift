@@ -23,6 +23,8 @@ package struct Pipeline: Sendable, Equatable {
   package var load: [LoadTarget]
   package var notify: [NotifyRule]
   package var place: Place
+  /// The rules that its runs are planned by.
+  package var edition = Edition.current
 
   package enum OnDeploy: String, Sendable { case finish, handover }
 

@@ -14,5 +14,21 @@ package enum Edition: Int, Sendable, Comparable {
   /// run, and not while a run goes on with it.
   static let exactCodes: Set<String> = ["column_name", "replace_needs_full"]
 
+  /// Diagnostics of SELECTs that engines of the first edition accepted.
+  private static let exactSelectCodes: Set<String> = ["over", "unknown_column", "extra_column"]
+
+  /// The rules of an engine, by the newest migration that it knows; nil: of this one.
+  package init(schema: Int?) {
+    self = schema.map { $0 < Self.firstExactSchema } == true ? .first : .current
+  }
+
+  private static let firstExactSchema = 6
+
+  /// Those of the diagnostics that these rules know.
+  package func known(among diagnostics: [Diagnostic]) -> [Diagnostic] {
+    guard self < .exact else { return diagnostics }
+    return diagnostics.filter { !Self.exactCodes.contains($0.code) && !Self.exactSelectCodes.contains($0.code) }
+  }
+
   package static func < (left: Edition, right: Edition) -> Bool { left.rawValue < right.rawValue }
 }

@@ -47,7 +47,7 @@ extension Pipeline {
       jobs.append(
         RunPlan.Job(
           kind: StageJob.curate, stage: "curate", label: step.name,
-          payload: Self.payload(["dataset": step.name, "edition": "\(Edition.current.rawValue)"]),
+          payload: Self.payload(["dataset": step.name, "edition": "\(edition.rawValue)"]),
           after: step.from.compactMap { ingestAt[$0] }))
     }
     let loads = load.compactMap { target -> RunPlan.Job? in

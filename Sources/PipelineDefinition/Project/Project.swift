@@ -61,6 +61,9 @@ package struct Project: Sendable {
     }
   }
 
+  /// The rules of the engine that runs its pipelines.
+  package var edition = Edition.current
+
   /// - Parameter isStored: Whether it is a release's: its definitions were checked by the rules of the engine that deployed them.
   package init(bundle: ProjectBundle, directory: String, environment: String? = nil, isStored: Bool = false) {
     self.directory = directory
@@ -118,7 +121,9 @@ package struct Project: Sendable {
       throw DefinitionError(refusing: definition.diagnostics)
         ?? DefinitionError(code: "definition", message: "\(definition.file) cannot be read")
     }
-    return pipeline
+    var planned = pipeline
+    planned.edition = edition
+    return planned
   }
 
   /// The text of a file of the project, such as a dataset's SELECT.

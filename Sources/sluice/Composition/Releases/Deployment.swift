@@ -34,8 +34,8 @@ struct Deployment {
   ///
   /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
   func examine() async throws -> Examination {
-    try await refuseBadDefinition()
     let engine = try await EngineDescription.ask(enginePath)
+    try await refuseBadDefinition(Edition(schema: engine.schema))
     let (bytes, hash) = try await EngineStore.hash(enginePath)
     let definitionHash = source.definitionHash
     let contentHash = EngineStore.hash(of: Array("sluice-release/1\n\(definitionHash)\n\(hash)\n".utf8))
@@ -56,9 +56,10 @@ struct Deployment {
       known: try await installation.store.releases(named: contentHash).first { $0.contentHash == contentHash })
   }
 
-  private func refuseBadDefinition() async throws {
-    var problems = source.diagnostics
-    problems += try await SQLReview.problems(of: source.pipelines, in: source)
+  /// - Parameter edition: The rules of the engine that is to run the definition; it looks at it by itself when it is tried.
+  private func refuseBadDefinition(_ edition: Edition) async throws {
+    let problems = edition.known(
+      among: source.diagnostics + (try await SQLReview.problems(of: source.pipelines, in: source)))
     guard let error = DefinitionError(refusing: problems.sortedByPlace()) else { return }
     for diagnostic in problems.sortedByPlace() where diagnostic.place.description != error.at {
       Console.note(diagnostic.description)

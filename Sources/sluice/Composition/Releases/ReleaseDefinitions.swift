@@ -19,7 +19,8 @@ actor ReleaseDefinitions {
     if let known = projects[release] { return known }
     let stored = try await store.releaseFiles(release)
     let bundle = ProjectBundle(files: stored.files.map { .init(path: $0.path, bytes: $0.bytes) })
-    let project = Project(bundle: bundle, directory: directory, environment: environment, isStored: true)
+    var project = Project(bundle: bundle, directory: directory, environment: environment, isStored: true)
+    project.edition = Edition(schema: try await store.release(release)?.schemaNumber)
     projects[release] = project
     return project
   }
