@@ -1,8 +1,8 @@
 -- Cancels what is not done of run $1 and its loads, or the job $2 that has no run. What is not running ends at once; what
 -- runs is asked to, and ends when its worker gives it up. Runs after claim_lock_exclusive, and again until it returns
 -- nothing three times: a job that moved meanwhile is seen the next time.
--- Locks: lease rows, then those of ready, later and blocked that it changes, then run rows: the order in which a job's end
--- takes them.
+-- Locks: lease rows in order of their number, then those of ready, later and blocked that it changes, then run rows: the order in
+-- which a job's end takes them.
 with concerned as materialized (
   select r.run_id from sluice.run r
   where (r.run_id = $1::bigint or r.parent_id = $1::bigint) and r.state <> 'succeeded'
@@ -29,8 +29,12 @@ with concerned as materialized (
 ), freed as (
   delete from sluice.live_key k using named n join ended e on e.job_id = n.job_id
   where k.key = n.live_key and k.job_id = n.job_id
+), held as materialized (
+  select l.job_id from sluice.lease l join named n on n.job_id = l.job_id where not l.cancelled
+  order by l.job_id
+  for update of l
 ), asked as (
-  update sluice.lease l set cancelled = true from named n where l.job_id = n.job_id and not l.cancelled returning l.job_id
+  update sluice.lease l set cancelled = true from held h where l.job_id = h.job_id returning l.job_id
 ), closed as (
   update sluice.run r set state = 'cancelled', finished_at = coalesce($3::timestamptz, clock_timestamp())
   from concerned c where r.run_id = c.run_id and r.state not in ('cancelled', 'succeeded')

@@ -1,9 +1,13 @@
 -- Ends leases of jobs of a run as done: $1 job ids, $2 epochs, $3 detail. A pair that no longer matches is left out: the lease is lost.
 -- A run that succeeds after one that failed tells the outbox.
 -- The delete of the lease is the one decision; all else follows from its rows.
--- Locks: lease rows, then blocked rows in order of their number, then run rows. Index: primary keys, edge (upstream_id).
-with asked as (
-  select job_id, epoch from unnest($1::bigint[], $2::bigint[]) as a (job_id, epoch)
+-- Locks: lease rows, then blocked rows, both in order of their number, then run rows. Index: primary keys, edge (upstream_id).
+with asked as materialized (
+  select l.job_id, l.epoch
+  from sluice.lease l join unnest($1::bigint[], $2::bigint[]) as a (job_id, epoch)
+    on l.job_id = a.job_id and l.epoch = a.epoch
+  order by l.job_id
+  for update of l
 ), ended as (
   delete from sluice.lease l using asked a where l.job_id = a.job_id and l.epoch = a.epoch
   returning l.job_id, l.epoch, l.attempt, l.worker_id, l.run_id, l.live_key, l.claimed_at
