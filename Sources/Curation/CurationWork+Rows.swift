@@ -97,12 +97,19 @@ extension CurationWork {
   /// Rows whose keys are in memory at a time, for each of its bytes: the hash tables of a join, a grouping and a sort.
   private static let bytesPerKeyedRow = 500
 
+  /// Whether equal keys have equal hashes: not under a collation, and not as variants.
+  private static let hashesAsItCompares = """
+    select not regexp_matches(sql, '(?i) collate |variant') as n from duckdb_tables()
+    where schema_name || '.' || table_name = '\(ContractPlan.table)'
+    """
+
   func findLosers(_ accounting: Accounting) async throws {
     let rows =
       accounting.findsLosers
       ? try await session.value("select count(*) as n from \(ContractPlan.table)").int ?? 0 : 0
     let most = max(1, request.limits.memoryBytes / Self.bytesPerKeyedRow)
-    for statement in accounting.findLosers(parts: 1 + rows / most) { try await session.run(statement) }
+    let parts = rows <= most ? 1 : try await session.value(Self.hashesAsItCompares).bool == true ? 1 + rows / most : 1
+    for statement in accounting.findLosers(parts: parts) { try await session.run(statement) }
   }
 
   /// The column that orders the versions of a row; nil where the dataset does not have it, or only its hash.

@@ -14,7 +14,7 @@ struct CurationWork: Sendable {
     request: CurationRequest, session: DuckDBSession, progress: @escaping @Sendable (CurationProgress) -> Void
   ) {
     var request = request
-    request.streams = request.step.withOrderingCursors(request.streams)
+    request.streams = request.step.withOrderingCursors(request.streams, hasSQL: request.sql != nil)
     self.request = request
     self.session = session
     report = ProgressReport(progress)

@@ -29,7 +29,7 @@ package struct Curator: Sendable {
         spaces + (request.previous.files + [request.previous.quarantine].compactMap { $0 }).map(Self.folder(of:))
       )
       .sorted(),
-      returnsMemory: try Self.needsTables(request))
+      returnsMemory: Self.needsTables(request))
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
     return try await request.scratchLimit.watching {
       try await duckdb.withSession(in: place, limits: request.limits) { session in
@@ -44,11 +44,12 @@ package struct Curator: Sendable {
   }
 
   /// Whether tables may be made that the memory has no room for.
-  private static func needsTables(_ request: CurationRequest) throws -> Bool {
+  private static func needsTables(_ request: CurationRequest) -> Bool {
     let isKeyed = !request.step.key.isEmpty || request.streams.contains { !$0.definition.key.isEmpty }
     guard isKeyed || request.sql != nil else { return false }
     let objects = request.streams.flatMap(\.objects)
-    return try objects.reduce(0) { try $0 + CurationWork.size(of: $1.path) } > request.limits.memoryBytes / 2
+    // The reader tells what is wrong with an object that is missing.
+    return objects.reduce(0) { $0 + ((try? CurationWork.size(of: $1.path)) ?? 0) } > request.limits.memoryBytes / 2
   }
 
   private static func folder(of path: String) -> String {

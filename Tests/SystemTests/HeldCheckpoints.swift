@@ -1,7 +1,7 @@
 import Postgres
 import TestSupport
 
-/// Lets a job write one checkpoint and keeps its second waiting, so that a test acts in the midst of the job's work
+/// Lets each job write one checkpoint and keeps its second waiting, so that a test acts in the midst of the job's work
 /// however long the machine takes for it.
 struct HeldCheckpoints {
   private let database: TestDatabase.Handle
@@ -20,9 +20,10 @@ struct HeldCheckpoints {
       """)
   }
 
-  func waitForFirst() async throws {
+  /// Waits until so many jobs have a checkpoint.
+  func waitForFirst(of jobs: Int = 1) async throws {
     try await eventually(within: .seconds(90), "a checkpoint is written") {
-      try await !database.pool.query("select from sluice.mark").isEmpty
+      try await database.pool.query("select from sluice.mark").count == jobs
     }
   }
 

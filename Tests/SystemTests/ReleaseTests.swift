@@ -30,13 +30,16 @@ struct ReleaseTests {
   /// - Parameter lease: In seconds; where nobody is killed, longer than a busy machine keeps a beat waiting.
   private func with(lease: String = "1.2", _ body: @Sendable (Installed) async throws -> Void) async throws {
     try await TestProject.withProject { project in
-      let sluice = Installed(project, ["SLUICE_LEASE": lease])
-      do { try await body(sluice) } catch {
-        _ = try? await sluice("down", "--timeout", "10")
-        throw error
-      }
-      #expect(try await sluice("down").status == 0)
+      try await Self.with(Installed(project, ["SLUICE_LEASE": lease]), body)
     }
+  }
+
+  private static func with(_ sluice: Installed, _ body: @Sendable (Installed) async throws -> Void) async throws {
+    do { try await body(sluice) } catch {
+      _ = try? await sluice("down", "--timeout", "10")
+      throw error
+    }
+    #expect(try await sluice("down").status == 0)
   }
 
   private func states(_ sluice: Installed) async throws -> [String: String] {
@@ -56,64 +59,67 @@ struct ReleaseTests {
 
   @Test("new code goes out while a batch runs: the batch ends by its own definition, the next run has the new one")
   func beside() async throws {
-    try await with(lease: "15") { sluice in
-      let project = sluice.project
-      try Self.write(project, "stay", constant: 1)
-      try Self.write(project, "move", onDeploy: "handover", constant: 1)
-      try Self.files(project, "stay", count: 2000)
-      try Self.files(project, "move", count: 2000)
-      #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
-      let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
-      #expect(first.status == 0, "\(first.errors)")
-      #expect(try first.json("outcome").text == "promoted")
-      for pipeline in ["stay", "move"] { #expect(try await sluice("run", pipeline, "--json").status == 0) }
-      try await eventually("both ingest") {
-        try await sluice("jobs", "--json").json("jobs").list.filter { ($0["progress"]["units"].int ?? 0) > 2 }.count
-          == 2
-      }
-      try Self.write(project, "stay", constant: 2)
-      try Self.write(project, "move", onDeploy: "handover", constant: 2)
-      let plan = try await sluice("deploy", "--plan", "--json")
-      #expect(plan.status == 0, "\(plan.errors)")
-      #expect(try plan.json("gate").list.count == 2)
-      #expect(try plan.json("gate").list.allSatisfy { $0["reading"].text == "reads as is" })
-      #expect(try await states(sluice) == ["one": "CURRENT"])
-      let second = try await sluice("deploy", "--label", "two", "--json")
-      #expect(second.status == 0, "\(second.errors)")
-      #expect(try second.json("handed_over").list.compactMap { $0["pipeline"].text } == ["move"])
-      #expect(try second.json("staying").list.compactMap { $0["pipeline"].text } == ["stay"])
+    try await TestProject.withProject { project in
+      try await TestDatabase.withEmptyDatabase { database in
+        try await Self.with(Installed(project, ["SLUICE_LEASE": "15", "SLUICE_DATABASE_URL": database.url])) { sluice in
+          let count = 300
+          try Self.write(project, "stay", constant: 1)
+          try Self.write(project, "move", onDeploy: "handover", constant: 1)
+          try Self.files(project, "stay", count: count)
+          try Self.files(project, "move", count: count)
+          #expect(try await sluice("up", "--detach", "--workers", "1", "--slots", "4").status == 0)
+          let first = try await sluice("deploy", "--label", "one", "--reason", "the beginning", "--json")
+          #expect(first.status == 0, "\(first.errors)")
+          #expect(try first.json("outcome").text == "promoted")
+          let held = try await HeldCheckpoints(database)
+          for pipeline in ["stay", "move"] { #expect(try await sluice("run", pipeline, "--json").status == 0) }
+          try await held.waitForFirst(of: 2)
+          try Self.write(project, "stay", constant: 2)
+          try Self.write(project, "move", onDeploy: "handover", constant: 2)
+          let plan = try await sluice("deploy", "--plan", "--json")
+          #expect(plan.status == 0, "\(plan.errors)")
+          #expect(try plan.json("gate").list.count == 2)
+          #expect(try plan.json("gate").list.allSatisfy { $0["reading"].text == "reads as is" })
+          #expect(try await states(sluice) == ["one": "CURRENT"])
+          let second = try await sluice("deploy", "--label", "two", "--json")
+          await held.release()
+          #expect(second.status == 0, "\(second.errors)")
+          #expect(try second.json("handed_over").list.compactMap { $0["pipeline"].text } == ["move"])
+          #expect(try second.json("staying").list.compactMap { $0["pipeline"].text } == ["stay"])
 
-      let later = try await sluice("run", "stay", "--wait", "--json")
-      #expect(later.status == 0, "\(later.errors)")
-      try await eventually(within: .seconds(150), "both runs end") {
-        try await sluice("runs", "--json").json("runs").list.allSatisfy { $0["state"].text == "succeeded" }
-      }
-      // The first run's rows, and nothing for the second: every file was taken.
-      for pipeline in ["stay", "move"] {
-        let found = try await definitions(sluice, "\(pipeline)_rows")
-        if found != [1: 2000] {
-          let runs = try await sluice("runs", "--json").output
-          let jobs = try await sluice("jobs", "--json").output
-          Issue.record("\(pipeline): rows by definition \(found)\nruns \(runs)\njobs \(jobs)")
+          let later = try await sluice("run", "stay", "--wait", "--json")
+          #expect(later.status == 0, "\(later.errors)")
+          try await eventually(within: .seconds(150), "both runs end") {
+            try await sluice("runs", "--json").json("runs").list.allSatisfy { $0["state"].text == "succeeded" }
+          }
+          // The first run's rows, and nothing for the second: every file was taken.
+          for pipeline in ["stay", "move"] {
+            let found = try await definitions(sluice, "\(pipeline)_rows")
+            if found != [1: count] {
+              let runs = try await sluice("runs", "--json").output
+              let jobs = try await sluice("jobs", "--json").output
+              Issue.record("\(pipeline): rows by definition \(found)\nruns \(runs)\njobs \(jobs)")
+            }
+          }
+          let moved = try await sluice("runs", "show", "2", "--json").json("jobs").list.first
+          #expect(moved?["attempts"].list.compactMap { $0["status"].text } == ["yielded", "done"])
+          // The worker's own at least, and no more than a worker and its SQL child may have.
+          let memory = moved?["attempts"].list.last?["detail"]["peak_memory"].int ?? 0
+          #expect((5_000_000..<2_000_000_000).contains(memory), "\(memory) bytes")
+          try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
+
+          try Self.files(project, "move", count: count + 1)
+          #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
+          #expect(try await definitions(sluice, "move_rows") == [1: count, 2: 1])
+
+          let back = try await sluice("rollback", "--reason", "two is slower", "--json")
+          #expect(back.status == 0, "\(back.errors)")
+          #expect(try back.json("release", "label").text == "one")
+          let trail = try await sluice("releases", "show", "one", "--json").json("audit").list
+          #expect(trail.first?["action"].text == "rollback")
+          #expect(trail.first?["reason"].text == "two is slower")
         }
       }
-      let moved = try await sluice("runs", "show", "2", "--json").json("jobs").list.first
-      #expect(moved?["attempts"].list.compactMap { $0["status"].text } == ["yielded", "done"])
-      // The worker's own at least, and no more than a worker and its SQL child may have.
-      let memory = moved?["attempts"].list.last?["detail"]["peak_memory"].int ?? 0
-      #expect((5_000_000..<2_000_000_000).contains(memory), "\(memory) bytes")
-      try await eventually("the first release is retired") { try await states(sluice)["one"] == "RETIRED" }
-
-      try Self.files(project, "move", count: 2001)
-      #expect(try await sluice("run", "move", "--wait", "--json").status == 0)
-      #expect(try await definitions(sluice, "move_rows") == [1: 2000, 2: 1])
-
-      let back = try await sluice("rollback", "--reason", "two is slower", "--json")
-      #expect(back.status == 0, "\(back.errors)")
-      #expect(try back.json("release", "label").text == "one")
-      let trail = try await sluice("releases", "show", "one", "--json").json("audit").list
-      #expect(trail.first?["action"].text == "rollback")
-      #expect(trail.first?["reason"].text == "two is slower")
     }
   }
 

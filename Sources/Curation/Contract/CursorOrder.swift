@@ -15,7 +15,7 @@ package struct CursorOrder: Sendable {
     self.timezone = timezone
   }
 
-  /// - Parameter cursor: As ``CurateStep/withOrderingCursors(_:)`` gives it.
+  /// - Parameter cursor: As ``CurateStep/withOrderingCursors(_:hasSQL:)`` gives it.
   init(_ cursor: Cursor) { self.init(cursor.type, timezone: cursor.sourceTimezone) }
 
   /// DuckDB's type of the values: integers, nanoseconds since 1970, or text whose order is that of the values.

@@ -32,7 +32,7 @@ with concerned as materialized (
 ), held as materialized (
   select l.job_id from sluice.lease l join named n on n.job_id = l.job_id where not l.cancelled
   order by l.job_id
-  for update of l
+  for no key update of l
 ), asked as (
   update sluice.lease l set cancelled = true from held h where l.job_id = h.job_id returning l.job_id
 ), closed as (

@@ -24,10 +24,11 @@ package enum Edition: Int, Sendable, Comparable {
 
   private static let firstExactSchema = 6
 
-  /// Those of the diagnostics that these rules know.
-  package func known(among diagnostics: [Diagnostic]) -> [Diagnostic] {
-    guard self < .exact else { return diagnostics }
-    return diagnostics.filter { !Self.exactCodes.contains($0.code) && !Self.exactSelectCodes.contains($0.code) }
+  /// Those of a definition's diagnostics, and of its SELECTs', that these rules know.
+  package func known(of definition: [Diagnostic], _ selects: [Diagnostic]) -> [Diagnostic] {
+    guard self < .exact else { return definition + selects }
+    return (definition + selects.filter { !Self.exactSelectCodes.contains($0.code) })
+      .filter { !Self.exactCodes.contains($0.code) }
   }
 
   package static func < (left: Edition, right: Edition) -> Bool { left.rawValue < right.rawValue }

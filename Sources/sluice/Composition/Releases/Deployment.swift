@@ -59,7 +59,7 @@ struct Deployment {
   /// - Parameter edition: The rules of the engine that is to run the definition; it looks at it by itself when it is tried.
   private func refuseBadDefinition(_ edition: Edition) async throws {
     let problems = edition.known(
-      among: source.diagnostics + (try await SQLReview.problems(of: source.pipelines, in: source)))
+      of: source.diagnostics, try await SQLReview.problems(of: source.pipelines, in: source))
     guard let error = DefinitionError(refusing: problems.sortedByPlace()) else { return }
     for diagnostic in problems.sortedByPlace() where diagnostic.place.description != error.at {
       Console.note(diagnostic.description)
