@@ -49,7 +49,7 @@ extension TargetLedger {
       return (role, "change the restrictive policy \(quoteIdentifier(policy)); or: \(bypass)")
     }
     let policies = access.commands.map { $0 == "r" ? "select" : "delete" }.map { command in
-      "create policy sluice_\(command) on \(name.sql) for \(command) to \(quoteIdentifier(role)) using (true)"
+      "create policy \(quoteIdentifier("sluice_\(command)_\(role)")) on \(name.sql) for \(command) to \(quoteIdentifier(role)) using (true)"
     }
     return (role, "let the role have all rows: \(policies.joined(separator: "; ")); or: \(bypass)")
   }

@@ -75,13 +75,16 @@ struct StraightCopy: Sendable {
 
   private static func bytes(of files: [DataFileToLoad]) throws -> Int64 {
     try files.reduce(0) { sum, file in
-      do {
-        let size = try FileManager.default.attributesOfItem(atPath: file.localPath)[.size]
-        if let size = (size as? Int64) ?? (size as? UInt64).map(Int64.init(clamping:)) { return sum + size }
-      } catch {}
-      throw StageFailure(
-        code: "data_file_unreadable", message: "data file \(file.key) is missing or cannot be read",
-        hint: "put the file back, or make it readable; then run again", at: file.localPath)
+      let size: Any?
+      do { size = try FileManager.default.attributesOfItem(atPath: file.localPath)[.size] } catch {
+        throw StageFailure(
+          code: "data_file_unreadable", message: "data file \(file.key) is missing or cannot be read: \(error)",
+          hint: "put the file back, or make it readable; then run again", at: file.localPath)
+      }
+      guard let size = (size as? Int64) ?? (size as? UInt64).map(Int64.init(clamping:)) else {
+        preconditionFailure("a file has a size")
+      }
+      return sum + size
     }
   }
 }
