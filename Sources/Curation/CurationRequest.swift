@@ -150,7 +150,7 @@ package struct PreviousData: Sendable {
 
   /// All rows with `_new`, which orders the snapshots: 0 for the last one, less for those before.
   var numbered: String {
-    let groups = columns.isEmpty ? parts.indices.map { $0..<$0 + 1 } : SnapshotFiles.groups(columns) { $0.name }
+    let groups = columns.isEmpty ? parts.indices.map { $0..<$0 + 1 } : SnapshotFiles.groups(columns)
     return groups.map { group in
       let numbers = group.map { (files: parts[$0].count, number: Int64($0 + 1 - parts.count)) }
       return select(group, adding: ", \(SnapshotFiles.number(numbers)) as _new")

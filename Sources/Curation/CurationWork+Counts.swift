@@ -8,7 +8,7 @@ extension CurationWork {
   /// between them.
   func isStreamed(_ selection: Selection, _ accounting: Accounting) -> Bool {
     guard selection.isProjection, selection.source?.table.violations.isEmpty == true else { return false }
-    return accounting.key.isEmpty && step.key.isEmpty && step.replaces.isEmpty && !checksLookAtRows
+    return accounting.key.isEmpty && step.key.isEmpty && step.replaces.isEmpty && !step.checksLookAtRows
       && hasRoomForContract
   }
 
@@ -22,8 +22,6 @@ extension CurationWork {
     }
     return bytes * request.limits.threads <= request.limits.memoryBytes / 3
   }
-
-  var checksLookAtRows: Bool { step.checksLookAtRows }
 
   /// Counts where every row went, each by itself, and holds the sum against the raw.
   ///

@@ -19,8 +19,8 @@ struct Accounting: Sendable {
 
   /// SQL that finds the older versions, in parts of the keys, so that a part of the rows is in memory at a time.
   ///
-  /// Keys that occur once, the most, cost a hash entry each; only the others are sorted. Rows without a whole key are
-  /// nobody's older version.
+  /// Keys that occur once, the most, cost a hash entry each; only the others are sorted. A row
+  /// without a whole key is no version of another one.
   ///
   /// - Parameter parts: At least 1.
   func findLosers(parts: Int) -> [String] {

@@ -10,13 +10,11 @@ package enum SnapshotFiles {
   /// Neighbours that one scan reads: all their columns have the same names and types.
   ///
   /// - Parameter columns: Of each snapshot, in order.
-  package static func groups<Column: Equatable>(
-    _ columns: [[Column]], name: (Column) -> String
-  ) -> [Range<Int>] {
+  package static func groups(_ columns: [[DataColumn]]) -> [Range<Int>] {
     var groups: [Range<Int>] = []
     for index in columns.indices {
       // A column of this name would take the place of the engine's number.
-      let canJoin = !columns[index].contains { SQLName(name($0)) == SQLName(fileIndex) }
+      let canJoin = !columns[index].contains { SQLName($0.name) == SQLName(fileIndex) }
       if canJoin, let last = groups.last, columns[last.lowerBound] == columns[index] {
         groups[groups.count - 1] = last.lowerBound..<index + 1
       } else {

@@ -9,7 +9,7 @@ import PipelineDefinition
 /// Not for several threads at a time.
 final class CSVScanner {
   /// Longer fields are cut, and still longer than a cursor's value may be.
-  private static let longestValue = CursorProgress.maximumValueBytes + 1
+  private static let longestValue = CursorKind.maximumBytes + 1
 
   private let delimiter: UInt8
   private let quote: UInt8?

@@ -3,8 +3,6 @@ import PipelineDefinition
 
 /// How a stream's cursor moves in one pull: where the pull begins, and the highest value it has seen.
 package struct CursorProgress: Sendable {
-  static let maximumValueBytes = CursorKind.maximumBytes
-
   package let cursor: Cursor
   /// The cursor does not move past it; nil: wherever the records say.
   package let limit: CursorValue?

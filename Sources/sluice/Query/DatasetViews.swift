@@ -38,7 +38,7 @@ enum DatasetViews {
     let columns = last.columns.map { quoteIdentifier($0.name) }.joined(separator: ", ")
     let order = VersionOrder(last)
     let filled = snapshots.filter { !$0.files.isEmpty }
-    let groups = SnapshotFiles.groups(filled.map(\.dataColumns)) { $0.name }
+    let groups = SnapshotFiles.groups(filled.map(\.dataColumns))
     let parts = try groups.map { group in
       let first = filled[group.lowerBound]
       let paths = try filled[group].flatMap { try $0.files.map { try path(of: $0, objects) } }
