@@ -14,6 +14,7 @@ struct ImportTable {
 
   static let project = ImportTable(rows: [
     "JobModel": row(),
+    "Autoscaling": row(),
     "Postgres": row("CLibPQ JobModel"),
     "EmbeddedPostgres": row("CSpawn JobModel Postgres", "Logging"),
     "Migrations": row("JobModel Postgres"),
