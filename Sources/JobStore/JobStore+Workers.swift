@@ -55,16 +55,27 @@ extension JobStore {
     try await session.query(Statement.workerSessionLock, [.int(worker)]).only.bool("taken")
   }
 
-  /// Renews a worker's lease. Returns false when the worker is revoked: its jobs belong to others.
+  /// What the database answered to a beat.
+  package enum BeatAnswer: Sendable, Equatable {
+    /// The lease is renewed.
+    case accepted(isAskedToDrain: Bool)
+    /// The worker's jobs belong to others.
+    case revoked
+
+    package var isAccepted: Bool { self != .revoked }
+  }
+
+  /// Renews a worker's lease.
   ///
   /// - Source: `worker_beat.sql`.
   package func beat(
     worker: Int64, lease: Duration, draining: Bool, hasSessionLock: Bool = true, on session: some PostgresSession
-  ) async throws -> Bool {
-    try await session.query(
+  ) async throws -> BeatAnswer {
+    let rows = try await session.query(
       Statement.workerBeat.within(lease),
-      [.int(worker), .double(lease.inSeconds), .bool(draining), .bool(hasSessionLock)]
-    ).count == 1
+      [.int(worker), .double(lease.inSeconds), .bool(draining), .bool(hasSessionLock)])
+    guard let row = rows.first else { return .revoked }
+    return .accepted(isAskedToDrain: try row.bool("drain_asked"))
   }
 
   /// Refuses a schema that a newer engine has changed in a way this one cannot live with.

@@ -31,22 +31,30 @@ struct LeaseGuard: Sendable {
   }
 
   /// Beats until cancelled; a session that is lost is noticed at once and replaced.
+  ///
+  /// - Throws: ``SchemaError`` when a newer engine has changed the schema in a way that this one cannot live with.
   func beat() async throws {
     var unknown = WorkerSession.Unknown()
     while true {
-      let sent = clock.now
+      var sentAt = clock.now
       do {
-        let accepted = try await session.beat(draining: running.isDraining)
-        keeper.answered(sentAt: sent, accepted: accepted)
-        if await session.isAskedToDrain { running.drain() }
-        try await session.verifySchema()
-        unknown = try await session.giveBackUnknown(running, suspected: unknown)
+        let answer: JobStore.BeatAnswer
+        (sentAt, answer) = try await session.beat(draining: running.isDraining)
+        // Before anything else is asked of the database, which may be slow to answer that.
+        keeper.answered(sentAt: sentAt, accepted: answer.isAccepted)
+        if answer == .accepted(isAskedToDrain: true) { running.drain() }
+        if answer.isAccepted {
+          let end = max(sentAt + timing.beat, clock.now + timing.beat / 2)
+          unknown = try await session.look(running, suspected: unknown, until: end)
+        }
+      } catch let error as PostgresError where error.kind == .cancelled {
+        logger.info("the database was slow; the next beat comes first", metadata: ["error": "\(error)"])
       } catch let error as PostgresError where error.isTransient {
         logger.warning("a beat was not accepted; trying another connection", metadata: ["error": "\(error)"])
         await session.discardConnection()
       }
       var isAlive = await session.isAlive
-      while isAlive, sent.duration(to: clock.now) < timing.beat {
+      while isAlive, sentAt.duration(to: clock.now) < timing.beat {
         try await thread.pause(for: min(Self.look, timing.beat))
         isAlive = await session.isAlive
       }
@@ -54,11 +62,12 @@ struct LeaseGuard: Sendable {
     }
   }
 
-  /// Ends with ``WorkerRevoked`` as soon as the lease can no longer be believed in, whatever a beat waits for. Notes what the
-  /// process has in memory meanwhile.
+  /// Ends with ``WorkerRevoked`` as soon as the worker can no longer rely on its lease, whatever a beat waits for. Until then it notes
+  /// what the process has in memory, and ends what would hold up the next beat.
   func watch() async throws {
     while keeper.holds(at: clock.now) {
       if let bytes = ProcessMemory.resident() { running.noteMemory(bytes) }
+      session.endLook(at: clock.now)
       try await thread.pause(for: min(Self.look, timing.beat))
     }
     // From this thread: whoever waits for the error may be behind a handler that blocks the others.

@@ -2,6 +2,7 @@ import JobModel
 import JobStore
 import Logging
 import Postgres
+import Synchronization
 
 /// A worker's identity and the session whose advisory lock proves that its process lives.
 actor WorkerSession {
@@ -20,8 +21,8 @@ actor WorkerSession {
   private var hasLock: Bool
   /// ``RunningAttempts/starts`` when the database last knew no lease of this worker.
   private var startsWithoutLease: Int?
-  /// As the last beat found it.
-  private(set) var isAskedToDrain = false
+  /// The session of the look that is under way, and when it is to end.
+  private nonisolated let looking = Mutex<(PostgresConnection, ContinuousClock.Instant)?>(nil)
 
   private init(
     worker: Int64, settings: WorkerSettings, database: PostgresSettings, store: JobStore,
@@ -56,8 +57,10 @@ actor WorkerSession {
     }
   }
 
-  /// One beat, on a new session when the old one is gone. The beat goes first: it is what keeps the jobs.
-  func beat(draining: Bool) async throws -> Bool {
+  /// One beat, on a new session when the old one is gone.
+  ///
+  /// - Returns: When it was sent, and its answer. Nothing else is asked of the database before the caller has it.
+  func beat(draining: Bool) async throws -> (sentAt: ContinuousClock.Instant, answer: JobStore.BeatAnswer) {
     let session: PostgresConnection
     if let connection {
       session = connection
@@ -65,11 +68,34 @@ actor WorkerSession {
       session = try await PostgresConnection.connect(database)
       connection = session
     }
-    let accepted = try await store.beat(
+    let sentAt = ContinuousClock.now
+    let answer = try await store.beat(
       worker: worker, lease: settings.timing.lease, draining: draining, hasSessionLock: hasLock, on: session)
-    if accepted { isAskedToDrain = try await store.isAskedToDrain(worker, on: session) }
-    if accepted, !hasLock, !database.isPooled { hasLock = try await store.takeSessionLock(worker: worker, on: session) }
-    return accepted
+    return (sentAt, answer)
+  }
+
+  /// What follows an accepted beat: takes the session lock if it is missing, verifies the schema, gives back unknown leases.
+  ///
+  /// - Parameter end: When the next beat is due. A statement that runs then is cancelled by ``endLook(at:)``: what waits for a lock
+  ///   or for a slow disk must not keep the next beat from being sent.
+  /// - Returns: The leases that are unknown now.
+  func look(
+    _ running: RunningAttempts, suspected: Unknown, until end: ContinuousClock.Instant
+  ) async throws -> Unknown {
+    guard let connection else { return suspected }
+    looking.withLock { $0 = (connection, end) }
+    defer { looking.withLock { $0 = nil } }
+    if !hasLock, !database.isPooled { hasLock = try await store.takeSessionLock(worker: worker, on: connection) }
+    try await store.verifySchema(on: connection)
+    return try await giveBackUnknown(running, suspected: suspected, until: end)
+  }
+
+  /// Cancels the statement of a look whose time is over.
+  nonisolated func endLook(at now: ContinuousClock.Instant) {
+    looking.withLock { looking in
+      guard let (connection, end) = looking, now >= end else { return }
+      connection.cancel()
+    }
   }
 
   /// Leases that this process did not know at a beat.
@@ -84,8 +110,11 @@ actor WorkerSession {
   ///
   /// On the worker's own session, because the handlers may hold every connection of the pool.
   ///
+  /// - Parameter end: What is not given back by then follows after the next beat; nil: all of it now.
   /// - Returns: What is unknown now.
-  func giveBackUnknown(_ running: RunningAttempts, suspected: Unknown) async throws -> Unknown {
+  func giveBackUnknown(
+    _ running: RunningAttempts, suspected: Unknown, until end: ContinuousClock.Instant? = nil
+  ) async throws -> Unknown {
     guard let connection else { return suspected }
     let starts = running.starts
     let leases = try await store.leases(ofWorker: worker, on: connection)
@@ -95,13 +124,14 @@ actor WorkerSession {
     guard !suspects.isEmpty else { return now }
     // The claim may still be on its way.
     guard suspected.turns.isMultiple(of: 2) || now.turns > suspected.turns else { return suspected }
-    for holder in suspects { try await store.endAttempt(holder, as: .interrupted(after: .zero), on: connection) }
-    return Unknown(holders: now.holders.subtracting(suspects), turns: now.turns)
-  }
-
-  /// - Throws: ``SchemaError`` when a newer engine has changed the schema in a way that this one cannot live with.
-  func verifySchema() async throws {
-    if let connection { try await store.verifySchema(on: connection) }
+    var left = now.holders
+    for holder in suspects {
+      // Some each time, however slow the disk is.
+      if let end, left.count < now.holders.count, ContinuousClock.now >= end { break }
+      try await store.endAttempt(holder, as: .interrupted(after: .zero), on: connection)
+      left.remove(holder)
+    }
+    return Unknown(holders: left, turns: now.turns)
   }
 
   func discardConnection() async {

@@ -18,7 +18,7 @@ struct ReaperTests {
       #expect(try await queue.store.reapLeases(on: queue.session).map(\.job) == [claim.jobID])
       #expect(try await queue.claimOne(dead) == nil)
       #expect(
-        try await queue.store.beat(worker: dead, lease: .seconds(15), draining: false, on: queue.session) == false)
+        try await queue.store.beat(worker: dead, lease: .seconds(15), draining: false, on: queue.session) == .revoked)
       let next = try #require(try await queue.claimOne(try await queue.worker()))
       #expect(next.epoch == claim.epoch + 1)
       #expect(next.attempt == 2)
@@ -38,7 +38,9 @@ struct ReaperTests {
           try await !queue.store.suspects(on: queue.session).isEmpty
         }
         let suspect = try #require(try await queue.store.suspects(on: queue.session).first)
-        #expect(try await queue.store.beat(worker: worker, lease: .seconds(15), draining: false, on: queue.session))
+        #expect(
+          try await queue.store.beat(worker: worker, lease: .seconds(15), draining: false, on: queue.session).isAccepted
+        )
         #expect(try await queue.store.revoke(suspect, on: queue.session) == false)
 
         let again = try #require(try await queue.store.suspects(on: queue.session).first)
@@ -99,7 +101,8 @@ struct ReaperTests {
       try await queue.enqueue(jobs: 2)
       let worker = try await queue.worker()
       let claim = try #require(try await queue.claimOne(worker))
-      #expect(try await queue.store.beat(worker: worker, lease: .seconds(15), draining: true, on: queue.session))
+      #expect(
+        try await queue.store.beat(worker: worker, lease: .seconds(15), draining: true, on: queue.session).isAccepted)
       #expect(try await queue.claimOne(worker) == nil)
       #expect(try await queue.complete(claim.holder))
     }

@@ -175,7 +175,9 @@ struct PostgresQueue: QueueStore {
   }
 
   func beat(worker: Int64, lease: Duration, draining: Bool, hasSessionLock: Bool) async throws -> Bool {
-    try await store.beat(worker: worker, lease: lease, draining: draining, hasSessionLock: hasSessionLock, on: pool)
+    try await store.beat(
+      worker: worker, lease: lease, draining: draining, hasSessionLock: hasSessionLock, on: pool
+    ).isAccepted
   }
 
   func leave(worker: Int64) async throws { try await store.workerLeaves(worker) }

@@ -255,11 +255,6 @@ extension JobStore {
     }
   }
 
-  /// - Source: `drain_asked.sql`.
-  package func isAskedToDrain(_ worker: Int64, on session: some PostgresSession) async throws -> Bool {
-    try await session.query(Statement.drainAsked, [.int(worker)]).first?.bool("drain_asked") ?? false
-  }
-
   /// Whether workers are kept on this host; `drain HOST` says no.
   ///
   /// - Source: `host_drain.sql`.

@@ -11,7 +11,6 @@ extension Statement {
   static let canaryLook = SQLStatement("canary_look", PackageResources.canary_look_sql)
   static let canaryPromise = SQLStatement("canary_promise", PackageResources.canary_promise_sql)
   static let drainAsk = SQLStatement("drain_ask", PackageResources.drain_ask_sql)
-  static let drainAsked = SQLStatement("drain_asked", PackageResources.drain_asked_sql)
   static let engineGone = SQLStatement("engine_gone", PackageResources.engine_gone_sql)
   static let engineList = SQLStatement("engine_list", PackageResources.engine_list_sql)
   static let engineLock = SQLStatement("engine_lock", PackageResources.engine_lock_sql)
@@ -43,7 +42,7 @@ extension Statement {
 
   static let releases = [
     auditInsert, auditLastMove, auditList, canaryAlarms, canaryEvidence, canaryHold, canaryLook, canaryPromise,
-    drainAsk, drainAsked,
+    drainAsk,
     engineGone, engineList, engineLock, engineLockExclusive, gateLive, hostDrain, hostDrained, laneHandOver, leaseAsked,
     releaseAssign, releaseBusy, releaseFileDelete, releaseForget, releaseHolds, releaseRemove,
     releaseGet, releaseKeep,
