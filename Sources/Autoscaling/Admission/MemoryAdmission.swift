@@ -1,4 +1,10 @@
 /// Decides which queued jobs may start, given the memory that is left: a pure function.
+///
+/// Jobs start in claim order as long as they have room. The first job without room keeps a claim on memory that comes free: the
+/// running jobs end one after another, and the time when the room is there follows from their predictions. Jobs behind it
+/// may start when they are predicted to end before that time, or when they have room next to it. So a heavy job does
+/// not block the light ones, and they do not starve it (EASY back-filling). Where predictions fail, ``Candidate/waitedSeconds``
+/// is the way out: after ``ScalingSettings/admissionPatienceSeconds`` only what has room next to the heavy job starts.
 package struct MemoryAdmission: Sendable {
   /// A job that would start if there were room, in claim order.
   package struct Candidate: Sendable, Equatable {
@@ -8,7 +14,8 @@ package struct MemoryAdmission: Sendable {
     /// How long it has been ready.
     package var waitedSeconds: Double
     package var deadline: Double?
-    /// It was killed for its memory before: it runs alone in its worker, with ``Estimate/mean`` as reservation.
+    /// It was killed for its memory before: it starts when nothing else runs, and nothing starts next to it. Only for an admission of one
+    /// worker; in one for a whole fleet the larger reservation is enough.
     package var runsAlone: Bool = false
     package init(
       job: Int64, seconds: Estimate, memoryBytes: Estimate, waitedSeconds: Double = 0, deadline: Double? = nil
@@ -27,6 +34,8 @@ package struct MemoryAdmission: Sendable {
     package var elapsedSeconds: Double
     package var memoryBytes: Estimate
     package var peakBytes: Double?
+    /// As ``Candidate/runsAlone``.
+    package var runsAlone: Bool = false
     package init(
       seconds: Estimate, elapsedSeconds: Double, memoryBytes: Estimate, peakBytes: Double? = nil
     ) {
@@ -49,6 +58,9 @@ package struct MemoryAdmission: Sendable {
     package init() {}
   }
 
+  /// One look at the queue is bounded: jobs further behind wait for the next one.
+  package static let maxCandidates = 2_000
+
   /// All memory that jobs may have: the limit, less what workers and others use. Nil: no limit.
   package var limitBytes: Double?
   package var settings: ScalingSettings
@@ -62,6 +74,98 @@ package struct MemoryAdmission: Sendable {
   package func admit(
     _ candidates: [Candidate], running: [Reservation], freeSlots: Int, rule: ClaimRule = ClaimRule()
   ) -> Answer {
-    Answer()
+    var answer = Answer()
+    var held = running.map(HeldMemory.init)
+    var room = MemoryRoom(
+      limitBytes: limitBytes.map { $0 * settings.memoryShare }, widths: settings.memoryWidths)
+    for one in held { room.add(one.memory) }
+    var kept: KeptRoom?
+    for candidate in candidates.prefix(Self.maxCandidates) {
+      guard answer.starts.count < freeSlots else { break }
+      let memory = candidate.memoryBytes.sane(atMost: Number.mostBytes)
+      if memory.mean > room.limit {
+        answer.tooLarge.append(candidate.job)
+        continue
+      }
+      if let heaviest = rule.heaviestBytes, memory.mean > heaviest { continue }
+      let job = HeldMemory(candidate)
+      if job.mayStart(in: room, with: held), kept?.leavesRoom(for: job) ?? true {
+        answer.starts.append(candidate.job)
+        room.add(memory)
+        held.append(job)
+        kept?.add(job)
+      } else if kept == nil {
+        kept = KeptRoom(for: job, waited: candidate.waitedSeconds, held: held, room: room, settings: settings)
+        answer.roomKeptFor = candidate.job
+        answer.roomInSeconds = kept?.inSeconds
+      }
+    }
+    return answer
+  }
+}
+
+/// A job with memory: what it holds, and for how long yet.
+struct HeldMemory: Sendable {
+  var memory: Estimate
+  /// Until it ends, as predicted, with one standard deviation.
+  var leftSeconds: Double
+  var runsAlone: Bool
+
+  init(_ reservation: MemoryAdmission.Reservation) {
+    memory = reservation.memoryBytes.sane(atMost: Number.mostBytes)
+    let peak = Number.within(reservation.peakBytes ?? 0, 0...Number.mostBytes, otherwise: 0)
+    // What it has used is no longer a guess, and it may grow on by what it was expected to vary.
+    if peak > memory.mean { memory.mean = peak }
+    leftSeconds = Remaining.seconds(
+      of: reservation.seconds, elapsed: reservation.elapsedSeconds, progress: nil)
+    runsAlone = reservation.runsAlone
+  }
+
+  init(_ candidate: MemoryAdmission.Candidate) {
+    memory = candidate.memoryBytes.sane(atMost: Number.mostBytes)
+    let seconds = candidate.seconds.sane(atMost: Number.longestSeconds)
+    leftSeconds = seconds.mean + seconds.deviation
+    runsAlone = candidate.runsAlone
+  }
+
+  func mayStart(in room: MemoryRoom, with held: [HeldMemory]) -> Bool {
+    if runsAlone { return held.isEmpty && room.fits(memory) }
+    return !(held.first?.runsAlone ?? false) && room.fits(memory)
+  }
+}
+
+/// The room that is kept for the first job that has none yet.
+private struct KeptRoom {
+  /// When the room is predicted to be there, in seconds from now.
+  let inSeconds: Double
+  /// Whether jobs that are predicted to end before may use it until then.
+  private let trustsPredictions: Bool
+  private let alone: Bool
+  /// What will be in use at that time, with the job itself.
+  private var room: MemoryRoom
+
+  init(for job: HeldMemory, waited: Double, held: [HeldMemory], room: MemoryRoom, settings: ScalingSettings) {
+    var later = room
+    var time = 0.0
+    for one in held.sorted(by: { $0.leftSeconds < $1.leftSeconds }) {
+      if job.runsAlone ? later.jobs == 0 : later.fits(job.memory) { break }
+      later.remove(one.memory)
+      time = one.leftSeconds
+    }
+    later.add(job.memory)
+    self.room = later
+    inSeconds = time
+    alone = job.runsAlone
+    trustsPredictions = !(waited > settings.admissionPatienceSeconds)
+  }
+
+  func leavesRoom(for job: HeldMemory) -> Bool {
+    if trustsPredictions, job.leftSeconds <= inSeconds { return true }
+    return !alone && room.fits(job.memory)
+  }
+
+  /// A job that started ahead: it counts at that time if it is still there.
+  mutating func add(_ job: HeldMemory) {
+    if !(trustsPredictions && job.leftSeconds <= inSeconds) { room.add(job.memory) }
   }
 }

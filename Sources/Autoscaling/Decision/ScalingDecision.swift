@@ -33,7 +33,7 @@ package struct ReleaseCount: Sendable, Equatable {
 }
 
 /// Which jobs workers may claim until the next decision. ``MemoryAdmission`` takes it.
-package struct ClaimRule: Sendable, Equatable {
+package struct ClaimRule: Sendable, Equatable, Codable {
   /// Jobs that are predicted to need more than this wait. Nil: all may be claimed, as memory allows.
   package var heaviestBytes: Double?
   package init(heaviestBytes: Double? = nil) { self.heaviestBytes = heaviestBytes }

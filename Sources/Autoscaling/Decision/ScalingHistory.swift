@@ -1,43 +1,86 @@
-/// What one decision remembers for the next. Bounded: at most ``maxMoments`` moments.
+/// What one decision remembers for the next. Its size is bounded.
 package struct ScalingHistory: Sendable, Equatable, Codable {
-  /// A count per release that was needed at a time.
-  package struct Moment: Sendable, Equatable, Codable {
-    package var seconds: Double
-    package var needed: [String: Int]
+  /// The largest need of each release within a short time.
+  struct Moment: Sendable, Equatable, Codable {
+    var from: Double
+    var seconds: Double
+    var needed: [String: Int]
   }
-  /// One decision each second for 6 × 100 s of start-up time would be 600; older moments are merged into their neighbour.
-  package static let maxMoments = 64
 
-  package var moments: [Moment] = []
+  /// The work that was done until a time, and how many slots were busy then.
+  struct WorkSample: Sendable, Equatable, Codable {
+    var seconds: Double
+    var workSeconds: Double
+    var busySlots: Double
+  }
+
+  /// How finely the time of a hold is cut. A moment is held longer by at most this part.
+  static let momentsPerHold = 60.0
+  static let maxSamples = 128
+
+  var moments: [Moment] = []
+  var samples: [WorkSample] = []
   /// What was wanted last, per release.
-  package var wanted: [String: Int] = [:]
-  package var promise: ScaleUpPromise?
-  package var freeze: ScalingFreeze?
+  package internal(set) var wanted: [String: Int] = [:]
+  package internal(set) var promise: ScaleUpPromise?
+  package internal(set) var freeze: ScalingFreeze?
   /// Memory pressure stopped heavy claims in the decision before; it ends below a lower bound than it begins.
-  package var heldClaims: Bool = false
-  package var seconds: Double?
+  var claims = ClaimRule()
+  var yieldedAt: Double?
+  /// When the decision was made; nil: there was none.
+  package internal(set) var seconds: Double?
 
   package init() {}
+
+  /// Brings times that are ahead of `now` back to it: a clock was set back, and what it dated ends as it would have.
+  mutating func align(to now: Double) {
+    guard let last = seconds, last > now else { return }
+    let shift = last - now
+    for index in moments.indices {
+      moments[index].from -= shift
+      moments[index].seconds -= shift
+    }
+    // A rate over a jump of the clock is none.
+    samples = []
+    promise = nil
+    freeze?.since -= shift
+    freeze?.until -= shift
+    yieldedAt = yieldedAt.map { $0 - shift }
+    seconds = now
+  }
+
+  /// Remembers a need, and forgets what is older than `hold` seconds.
+  mutating func remember(_ needed: [String: Int], at now: Double, hold: Double) {
+    moments.removeAll { $0.seconds < now - hold }
+    let needed = needed.filter { $0.value > 0 }
+    if let last = moments.last, now - last.from < hold / Self.momentsPerHold {
+      moments[moments.count - 1].needed.merge(needed) { max($0, $1) }
+      moments[moments.count - 1].seconds = now
+    } else {
+      moments.append(Moment(from: now, seconds: now, needed: needed))
+    }
+  }
+
+  /// The largest remembered need of a release.
+  func highest(_ release: String) -> Int { moments.reduce(0) { max($0, $1.needed[release] ?? 0) } }
 }
 
 /// A scale-up that is still to be judged.
 package struct ScaleUpPromise: Sendable, Equatable, Codable {
-  package var madeAt: Double
-  /// When the new workers are expected to have worked long enough to be judged.
-  package var judgedAt: Double
+  var madeAt: Double
+  /// When the new workers will have worked long enough.
+  var judgedAt: Double
   /// Busy slots and work done per second before.
-  package var slotsBefore: Double
-  package var rateBefore: Double
-  /// ``Throughput/workSeconds`` and the time when the measuring began.
-  package var measuredFrom: Double?
-  package var workAtStart: Double?
+  var slotsBefore: Double
+  var rateBefore: Double
 }
 
 /// No further scale-up: the last one brought too little.
 package struct ScalingFreeze: Sendable, Equatable, Codable {
-  package var since: Double
-  /// When one more worker is tried, whatever the measurements say: the way out.
-  package var until: Double
-  package var cause: WaitCause?
-  package var workers: Int
+  package internal(set) var since: Double
+  /// When a few more workers are tried again: the way out.
+  package internal(set) var until: Double
+  package internal(set) var cause: WaitCause?
+  /// The count that it holds.
+  package internal(set) var workers: Int
 }

@@ -21,7 +21,7 @@ package enum ScalingLimit: Sendable, Equatable {
   case maximum(Int)
   case memory(bytes: Double, workers: Int)
   case connections(Int)
-  case budget(hours: Double, workers: Int)
+  case budget(hours: Double, workers: Int, renewsInSeconds: Double)
   /// A job alone needs more memory than the limit. It cannot run at all.
   case jobTooLarge(kind: String, bytes: Double)
   case frozen(cause: WaitCause?, workers: Int)

@@ -12,6 +12,8 @@ package struct LaneLoad: Sendable, Equatable {
   /// Jobs that wait for others or for a time. They are part of the work of their deadline, and never reason enough for a worker now.
   package var waiting: [QueuedClass] = []
   package var arrivals: Arrivals = Arrivals()
+  /// Jobs of this lane that run now; they use up ``maxRunning``.
+  package var running: Int = 0
   /// How many jobs of this lane may run at once (a concurrency limit, permits). Nil: no limit.
   package var maxRunning: Int?
 

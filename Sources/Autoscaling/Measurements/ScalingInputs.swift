@@ -1,4 +1,4 @@
-/// Everything that one scaling decision looks at: a value, measured by somebody else.
+/// Everything that one scaling decision looks at: a value, measured by the caller.
 ///
 /// All times are seconds since one origin that the caller chooses and keeps (for example the Unix epoch). All sizes are bytes.
 /// Any number may be wrong (NaN, negative, endless, far too large): ``ScalingPolicy/decide(_:)`` never traps on it.
@@ -16,6 +16,9 @@ package struct ScalingInputs: Sendable, Equatable {
   package var workers: [WorkerLoad] = []
   /// Releases that have pinned work which a worker of that release could claim now. Each keeps one worker at least.
   package var pinnedReleases: [String] = []
+  /// The release that new runs begin with: it gets the workers of ``ScalingLimits/minWorkers`` and of an override that no work asks for. Nil:
+  /// the release with the most workers.
+  package var currentRelease: String?
   /// Measured time from asking for a worker to its first claim; a high quantile (0.9) of the recent starts.
   package var startSeconds: Double = 45
   package var memory: MemoryLoad = MemoryLoad()

@@ -1,56 +1,131 @@
 /// Learns from finished jobs what the next ones will need.
+///
+/// The most specific group of finished jobs that has enough of them is used: the same kind, release and size of input (within a factor of
+/// two); the same kind and size; the same kind. Without any, the defaults of ``ScalingSettings`` are: 60 ± 60 seconds, 512 ± 256 MiB.
+/// A prediction that came with a job (``StatedPrediction``) is used instead, multiplied by what actual / stated was for the kind.
 package struct Predictor: Sendable, Equatable, Codable {
-  package init() {}
+  /// Finished jobs that a group needs before it is trusted.
+  static let minSamples = 5
+  /// Groups that are kept. When there are more, the one that was longest without a finished job is forgotten.
+  static let maxGroups = 4_000
 
-  /// Remembers a finished attempt.
-  package mutating func learn(_ job: FinishedJob) {}
+  private struct Group: Sendable, Hashable, Codable {
+    var kind: String
+    var release: String?
+    /// The exponent of the input's size in bytes. Nil: all sizes.
+    var size: Int?
+  }
 
-  /// What a job is expected to need. `stated` is what somebody else predicted for it: it is corrected by how such
-  /// predictions turned out.
+  private struct Samples: Sendable, Equatable, Codable {
+    var seconds = SampleWindow()
+    var peakBytes = SampleWindow()
+    /// Actual / stated.
+    var secondsRatio = SampleWindow()
+    var bytesRatio = SampleWindow()
+    var last = 0
+  }
+
+  private var groups: [Group: Samples] = [:]
+  private var learned = 0
+  package var settings: ScalingSettings
+
+  package init(settings: ScalingSettings = ScalingSettings()) { self.settings = settings }
+
+  /// Remembers an attempt that ended. One that failed says nothing of the next; one that was killed for its memory says that its
+  /// reservation was too small: it counts as a peak of 1.5 times of that.
+  package mutating func learn(_ job: FinishedJob) {
+    guard job.end != .failed else { return }
+    learned += 1
+    let size = Self.size(job.inputBytes)
+    let reserved = Number.within(max(job.reservedBytes ?? 0, job.peakBytes ?? 0), 0...Number.mostBytes, otherwise: 0)
+    let peak = job.end == .outOfMemory ? reserved * 1.5 : job.peakBytes
+    var known: Set<Group> = [Group(kind: job.kind)]
+    if size != nil {
+      known.insert(Group(kind: job.kind, size: size))
+      known.insert(Group(kind: job.kind, release: job.release, size: size))
+    } else {
+      known.insert(Group(kind: job.kind, release: job.release))
+    }
+    for group in known {
+      var samples = groups[group] ?? Samples()
+      samples.last = learned
+      if job.end == .done {
+        samples.seconds.add(job.seconds, atMost: Number.longestSeconds)
+        if let stated = job.stated?.seconds, stated > 0 {
+          samples.secondsRatio.add(job.seconds / stated, atMost: 1e6)
+        }
+      }
+      if let peak {
+        samples.peakBytes.add(peak, atMost: Number.mostBytes)
+        if let stated = job.stated?.memoryBytes, stated > 0 { samples.bytesRatio.add(peak / stated, atMost: 1e6) }
+      }
+      groups[group] = samples
+    }
+    if groups.count > Self.maxGroups { forget() }
+  }
+
+  /// What a job is expected to need.
+  ///
+  /// - Parameter inputBytes: What the job reads. Nil: not known, all sizes count.
+  /// - Parameter stated: What somebody else predicted for this job: it is corrected by how such predictions turned out.
+  /// - Parameter outOfMemoryKills: How often this job was killed for its memory: the reservation grows by half each time.
   package func predict(
     kind: String, release: String, inputBytes: Double? = nil, stated: StatedPrediction? = nil, outOfMemoryKills: Int = 0
   ) -> Prediction {
-    Prediction(seconds: Estimate(exactly: 60), memoryBytes: Estimate(exactly: 0), basis: .coldStart)
+    let candidates = similar(kind: kind, release: release, size: Self.size(inputBytes))
+    let seconds = estimate(
+      stated?.seconds, candidates, \.seconds, \.secondsRatio, cold: settings.coldStartSeconds,
+      prior: settings.statedSecondsWidth, limit: Number.longestSeconds)
+    var memory = estimate(
+      stated?.memoryBytes, candidates, \.peakBytes, \.bytesRatio, cold: settings.coldStartBytes,
+      prior: settings.statedMemoryWidth, limit: Number.mostBytes)
+    for _ in 0..<min(max(outOfMemoryKills, 0), 8) {
+      memory.estimate = Estimate(
+        mean: memory.estimate.mean * 1.5, deviation: memory.estimate.deviation, high: memory.estimate.high * 1.5)
+    }
+    return Prediction(
+      seconds: seconds.estimate.sane(atMost: Number.longestSeconds),
+      memoryBytes: memory.estimate.sane(atMost: Number.mostBytes), basis: seconds.basis)
   }
-}
 
-package struct Prediction: Sendable, Equatable {
-  package enum Basis: String, Sendable, Codable {
-    /// Similar finished jobs: of the kind, release and size; of the kind and size; of the kind.
-    case releaseAndSize, size, kind
-    /// A stated prediction, corrected by how earlier ones turned out, or as it is.
-    case corrected, stated
-    case coldStart
+  /// Groups of finished jobs like this one, the most similar first.
+  private func similar(kind: String, release: String, size: Int?) -> [(Samples, Prediction.Basis)] {
+    var found: [(Samples, Prediction.Basis)] = []
+    if let samples = groups[Group(kind: kind, release: release, size: size)] {
+      found.append((samples, size == nil ? .release : .releaseAndSize))
+    }
+    if size != nil, let samples = groups[Group(kind: kind, size: size)] { found.append((samples, .size)) }
+    if let samples = groups[Group(kind: kind)] { found.append((samples, .kind)) }
+    return found
   }
-  package var seconds: Estimate
-  package var memoryBytes: Estimate
-  package var basis: Basis
-}
 
-/// A prediction that came with the job.
-package struct StatedPrediction: Sendable, Equatable {
-  package var seconds: Double?
-  package var memoryBytes: Double?
-  package init(seconds: Double? = nil, memoryBytes: Double? = nil) {
-    self.seconds = seconds
-    self.memoryBytes = memoryBytes
+  private func estimate(
+    _ stated: Double?, _ candidates: [(Samples, Prediction.Basis)], _ values: KeyPath<Samples, SampleWindow>,
+    _ ratios: KeyPath<Samples, SampleWindow>, cold: Estimate, prior: Double, limit: Double
+  ) -> (estimate: Estimate, basis: Prediction.Basis) {
+    if let stated, stated > 0, stated.isFinite {
+      let stated = min(stated, limit)
+      guard let (samples, _) = candidates.first(where: { $0.0[keyPath: ratios].count >= Self.minSamples }) else {
+        return (Estimate(mean: stated, deviation: stated * prior), .stated)
+      }
+      let ratio = samples[keyPath: ratios].estimate(priorWidth: prior)
+      return (
+        Estimate(mean: stated * ratio.mean, deviation: stated * ratio.deviation, high: stated * ratio.high), .corrected
+      )
+    }
+    guard let (samples, basis) = candidates.first(where: { $0.0[keyPath: values].count >= Self.minSamples }) else {
+      return (cold, .coldStart)
+    }
+    return (samples[keyPath: values].estimate(priorWidth: prior), basis)
   }
-}
 
-package struct FinishedJob: Sendable, Equatable {
-  package enum End: String, Sendable, Codable { case done, outOfMemory, failed }
-  package var kind: String
-  package var release: String
-  package var inputBytes: Double?
-  package var seconds: Double
-  package var peakBytes: Double?
-  /// What had been reserved for it; the bound that an out-of-memory kill proved too small.
-  package var reservedBytes: Double?
-  package var end: End = .done
-  package var stated: StatedPrediction?
-  package init(kind: String, release: String, seconds: Double) {
-    self.kind = kind
-    self.release = release
-    self.seconds = seconds
+  private mutating func forget() {
+    guard let oldest = groups.min(by: { $0.value.last < $1.value.last }) else { return }
+    groups[oldest.key] = nil
+  }
+
+  private static func size(_ bytes: Double?) -> Int? {
+    guard let bytes, bytes.isFinite, bytes >= 1 else { return nil }
+    return Int(min(bytes, Number.mostBytes).exponent)
   }
 }
