@@ -80,7 +80,7 @@ package struct MemoryAdmission: Sendable {
       limitBytes: limitBytes.map { $0 * settings.memoryShare }, widths: settings.memoryWidths)
     for one in held { room.add(one.memory) }
     var kept: KeptRoom?
-    for candidate in candidates.prefix(Self.maxCandidates) {
+    for candidate in Self.inOrder(candidates.prefix(Self.maxCandidates)) {
       guard answer.starts.count < freeSlots else { break }
       let memory = candidate.memoryBytes.sane(atMost: Number.mostBytes)
       if memory.mean > room.limit {
@@ -102,6 +102,30 @@ package struct MemoryAdmission: Sendable {
     }
     return answer
   }
+
+  /// The job that must start first to end in time goes first: of two with the same deadline the longer one. Those without a deadline stay
+  /// in claim order, behind.
+  private static func inOrder(_ candidates: ArraySlice<Candidate>) -> [Candidate] {
+    candidates.enumerated().map { (start: $1.latestStart, offset: $0, candidate: $1) }
+      .sorted { ($0.start, $0.offset) < ($1.start, $1.offset) }.map(\.candidate)
+  }
+}
+
+extension MemoryAdmission.Candidate {
+  fileprivate var latestStart: Double {
+    guard let deadline, !deadline.isNaN else { return .infinity }
+    return deadline - seconds.sane(atMost: Number.longestSeconds).mean
+  }
+}
+
+extension Estimate {
+  /// What a job is expected to use at most, when it has used `peak` so far and the part `part` (0...1) of its time is over. Most jobs reach
+  /// their peak in the first quarter: until then the prediction counts less and less, and then a tenth of its width is left.
+  func measured(peak: Double, part: Double) -> Estimate {
+    let left = max(0.1, 1 - 4 * Number.within(part, 0...1, otherwise: 0))
+    let mean = peak + max(0, self.mean - peak) * (left > 0.1 ? left : 0)
+    return Estimate(mean: mean, deviation: deviation * left, high: mean + 2 * deviation * left)
+  }
 }
 
 /// A job with memory: what it holds, and for how long yet.
@@ -113,11 +137,12 @@ struct HeldMemory: Sendable {
 
   init(_ reservation: MemoryAdmission.Reservation) {
     memory = reservation.memoryBytes.sane(atMost: Number.mostBytes)
-    let peak = Number.within(reservation.peakBytes ?? 0, 0...Number.mostBytes, otherwise: 0)
-    // What it has used is no longer a guess, and it may grow on by what it was expected to vary.
-    if peak > memory.mean { memory.mean = peak }
     leftSeconds = Remaining.seconds(
       of: reservation.seconds, elapsed: reservation.elapsedSeconds, progress: nil)
+    if let peak = reservation.peakBytes, peak > 0, peak < .infinity {
+      memory = memory.measured(
+        peak: min(peak, Number.mostBytes), part: reservation.elapsedSeconds / reservation.seconds.mean)
+    }
     runsAlone = reservation.runsAlone
   }
 

@@ -69,15 +69,27 @@ struct CountPlan: Sendable {
     }
   }
 
+  /// No more than jobs could claim lately: memory, limits of lanes or held claims left workers idle next to ready jobs. One more is tried.
+  mutating func apply(filled: Int?) {
+    guard let filled else { return }
+    let most = max(1, filled + max(1, filled / 16))
+    let sum = needed.values.reduce(0, +)
+    guard sum > most else { return }
+    for (release, workers) in needed where workers > 0 { needed[release] = max(1, workers * most / sum) }
+    limit = limit ?? .claimable(workers: most)
+  }
+
   /// Remembers the need, and keeps the highest of the last `hold` seconds.
   mutating func holdRecent(_ history: inout ScalingHistory, now: Double, hold: Double) {
     history.remember(needed, at: now, hold: hold)
     var held = 0
     let known = Set(needed.keys).union(history.moments.flatMap { $0.needed.keys })
-    for release in known {
+    for release in known.sorted() {
       let highest = history.highest(release)
       if highest > needed[release] ?? 0 { held += 1 }
-      needed[release] = highest
+      // An idle worker that waits longer than a new one takes to start costs more than it saves.
+      let kept = demand.releases.first { $0.release == release }?.work.keptWorkers ?? 0
+      needed[release] = max(needed[release] ?? 0, min(highest, kept))
     }
     if held > 0 { reasons.append(.recentlyNeeded(workers: needed.values.reduce(0, +))) }
   }

@@ -10,6 +10,9 @@ struct DeadlineDemand: Sendable {
   private(set) var jobs = 0
   private var work = 0.0
   private var squares = 0.0
+  private var variance = 0.0
+  private var nextArrival = 0
+  private var passed = 0.0
   private var running: GrowingSum
   private var arrivals: ArrivingWork
   private let release: ReleaseWork
@@ -28,26 +31,45 @@ struct DeadlineDemand: Sendable {
 
   /// Takes the next work of this release; deadlines never go down from one call to the next.
   mutating func add(_ due: DueWork) {
+    let left = Number.within(due.deadline - now, 0...Number.longestSeconds, otherwise: 0)
+    lookAhead(upTo: left)
     let count = Double(due.jobs)
     jobs += due.jobs
     work += due.seconds.mean * count
     squares += (due.seconds.mean * due.seconds.mean + due.seconds.deviation * due.seconds.deviation) * count
-    guard work > 0 else {
-      slots = max(slots, 1)
-      return
+    variance += due.seconds.deviation * due.seconds.deviation * count
+    if work > 0 { ask(for: due.deadline, left: left) } else { slots = max(slots, 1) }
+  }
+
+  /// Looks at arrivals that are due after all waiting work too.
+  mutating func finish() { lookAhead(upTo: .infinity) }
+
+  /// Work that will have arrived when a worker that is asked for now has started is due one slack later: by then it must be done, with all
+  /// that is due before.
+  private mutating func lookAhead(upTo left: Double) {
+    while nextArrival < release.arrivals.count, release.arrivals[nextArrival].slack + start < left {
+      let horizon = release.arrivals[nextArrival].slack + start
+      nextArrival += 1
+      // Without waiting work nothing runs late: the first arrival asks by itself.
+      if jobs > 0, horizon > passed { ask(for: now + horizon, left: horizon) }
     }
-    let left = Number.within(due.deadline - now, 0...Number.longestSeconds, otherwise: 0)
+  }
+
+  private mutating func ask(for deadline: Double, left: Double) {
+    passed = left
     let needed = slots(left: left)
     if needed > slots {
       slots = needed
-      deadline = due.deadline
+      self.deadline = deadline
     }
   }
 
   /// The slots that the work so far needs to be done within `left` seconds.
   private mutating func slots(left: Double) -> Double {
-    let queued = settings.headroom * (work + arrivals.due(within: left))
+    let coming = arrivals.due(within: left)
     let mean = work / Double(jobs)
+    let chance = (variance + coming * max(mean, 1)).squareRoot()
+    let queued = settings.headroom * (work + coming) + settings.chanceWidths * chance
     // Half a job of the usual size, weighted by work: what the last job of each slot reaches beyond the deadline on average.
     let grain = min(0.5 * squares / work, max(mean, left * 0.5))
     let occupied = running.sum(upTo: left)

@@ -52,6 +52,7 @@ struct Demand: Sendable {
       }
     }
     for index in releases.indices {
+      deadlines[index].finish()
       releases[index].combine(deadlines[index], slotsPerWorker: limits.slotsPerWorker, settings: settings)
     }
   }
@@ -62,8 +63,7 @@ extension ReleaseDemand {
   fileprivate mutating func combine(_ deadlines: DeadlineDemand, slotsPerWorker: Int, settings: ScalingSettings) {
     let perWorker = Double(slotsPerWorker)
     func count(_ slots: Double) -> Int { Number.count(slots / perWorker, atMost: Number.mostJobs) }
-    let steady = work.arrivingWork
-    let forDeadlines = max(deadlines.slots, deadlines.jobs > 0 ? steady : 0)
+    let forDeadlines = deadlines.slots
     let forBacklog = work.backlogSeconds / max(1, settings.catchUpSeconds)
     let forArrivals = work.backlogArrivals / max(0.1, settings.utilisation)
     deadline = deadlines.deadline
@@ -71,7 +71,7 @@ extension ReleaseDemand {
     let runnable = count(Double(runnableSlots))
     deadlineWorkers = min(runnable, count(forDeadlines))
     backlogWorkers = count(forBacklog)
-    arrivalWorkers = count(forArrivals + (deadlines.jobs > 0 ? 0 : steady))
+    arrivalWorkers = count(forArrivals)
     workers = max(runnable > 0 ? 1 : 0, min(runnable, count(forDeadlines + forBacklog + forArrivals)))
   }
 }

@@ -15,9 +15,8 @@ struct ReleaseWork: Sendable {
   var startingSlots = 0
   var startLeft = 0.0
   var workers = 0
-
-  var arrivingWork: Double { arrivals.reduce(0) { $0 + $1.work } }
-  var isEmpty: Bool { runnable == 0 && workers == 0 && arrivals.isEmpty && backlogArrivals == 0 }
+  /// Of them those that run a job, start, or have been idle for a short time only.
+  var keptWorkers = 0
 
   init(release: String) { self.release = release }
 }
@@ -46,9 +45,13 @@ struct WorkSummary: Sendable {
   /// Means over all waiting and running jobs.
   var meanSeconds = 0.0
   var meanBytes = 0.0
+  /// Busy workers, where others have been idle for longer than a claim takes though jobs are ready. Nil: none is idle in vain.
+  var filled: Int?
   private var indices: [String: Int] = [:]
+  /// A claim is tried at least this often.
+  private static let claimSeconds = 10.0
 
-  init(_ inputs: ScalingInputs, now: Double, start: Double) {
+  init(_ inputs: ScalingInputs, now: Double, start: Double, settings: ScalingSettings) {
     var totals = (jobs: 0.0, seconds: 0.0, bytes: 0.0)
     due.reserveCapacity(inputs.lanes.reduce(0) { $0 + $1.queued.count })
     for (number, lane) in inputs.lanes.enumerated() {
@@ -76,7 +79,7 @@ struct WorkSummary: Sendable {
       }
     }
     due.sort { ($0.deadline, -$0.priority, $0.lane) < ($1.deadline, -$1.priority, $1.lane) }
-    addWorkers(inputs, start: start)
+    addWorkers(inputs, start: start, idleHold: settings.idleStarts * start)
     for job in inputs.running {
       totals.jobs += 1
       totals.seconds += job.seconds.sane(atMost: Number.longestSeconds).mean
@@ -95,13 +98,14 @@ struct WorkSummary: Sendable {
     return releases.count - 1
   }
 
-  /// The rate of arrivals: that of 30 minutes, or that of 5 where these are more than chance explains.
+  /// The rate of arrivals: that of 30 minutes, or that of 5 where these are fewer than chance explains. A surge is not expected to continue: what
+  /// has come of it is in the queue.
   private mutating func addArrivals(_ arrivals: Arrivals, to release: Int) {
     let most = Double(Number.mostJobs)
     let short = Number.within(arrivals.jobs5Minutes, 0...most, otherwise: 0)
     let long = max(short, Number.within(arrivals.jobs30Minutes, 0...most, otherwise: 0))
     let expected = long / 6
-    let rate = short > expected + 2 * expected.squareRoot() ? short / 300 : long / 1800
+    let rate = short < expected - 2 * expected.squareRoot() ? short / 300 : long / 1800
     let work = rate * Number.within(arrivals.meanSeconds, 0...Number.longestSeconds, otherwise: 0)
     guard work > 0 else { return }
     if let slack = arrivals.slackSecondsP10, !slack.isNaN {
@@ -111,13 +115,21 @@ struct WorkSummary: Sendable {
     }
   }
 
-  private mutating func addWorkers(_ inputs: ScalingInputs, start: Double) {
+  private mutating func addWorkers(_ inputs: ScalingInputs, start: Double, idleHold: Double) {
     var claiming: Set<Int64> = []
+    var busy = 0
+    var idleInVain = false
     for worker in inputs.workers where worker.state != .draining {
       let release = index(of: worker.release)
       let slots = min(max(worker.slots, 1), 1_000)
       releases[release].workers += 1
       claiming.insert(worker.worker)
+      if worker.state == .starting || worker.busySlots > 0 || worker.sinceSeconds < idleHold {
+        releases[release].keptWorkers += 1
+      }
+      if worker.busySlots > 0 { busy += 1 }
+      let couldClaim = worker.state == .ready && worker.busySlots <= 0 && worker.sinceSeconds >= Self.claimSeconds
+      if couldClaim, releases[release].runnable > 0 { idleInVain = true }
       if worker.state == .ready {
         releases[release].readySlots += slots
       } else {
@@ -126,6 +138,7 @@ struct WorkSummary: Sendable {
         releases[release].startLeft += max(start - since, start * 0.1) * Double(slots)
       }
     }
+    filled = idleInVain ? busy : nil
     for job in inputs.running {
       busySlots += 1
       let release = index(of: job.release)

@@ -18,7 +18,15 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
   static let momentsPerHold = 60.0
   static let maxSamples = 128
 
+  /// Busy workers while others found nothing that they might claim, though jobs were ready.
+  struct Fill: Sendable, Equatable, Codable {
+    var from: Double
+    var seconds: Double
+    var busy: Int
+  }
+
   var moments: [Moment] = []
+  var fills: [Fill] = []
   var samples: [WorkSample] = []
   /// What was wanted last, per release.
   package internal(set) var wanted: [String: Int] = [:]
@@ -40,6 +48,10 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
       moments[index].from -= shift
       moments[index].seconds -= shift
     }
+    for index in fills.indices {
+      fills[index].from -= shift
+      fills[index].seconds -= shift
+    }
     // A rate over a jump of the clock is none.
     samples = []
     promise = nil
@@ -60,6 +72,21 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
       moments.append(Moment(from: now, seconds: now, needed: needed))
     }
   }
+
+  /// Remembers that `busy` workers were all that found a job to claim.
+  mutating func fill(_ busy: Int?, at now: Double, window: Double) {
+    fills.removeAll { $0.seconds < now - window }
+    guard let busy else { return }
+    if let last = fills.last, now - last.from < window / Self.momentsPerHold {
+      fills[fills.count - 1].busy = max(last.busy, busy)
+      fills[fills.count - 1].seconds = now
+    } else {
+      fills.append(Fill(from: now, seconds: now, busy: busy))
+    }
+  }
+
+  /// How many workers the jobs that may be claimed have kept busy at most, where that was less than there were.
+  var filled: Int? { fills.map(\.busy).max() }
 
   /// The largest remembered need of a release.
   func highest(_ release: String) -> Int { moments.reduce(0) { max($0, $1.needed[release] ?? 0) } }

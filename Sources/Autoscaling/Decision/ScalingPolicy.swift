@@ -19,13 +19,15 @@ package struct ScalingPolicy: Sendable {
       return hold(inputs, limits: limits, history: history, now: now)
     }
 
-    let summary = WorkSummary(inputs, now: now, start: start)
+    let summary = WorkSummary(inputs, now: now, start: start, settings: settings)
     let demand = Demand(
       summary, limits: limits, running: inputs.running, now: now, start: start, settings: settings)
+    history.fill(summary.filled, at: now, window: settings.fillSeconds)
     var judge = ScaleUpJudge(history: history, now: now, start: start, settings: settings)
     judge.measure(inputs, summary: summary)
 
     var plan = CountPlan(demand, inputs: inputs, limits: limits, now: now)
+    plan.apply(filled: judge.history.filled)
     plan.holdRecent(&judge.history, now: now, hold: settings.holdStarts * start)
     plan.apply(judge.freeze)
     plan.allocate()

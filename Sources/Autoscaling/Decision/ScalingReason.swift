@@ -22,6 +22,8 @@ package enum ScalingLimit: Sendable, Equatable {
   case memory(bytes: Double, workers: Int)
   case connections(Int)
   case budget(hours: Double, workers: Int, renewsInSeconds: Double)
+  /// Workers are idle next to ready jobs: memory or a limit of concurrency keeps these from starting.
+  case claimable(workers: Int)
   /// A job alone needs more memory than the limit. It cannot run at all.
   case jobTooLarge(kind: String, bytes: Double)
   case frozen(cause: WaitCause?, workers: Int)

@@ -8,6 +8,12 @@ package struct ScalingSettings: Sendable, Equatable, Codable {
   package var catchUpSeconds = 900.0
   /// Down only to the highest need of this many start-up times.
   package var holdStarts = 6.0
+  /// An idle worker goes after this many start-up times, whatever was needed lately: waiting for longer costs more than a start.
+  package var idleStarts = 0.75
+  /// How many standard deviations of predictions and arrivals deadlines keep free.
+  package var chanceWidths = 1.0
+  /// How long it is remembered that workers found nothing to claim next to ready jobs.
+  package var fillSeconds = 600.0
   /// Measurements that are older hold the count.
   package var staleSeconds = 60.0
   /// How soon work whose deadline has passed, or that no new worker can meet, is to be done.
