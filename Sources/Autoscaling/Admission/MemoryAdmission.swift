@@ -3,7 +3,7 @@
 /// Jobs start in claim order as long as they have room. The first job without room keeps a claim on memory that comes free: the
 /// running jobs end one after another, and the time when the room is there follows from their predictions. Jobs behind it
 /// may start when they are predicted to end before that time, or when they have room next to it. So a heavy job does
-/// not block the light ones, and they do not starve it (EASY back-filling). Where predictions fail, ``Candidate/waitedSeconds``
+/// not block the light ones, and they do not starve it (EASY back-filling). Where predictions fail, ``Candidate/keptSeconds``
 /// is the way out: after ``ScalingSettings/admissionPatienceSeconds`` only what has room next to the heavy job starts.
 package struct MemoryAdmission: Sendable {
   /// A job that would start if there were room, in claim order.
@@ -11,20 +11,20 @@ package struct MemoryAdmission: Sendable {
     package var job: Int64
     package var seconds: Estimate
     package var memoryBytes: Estimate
-    /// How long it has been ready.
-    package var waitedSeconds: Double
     package var deadline: Double?
+    /// How long room has been kept for it: since ``Answer/roomKeptFor`` named it, and it alone, in every answer.
+    package var keptSeconds: Double = 0
     /// It was killed for its memory before: it starts when nothing else runs, and nothing starts next to it. Only for an admission of one
     /// worker; in one for a whole fleet the larger reservation is enough.
     package var runsAlone: Bool = false
     package init(
-      job: Int64, seconds: Estimate, memoryBytes: Estimate, waitedSeconds: Double = 0, deadline: Double? = nil
+      job: Int64, seconds: Estimate, memoryBytes: Estimate, deadline: Double? = nil, keptSeconds: Double = 0
     ) {
       self.job = job
       self.seconds = seconds
       self.memoryBytes = memoryBytes
-      self.waitedSeconds = waitedSeconds
       self.deadline = deadline
+      self.keptSeconds = keptSeconds
     }
   }
 
@@ -82,20 +82,20 @@ package struct MemoryAdmission: Sendable {
     var kept: KeptRoom?
     for candidate in Self.inOrder(candidates.prefix(Self.maxCandidates)) {
       guard answer.starts.count < freeSlots else { break }
-      let memory = candidate.memoryBytes.sane(atMost: Number.mostBytes)
+      let memory = candidate.memoryBytes.sane(atMost: Number.mostBytes).withWidth(under: room)
       if memory.mean > room.limit {
         answer.tooLarge.append(candidate.job)
         continue
       }
       if let heaviest = rule.heaviestBytes, memory.mean > heaviest { continue }
-      let job = HeldMemory(candidate)
+      let job = HeldMemory(candidate, memory: memory)
       if job.mayStart(in: room, with: held), kept?.leavesRoom(for: job) ?? true {
         answer.starts.append(candidate.job)
         room.add(memory)
         held.append(job)
         kept?.add(job)
       } else if kept == nil {
-        kept = KeptRoom(for: job, waited: candidate.waitedSeconds, held: held, room: room, settings: settings)
+        kept = KeptRoom(for: job, kept: candidate.keptSeconds, held: held, room: room, settings: settings)
         answer.roomKeptFor = candidate.job
         answer.roomInSeconds = kept?.inSeconds
       }
@@ -119,6 +119,14 @@ extension MemoryAdmission.Candidate {
 }
 
 extension Estimate {
+  /// The same with a width that the limit can hold: a large job whose width reaches beyond the limit could else never start next to another.
+  func withWidth(under room: MemoryRoom) -> Estimate {
+    guard room.limit.isFinite, room.widths > 0, mean <= room.limit else { return self }
+    var narrow = self
+    narrow.deviation = min(deviation, 0.75 * (room.limit - mean) / room.widths)
+    return narrow
+  }
+
   /// What a job is expected to use at most, when it has used `peak` so far and the part `part` (0...1) of its time is over. Most jobs reach
   /// their peak in the first quarter: until then the prediction counts less and less, and then a tenth of its width is left.
   func measured(peak: Double, part: Double) -> Estimate {
@@ -146,8 +154,8 @@ struct HeldMemory: Sendable {
     runsAlone = reservation.runsAlone
   }
 
-  init(_ candidate: MemoryAdmission.Candidate) {
-    memory = candidate.memoryBytes.sane(atMost: Number.mostBytes)
+  init(_ candidate: MemoryAdmission.Candidate, memory: Estimate) {
+    self.memory = memory
     let seconds = candidate.seconds.sane(atMost: Number.longestSeconds)
     leftSeconds = seconds.mean + seconds.deviation
     runsAlone = candidate.runsAlone
@@ -169,7 +177,7 @@ private struct KeptRoom {
   /// What will be in use at that time, with the job itself.
   private var room: MemoryRoom
 
-  init(for job: HeldMemory, waited: Double, held: [HeldMemory], room: MemoryRoom, settings: ScalingSettings) {
+  init(for job: HeldMemory, kept: Double, held: [HeldMemory], room: MemoryRoom, settings: ScalingSettings) {
     var later = room
     var time = 0.0
     for one in held.sorted(by: { $0.leftSeconds < $1.leftSeconds }) {
@@ -181,7 +189,7 @@ private struct KeptRoom {
     self.room = later
     inSeconds = time
     alone = job.runsAlone
-    trustsPredictions = !(waited > settings.admissionPatienceSeconds)
+    trustsPredictions = !(kept > settings.admissionPatienceSeconds)
   }
 
   func leavesRoom(for job: HeldMemory) -> Bool {

@@ -70,13 +70,14 @@ struct CountPlan: Sendable {
   }
 
   /// No more than jobs could claim lately: memory, limits of lanes or held claims left workers idle next to ready jobs. One more is tried.
-  mutating func apply(filled: Int?) {
-    guard let filled else { return }
-    let most = max(1, filled + max(1, filled / 16))
-    let sum = needed.values.reduce(0, +)
-    guard sum > most else { return }
-    for (release, workers) in needed where workers > 0 { needed[release] = max(1, workers * most / sum) }
-    limit = limit ?? .claimable(workers: most)
+  mutating func applyFilled(_ history: ScalingHistory) {
+    for (release, workers) in needed {
+      guard let filled = history.filled(release) else { continue }
+      let most = filled + max(1, filled / 8)
+      guard workers > most else { continue }
+      needed[release] = most
+      limit = limit ?? .claimable(workers: most)
+    }
   }
 
   /// Remembers the need, and keeps the highest of the last `hold` seconds.

@@ -44,6 +44,7 @@ struct Demand: Sendable {
       }
       var memory = due.memoryBytes
       memory.mean += limits.bytesPerSlot
+      memory = memory.withWidth(under: room)
       let starts = room.count(of: memory, most: due.startable)
       room.add(memory, jobs: starts)
       if starts < due.startable {

@@ -17,6 +17,9 @@ struct ReleaseWork: Sendable {
   var workers = 0
   /// Of them those that run a job, start, or have been idle for a short time only.
   var keptWorkers = 0
+  var busyWorkers = 0
+  /// Some have been idle for longer than a claim takes though jobs are ready.
+  var isIdleInVain = false
 
   init(release: String) { self.release = release }
 }
@@ -45,9 +48,11 @@ struct WorkSummary: Sendable {
   /// Means over all waiting and running jobs.
   var meanSeconds = 0.0
   var meanBytes = 0.0
-  /// Busy workers, where others have been idle for longer than a claim takes though jobs are ready. Nil: none is idle in vain.
-  var filled: Int?
   private var indices: [String: Int] = [:]
+  /// Busy workers of the releases whose other workers find nothing to claim.
+  var filled: [String: Int] {
+    releases.reduce(into: [:]) { if $1.isIdleInVain { $0[$1.release] = $1.busyWorkers } }
+  }
   /// A claim is tried at least this often.
   private static let claimSeconds = 10.0
 
@@ -117,8 +122,6 @@ struct WorkSummary: Sendable {
 
   private mutating func addWorkers(_ inputs: ScalingInputs, start: Double, idleHold: Double) {
     var claiming: Set<Int64> = []
-    var busy = 0
-    var idleInVain = false
     for worker in inputs.workers where worker.state != .draining {
       let release = index(of: worker.release)
       let slots = min(max(worker.slots, 1), 1_000)
@@ -127,9 +130,9 @@ struct WorkSummary: Sendable {
       if worker.state == .starting || worker.busySlots > 0 || worker.sinceSeconds < idleHold {
         releases[release].keptWorkers += 1
       }
-      if worker.busySlots > 0 { busy += 1 }
+      if worker.busySlots > 0 { releases[release].busyWorkers += 1 }
       let couldClaim = worker.state == .ready && worker.busySlots <= 0 && worker.sinceSeconds >= Self.claimSeconds
-      if couldClaim, releases[release].runnable > 0 { idleInVain = true }
+      if couldClaim, releases[release].runnable > 0 { releases[release].isIdleInVain = true }
       if worker.state == .ready {
         releases[release].readySlots += slots
       } else {
@@ -138,7 +141,6 @@ struct WorkSummary: Sendable {
         releases[release].startLeft += max(start - since, start * 0.1) * Double(slots)
       }
     }
-    filled = idleInVain ? busy : nil
     for job in inputs.running {
       busySlots += 1
       let release = index(of: job.release)

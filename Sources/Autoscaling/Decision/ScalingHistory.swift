@@ -22,7 +22,7 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
   struct Fill: Sendable, Equatable, Codable {
     var from: Double
     var seconds: Double
-    var busy: Int
+    var busy: [String: Int]
   }
 
   var moments: [Moment] = []
@@ -74,19 +74,19 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
   }
 
   /// Remembers that `busy` workers were all that found a job to claim.
-  mutating func fill(_ busy: Int?, at now: Double, window: Double) {
+  mutating func fill(_ busy: [String: Int], at now: Double, window: Double) {
     fills.removeAll { $0.seconds < now - window }
-    guard let busy else { return }
+    guard !busy.isEmpty else { return }
     if let last = fills.last, now - last.from < window / Self.momentsPerHold {
-      fills[fills.count - 1].busy = max(last.busy, busy)
+      fills[fills.count - 1].busy.merge(busy) { max($0, $1) }
       fills[fills.count - 1].seconds = now
     } else {
       fills.append(Fill(from: now, seconds: now, busy: busy))
     }
   }
 
-  /// How many workers the jobs that may be claimed have kept busy at most, where that was less than there were.
-  var filled: Int? { fills.map(\.busy).max() }
+  /// How many workers of a release the jobs that may be claimed have kept busy at most, where that was less than there were.
+  func filled(_ release: String) -> Int? { fills.compactMap { $0.busy[release] }.max() }
 
   /// The largest remembered need of a release.
   func highest(_ release: String) -> Int { moments.reduce(0) { max($0, $1.needed[release] ?? 0) } }

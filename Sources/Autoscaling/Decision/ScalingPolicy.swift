@@ -27,7 +27,7 @@ package struct ScalingPolicy: Sendable {
     judge.measure(inputs, summary: summary)
 
     var plan = CountPlan(demand, inputs: inputs, limits: limits, now: now)
-    plan.apply(filled: judge.history.filled)
+    plan.applyFilled(judge.history)
     plan.holdRecent(&judge.history, now: now, hold: settings.holdStarts * start)
     plan.apply(judge.freeze)
     plan.allocate()
