@@ -15,6 +15,9 @@ struct ImportTable {
   static let project = ImportTable(rows: [
     "JobModel": row(),
     "Autoscaling": row(),
+    // The truth of a simulation must not know the policy that it judges.
+    "FleetSimulation": row("JobModel PipelineDefinition Records"),
+    "AutoscalingSimulation": row("Autoscaling FleetSimulation JobModel"),
     "Postgres": row("CLibPQ JobModel"),
     "EmbeddedPostgres": row("CSpawn JobModel Postgres", "Logging"),
     "Migrations": row("JobModel Postgres"),
@@ -46,8 +49,8 @@ struct ImportTable {
       "DuckDB JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(
       """
-      Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres Ingestion JobModel JobStore JobWorker Launchers Loading \
-      Migrations Monitoring ObjectStore PipelineDefinition Postgres Records Releases
+      AutoscalingSimulation Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres FleetSimulation Ingestion JobModel \
+      JobStore JobWorker Launchers Loading Migrations Monitoring ObjectStore PipelineDefinition Postgres Records Releases
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
     "TestSupport": row("EmbeddedPostgres JobModel Launchers Migrations Postgres", "Logging"),
   ])
