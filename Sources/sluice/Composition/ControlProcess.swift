@@ -96,7 +96,9 @@ extension Installation {
     if isEmbedded { services.append(ServerCare(installation: self)) }
     var pool: WorkerPool?
     if let aim {
-      let launcher = LocalProcessLauncher(processes: processes) { try await workerProcess(of: $0, slots: slots) }
+      let launcher = LocalProcessLauncher(processes: processes, host: Self.host) {
+        try await workerProcess(of: $0, slots: slots)
+      }
       let own = WorkerPool(
         store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, tell: { notice.tell($0) },
         leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })

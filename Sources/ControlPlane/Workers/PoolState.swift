@@ -1,0 +1,169 @@
+import JobModel
+import JobStore
+import Launchers
+
+/// What a pool remembers between two looks, and what follows from a look: no clock, no process and no database of its own.
+struct PoolState {
+  typealias Instant = ContinuousClock.Instant
+
+  /// What one look found.
+  struct Look {
+    var now: Instant
+    /// Every worker that beats, of any host.
+    var fleet: [WorkerRecord]
+    /// Workers of this pool that exist, by their number.
+    var handles: [Int64: WorkerHandle]
+    /// Of ``starting`` those that exist.
+    var living: Set<WorkerHandle>
+    var releases: [JobStore.ReleaseRecord]
+    var needs: [Int64: JobStore.ReleaseNeed]
+    /// Whether the host is to be empty.
+    var isDrained: Bool
+  }
+
+  enum Step: Equatable {
+    case launch(release: Int64)
+    case drain(WorkerHandle)
+    /// A worker of the release could work, or could not.
+    case noteStart(release: Int64, failed: Bool)
+    case tell(WorkerPool.Standing)
+    case log(String, WorkerHandle, release: Int64, isError: Bool)
+  }
+
+  /// A worker that has not registered by then never will.
+  static let startPatience = Duration.seconds(20)
+  /// One that ends sooner after it has registered was not able to work.
+  static let proof = Duration.seconds(5)
+  /// How long a staged release keeps a worker without becoming anything.
+  static let staging = Duration.seconds(120)
+  /// For how long a release has had no worker anywhere before the last one of it is started: others may be about to.
+  static let loneliness = Duration.seconds(5)
+
+  private struct Start {
+    var release: Int64
+    var at: Instant
+    var hasRegistered = false
+  }
+
+  private let aim: WorkerPool.Aim
+  /// The shortest pause after a start that failed.
+  private let tick: Duration
+  /// Workers that were launched and are not proven yet.
+  private var starts: [WorkerHandle: Start] = [:]
+  /// In a row.
+  private var failures: [Int64: Int] = [:]
+  private var reasons: [Int64: String] = [:]
+  /// A worker that ends as soon as it starts is not started ten times a second.
+  private var pausedUntil: [Int64: Instant] = [:]
+  /// Since when a release has had work and no worker.
+  private var lonelySince: [Int64: Instant] = [:]
+
+  init(aim: WorkerPool.Aim, tick: Duration) {
+    self.aim = aim
+    self.tick = tick
+  }
+
+  /// Workers that were launched and are not proven yet.
+  var starting: Set<WorkerHandle> { Set(starts.keys) }
+
+  /// What to do, in this order. Each launch is answered by ``launched(_:of:at:)`` or ``launchFailed(of:because:at:)``.
+  mutating func steps(after look: Look) -> [Step] {
+    let kept = look.fleet.filter { look.handles[$0.id] != nil }
+    // A worker that was told to go says nothing of its release.
+    for worker in kept where worker.draining { look.handles[worker.id].map { starts[$0] = nil } }
+    let workers = kept.filter { !$0.draining }
+    var steps = review(look, registered: Set(workers.compactMap { look.handles[$0.id] }))
+    // On a host that is to be empty none is wanted, and who came late is one too many.
+    if look.isDrained { starts = [:] }
+    let demand = demand(look, kept: kept)
+    for worker in demand.surplus(workers) {
+      guard let handle = look.handles[worker.id] else { continue }
+      starts[handle] = nil
+      steps += [
+        .log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false), .drain(handle),
+      ]
+    }
+    steps += standing(look.releases, workers)
+    for (release, wanted) in demand.wanted.sorted(by: { $0.key < $1.key })
+    where (pausedUntil[release] ?? look.now) <= look.now {
+      let running = workers.filter { ($0.releaseID ?? 0) == release }.count
+      let coming = starts.values.filter { $0.release == release && !$0.hasRegistered }.count
+      steps += Array(repeating: .launch(release: release), count: max(0, wanted - running - coming))
+    }
+    return steps
+  }
+
+  mutating func launched(_ worker: WorkerHandle, of release: Int64, at now: Instant) {
+    starts[worker] = Start(release: release, at: now)
+  }
+
+  mutating func launchFailed(of release: Int64, because reason: String, at now: Instant) -> [Step] {
+    failed(release, because: reason, at: now)
+  }
+
+  private mutating func demand(_ look: Look, kept: [WorkerRecord]) -> WorkerDemand {
+    switch aim {
+    case .host(let count):
+      WorkerDemand(look.releases, needs: look.needs, count: look.isDrained ? 0 : count, staging: Self.staging)
+    case .lastOnes:
+      WorkerDemand(lastOf: look.isDrained ? [] : look.releases, needs: look.needs, others: others(look, kept: kept))
+    }
+  }
+
+  /// Releases that other pools serve, or have served a moment ago.
+  private mutating func others(_ look: Look, kept: [WorkerRecord]) -> Set<Int64> {
+    let mine = Set(kept.map(\.id))
+    let served = Set(
+      look.fleet.filter { !$0.draining && !$0.servesOneRun && !mine.contains($0.id) }.compactMap(\.releaseID))
+    let lonely = Set(look.releases.map(\.id).filter { look.needs[$0]?.isServed == true }).subtracting(served)
+    lonelySince = lonelySince.filter { lonely.contains($0.key) }
+    for release in lonely where lonelySince[release] == nil { lonelySince[release] = look.now }
+    let own = Set(kept.compactMap(\.releaseID))
+    return served.union(
+      lonelySince.filter { !own.contains($0.key) && $0.value.duration(to: look.now) < Self.loneliness }.keys)
+  }
+
+  /// What became of the workers that were launched.
+  private mutating func review(_ look: Look, registered: Set<WorkerHandle>) -> [Step] {
+    var steps: [Step] = []
+    for (worker, start) in starts.sorted(by: { $0.value.at < $1.value.at }) {
+      let age = start.at.duration(to: look.now)
+      if !look.living.contains(worker) {
+        starts[worker] = nil
+        let reason =
+          start.hasRegistered ? "a worker ended as soon as it had started" : "a worker ended before it registered"
+        steps.append(.log(reason, worker, release: start.release, isError: true))
+        steps += failed(start.release, because: reason, at: look.now)
+      } else if !start.hasRegistered, registered.contains(worker) {
+        starts[worker] = Start(release: start.release, at: look.now, hasRegistered: true)
+      } else if start.hasRegistered, age > Self.proof {
+        starts[worker] = nil
+        failures[start.release] = nil
+        steps.append(.noteStart(release: start.release, failed: false))
+      } else if !start.hasRegistered, age > Self.startPatience {
+        starts[worker] = nil
+        steps.append(.drain(worker))
+        steps += failed(
+          start.release, because: "a worker did not register within \(Self.startPatience.components.seconds) s",
+          at: look.now)
+      }
+    }
+    return steps
+  }
+
+  private mutating func failed(_ release: Int64, because reason: String, at now: Instant) -> [Step] {
+    reasons[release] = reason
+    let count = (failures[release] ?? 0) + 1
+    failures[release] = count
+    pausedUntil[release] = now + tick * (1 << min(count, 7))
+    return [.noteStart(release: release, failed: true)]
+  }
+
+  private func standing(_ releases: [JobStore.ReleaseRecord], _ workers: [WorkerRecord]) -> [Step] {
+    guard case .host = aim else { return [] }
+    let current = releases.first { $0.state == .current }?.id ?? 0
+    if workers.contains(where: { ($0.releaseID ?? 0) == current }) { return [.tell(.working)] }
+    guard let times = failures[current] else { return [] }
+    return [.tell(.failing(reasons[current] ?? "", times: times))]
+  }
+}

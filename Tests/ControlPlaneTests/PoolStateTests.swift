@@ -1,0 +1,137 @@
+import JobModel
+import Launchers
+import Testing
+
+@testable import ControlPlane
+@testable import JobStore
+
+@Suite("What a pool does after each look at its workers")
+struct PoolStateTests {
+  private let start = ContinuousClock.now
+  private let tick = Duration.milliseconds(200)
+
+  private func release(_ id: Int64, _ state: ReleaseState = .current) -> JobStore.ReleaseRecord {
+    JobStore.ReleaseRecord(
+      id: id, contentHash: "h\(id)", state: state, engine: "1", formats: EngineFormats(), ramp: 0, looks: 0,
+      failedStarts: 0, createdAt: "", changedAt: "", secondsInState: 1000)
+  }
+
+  private func worker(_ id: Int64, of release: Int64?, busy: Int = 0, draining: Bool = false) -> WorkerRecord {
+    WorkerRecord(
+      id: id, host: "h", pid: Int(id), engine: "1", slots: 2, busy: busy, startedAt: "", beatAt: "",
+      draining: draining, servesOneRun: false, releaseID: release)
+  }
+
+  private func handle(_ id: Int64) -> WorkerHandle { WorkerHandle("w\(id)") }
+
+  /// A look at `seconds` after the start, at which every worker that beats exists.
+  private func look(
+    at seconds: Double, _ workers: [WorkerRecord] = [], living: Set<WorkerHandle> = [],
+    releases: [JobStore.ReleaseRecord]? = nil, served: Set<Int64> = [], isDrained: Bool = false
+  ) -> PoolState.Look {
+    let releases = releases ?? [release(7)]
+    return PoolState.Look(
+      now: start + .seconds(seconds), fleet: workers,
+      handles: Dictionary(uniqueKeysWithValues: workers.map { ($0.id, handle($0.id)) }), living: living,
+      releases: releases,
+      needs: Dictionary(
+        uniqueKeysWithValues: releases.map { ($0.id, JobStore.ReleaseNeed(isServed: served.contains($0.id))) }),
+      isDrained: isDrained)
+  }
+
+  private func launches(_ steps: [PoolState.Step]) -> [Int64] {
+    steps.compactMap { if case .launch(let release) = $0 { release } else { nil } }
+  }
+
+  @Test("workers that have been launched and beat not yet are counted")
+  func counted() {
+    var state = PoolState(aim: .host(2), tick: tick)
+    #expect(launches(state.steps(after: look(at: 0))) == [7, 7])
+    state.launched(handle(1), of: 7, at: start)
+    state.launched(handle(2), of: 7, at: start)
+    let both: Set = [handle(1), handle(2)]
+    #expect(launches(state.steps(after: look(at: 1, living: both))).isEmpty)
+    #expect(launches(state.steps(after: look(at: 2, [worker(1, of: 7)], living: both))).isEmpty, "one beats, one comes")
+    #expect(launches(state.steps(after: look(at: 3, [worker(2, of: 7)], living: [handle(2)]))).isEmpty, "a pause")
+    #expect(launches(state.steps(after: look(at: 9, [worker(2, of: 7)], living: [handle(2)]))) == [7])
+  }
+
+  @Test("each start that fails doubles the pause to the next one, up to 128 ticks; a proven worker ends that")
+  func pauses() {
+    var state = PoolState(aim: .host(1), tick: tick)
+    var now = 0.0
+    var id: Int64 = 0
+    for pause in [0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 25.6] {
+      #expect(launches(state.steps(after: look(at: now))) == [7])
+      id += 1
+      state.launched(handle(id), of: 7, at: start + .seconds(now))
+      let steps = state.steps(after: look(at: now + 0.1))
+      #expect(steps.contains(.noteStart(release: 7, failed: true)))
+      #expect(steps.contains(.tell(.failing("a worker ended before it registered", times: Int(id)))))
+      #expect(launches(state.steps(after: look(at: now + 0.1 + pause - 0.01))).isEmpty)
+      now += 0.11 + pause
+    }
+    id += 1
+    #expect(launches(state.steps(after: look(at: now))) == [7])
+    state.launched(handle(id), of: 7, at: start + .seconds(now))
+    _ = state.steps(after: look(at: now + 1, [worker(id, of: 7)], living: [handle(id)]))
+    let proven = state.steps(after: look(at: now + 7, [worker(id, of: 7)], living: [handle(id)]))
+    #expect(proven == [.noteStart(release: 7, failed: false), .tell(.working)])
+    #expect(state.starting.isEmpty)
+  }
+
+  @Test("one that does not register in time is told to go, and counts as a start that failed")
+  func silent() {
+    var state = PoolState(aim: .host(1), tick: tick)
+    state.launched(handle(1), of: 7, at: start)
+    #expect(state.steps(after: look(at: 19, living: [handle(1)])).isEmpty)
+    let steps = state.steps(after: look(at: 21, living: [handle(1)]))
+    #expect(steps.starts(with: [.drain(handle(1)), .noteStart(release: 7, failed: true)]))
+  }
+
+  @Test("one that ends soon after it registered could not work; one that was told to go could")
+  func soonGone() {
+    var state = PoolState(aim: .host(1), tick: tick)
+    state.launched(handle(1), of: 7, at: start)
+    _ = state.steps(after: look(at: 1, [worker(1, of: 7)], living: [handle(1)]))
+    var told = state
+    #expect(state.steps(after: look(at: 2)).contains(.noteStart(release: 7, failed: true)))
+    _ = told.steps(after: look(at: 2, [worker(1, of: 7, draining: true)], living: [handle(1)]))
+    #expect(told.steps(after: look(at: 3)) == [.launch(release: 7)])
+  }
+
+  @Test("a launcher's refusal pauses its release and no other")
+  func refused() {
+    var state = PoolState(aim: .host(1), tick: tick)
+    let releases = [release(6, .draining), release(7)]
+    #expect(launches(state.steps(after: look(at: 0, releases: releases, served: [6]))) == [6, 7])
+    let steps = state.launchFailed(of: 7, because: "no room", at: start)
+    #expect(steps == [.noteStart(release: 7, failed: true)])
+    let next = state.steps(after: look(at: 0.2, releases: releases, served: [6]))
+    #expect(next == [.tell(.failing("no room", times: 1)), .launch(release: 6)])
+  }
+
+  @Test("on a host that is to be empty idle workers go, busy ones stay until they have finished, and none is started")
+  func empty() {
+    var state = PoolState(aim: .host(2), tick: tick)
+    state.launched(handle(3), of: 7, at: start)
+    let workers = [worker(1, of: 7, busy: 1), worker(2, of: 7)]
+    let steps = state.steps(after: look(at: 1, workers, living: [handle(3)], isDrained: true))
+    #expect(steps.filter { if case .drain = $0 { true } else { false } } == [.drain(handle(2))])
+    #expect(launches(steps).isEmpty)
+    #expect(state.starting.isEmpty)
+  }
+
+  @Test("the last one of a release is started when no pool has served it for five seconds")
+  func lonely() {
+    var state = PoolState(aim: .lastOnes, tick: tick)
+    let releases = [release(6, .draining), release(7)]
+    #expect(launches(state.steps(after: look(at: 0, releases: releases, served: [6]))).isEmpty)
+    #expect(launches(state.steps(after: look(at: 4, releases: releases, served: [6]))).isEmpty)
+    #expect(launches(state.steps(after: look(at: 6, releases: releases, served: [6]))) == [6])
+    var other = look(at: 7, [worker(1, of: 6)], releases: releases, served: [6])
+    other.handles = [:]
+    #expect(launches(state.steps(after: other)).isEmpty, "somebody else's worker serves it")
+    #expect(launches(state.steps(after: look(at: 8, releases: releases, served: [6]))).isEmpty, "counted from new")
+  }
+}
