@@ -9,30 +9,6 @@ import Testing
 struct RowSecurityTests {
   private let rows = "select id, t from mart.orders order by id"
 
-  /// A table of the owner's, and a role that loads it: the policies of `script` are for ROLE.
-  private func with(
-    _ columns: String, _ script: String,
-    _ body: @Sendable (_ owner: TargetFixture, _ loader: TargetFixture, _ role: String) async throws -> Void
-  ) async throws {
-    try await TargetFixture.with { owner in
-      let role = "loader_" + owner.directory.suffix(6)
-      let database = String(try await owner.rows("select current_database()")[0].dropFirst().dropLast())
-      try await owner.execute(
-        """
-        create role "\(role)" login; create schema mart; create table mart.orders (\(columns));
-        alter table mart.orders enable row level security;
-        \(script.replacing("ROLE", with: "\"\(role)\""));
-        grant usage on schema mart to "\(role)"; grant select, insert, update, delete on mart.orders to "\(role)";
-        grant create on database \(quoteIdentifier(database)) to "\(role)"
-        """)
-      let loader = TargetFixture(
-        url: owner.url.replacing(#/postgresql://[^@]*@/#, with: "postgresql://\(role)@"), directory: owner.directory,
-        duckDB: owner.duckDB)
-      try await body(owner, loader, role)
-      try await owner.execute("drop owned by \"\(role)\" cascade; drop role \"\(role)\"")
-    }
-  }
-
   private func first(_ fixture: TargetFixture) async throws -> SnapshotToLoad {
     try await fixture.snapshot(1, "select 1 as id, 'a' as t", "select 2 as id, 'b' as t")
   }
@@ -45,7 +21,7 @@ struct RowSecurityTests {
     "rows that were loaded and are hidden are not taken for gone, and the hint shows them",
     arguments: [LoadTable.Mode.append, .merge], ["", "vacuum full mart.orders"])
   func hidden(mode: LoadTable.Mode, change: String) async throws {
-    try await with(
+    try await TargetFixture.withRole(
       "id integer primary key, t text, _sluice_batch uuid", "create policy own on mart.orders to ROLE using (true)"
     ) { owner, loader, role in
       let (one, two) = (try await first(owner), try await second(owner))
@@ -70,7 +46,7 @@ struct RowSecurityTests {
 
   @Test("a role that sees a part of the rows continues while that is as many as were loaded")
   func part() async throws {
-    try await with(
+    try await TargetFixture.withRole(
       "id integer, t text, _sluice_batch uuid",
       "create policy own on mart.orders to ROLE using (id < 100); create policy adding on mart.orders for insert to ROLE with check (true)"
     ) { owner, loader, _ in
@@ -97,7 +73,8 @@ struct RowSecurityTests {
     "a batch that is in and hidden is not appended again where the ledger was lost, nor accepted, nor reloaded",
     arguments: ["id integer, t text, _sluice_batch uuid", "id integer, t text"])
   func ledgerLost(columns: String) async throws {
-    try await with(columns, "create policy own on mart.orders to ROLE using (true)") { owner, loader, _ in
+    try await TargetFixture.withRole(columns, "create policy own on mart.orders to ROLE using (true)") {
+      owner, loader, _ in
       let append = TargetFixture.table(.append)
       let one = try await first(owner)
       try await loader.load(append, [one])
@@ -116,7 +93,7 @@ struct RowSecurityTests {
     "rows that a policy keeps from a DELETE are not replaced or repeated by a second copy",
     arguments: [LoadTable.Mode.append, .replace])
   func kept(mode: LoadTable.Mode) async throws {
-    try await with(
+    try await TargetFixture.withRole(
       "id integer, t text, _sluice_batch uuid",
       "create policy seeing on mart.orders for select to ROLE using (true); create policy adding on mart.orders for insert to ROLE with check (true)"
     ) { owner, loader, _ in
@@ -140,7 +117,7 @@ struct RowSecurityTests {
 
   @Test("a restrictive policy is named, and a policy of another role shows nothing")
   func restrictive() async throws {
-    try await with(
+    try await TargetFixture.withRole(
       "id integer, t text, _sluice_batch uuid",
       "create policy own on mart.orders to ROLE using (true); create policy other on mart.orders to current_user using (true)"
     ) { owner, loader, _ in

@@ -28,6 +28,30 @@ struct TargetFixture: Sendable {
     }
   }
 
+  /// A table of the owner's, and a role that loads it: the policies of `script` are for ROLE.
+  static func withRole(
+    _ columns: String, _ script: String,
+    _ body: @Sendable (_ owner: TargetFixture, _ loader: TargetFixture, _ role: String) async throws -> Void
+  ) async throws {
+    try await with { owner in
+      let role = "loader_" + owner.directory.suffix(6)
+      let database = String(try await owner.rows("select current_database()")[0].dropFirst().dropLast())
+      try await owner.execute(
+        """
+        create role "\(role)" login; create schema mart; create table mart.orders (\(columns));
+        alter table mart.orders enable row level security;
+        \(script.replacing("ROLE", with: "\"\(role)\""));
+        grant usage on schema mart to "\(role)"; grant select, insert, update, delete on mart.orders to "\(role)";
+        grant create on database \(quoteIdentifier(database)) to "\(role)"
+        """)
+      let loader = TargetFixture(
+        url: owner.url.replacing(#/postgresql://[^@]*@/#, with: "postgresql://\(role)@"), directory: owner.directory,
+        duckDB: owner.duckDB)
+      try await body(owner, loader, role)
+      try await owner.execute("drop owned by \"\(role)\" cascade; drop role \"\(role)\"")
+    }
+  }
+
   static func uuid(_ number: Int) -> String {
     let digits = String(number)
     return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits

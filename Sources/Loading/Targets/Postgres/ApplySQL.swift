@@ -18,15 +18,15 @@ struct ApplySQL: Sendable {
   /// A column that is null in the mark of a parent without rows, and in no row.
   var markedBy: String?
 
-  private var target: String { table.name.sql }
-  private var names: String { columns.map(\.sql).joined(separator: ", ") }
-  private var values: String { columns.map(\.value).joined(separator: ", ") }
+  var target: String { table.name.sql }
+  var names: String { columns.map(\.sql).joined(separator: ", ") }
+  var values: String { columns.map(\.value).joined(separator: ", ") }
   private var keyList: String { key.map(quoteIdentifier).joined(separator: ", ") }
   private var keyColumns: [ColumnMapping] { key.compactMap { name in columns.first { $0.name.isExactly(name) } } }
   private var batch: String { quoteIdentifier(TargetTable.batch) }
   private var deletedAt: String { quoteIdentifier(TargetTable.deletedAt) }
 
-  private var isRow: String { markedBy.map { "s.\(quoteIdentifier($0)) is not null" } ?? "true" }
+  var isRow: String { markedBy.map { "s.\(quoteIdentifier($0)) is not null" } ?? "true" }
 
   /// Staged rows, and those of them whose key is null.
   var countStaged: SQLStatement {
@@ -48,17 +48,14 @@ struct ApplySQL: Sendable {
   /// Inserts new keys, updates rows that differ, leaves the others untouched (no dead rows, no triggers).
   ///
   /// `xmax` is zero in a row that was inserted; a partitioned table does not tell, see ``matchingKeys``.
-  var merge: SQLStatement {
-    let updates = columns.filter { column in !key.contains { $0.isExactly(column.name) } }
+  ///
+  /// - Parameter source: Of the staged rows, a table without those that change nothing; nil: all.
+  func merge(from source: String? = nil) -> SQLStatement {
     var assignments = updates.map { "\($0.sql) = excluded.\($0.sql)" }
-    var differs = updates.map { $0.isDistinct("t.\($0.sql)", "excluded.\($0.sql)") }
-    if deletes == .soft {
-      assignments.append("\(deletedAt) = null")
-      differs.append("t.\(deletedAt) is not null")
-    }
+    if deletes == .soft { assignments.append("\(deletedAt) = null") }
     let insert = """
       insert into \(target) as t (\(names))
-      select \(values) from \(staging) s where \(isRow)
+      select \(values) from \(source ?? staging) s where \(isRow)
       on conflict (\(keyList)) do
       """
     let action =
@@ -66,7 +63,7 @@ struct ApplySQL: Sendable {
       ? "nothing"
       : """
       update set \(assignments.joined(separator: ", "))
-        where (\(differs.joined(separator: " or ")))\(isNotOlder)
+        where \(isChanged { "excluded.\($0.sql)" })
       """
     let text =
       table.isPartitioned
@@ -81,14 +78,35 @@ struct ApplySQL: Sendable {
     return SQLStatement(name: "apply_merge", text: text)
   }
 
+  var updates: [ColumnMapping] { columns.filter { column in !key.contains { $0.isExactly(column.name) } } }
+
+  /// Whether a row of the table differs from the new one, and is not newer.
+  func isChanged(by new: (ColumnMapping) -> String) -> String {
+    var differs = updates.map { $0.isDistinct("t.\($0.sql)", new($0)) }
+    if deletes == .soft { differs.append("t.\(deletedAt) is not null") }
+    return differs.isEmpty ? "false" : "(\(differs.joined(separator: " or ")))\(isNotOlder(than: new))"
+  }
+
   /// Null is older than any value.
-  private var isNotOlder: String {
+  private func isNotOlder(than new: (ColumnMapping) -> String) -> String {
     guard let cursorField, let cursor = columns.first(where: { $0.name.isExactly(cursorField) }),
       !key.contains(where: { $0.isExactly(cursorField) })
     else { return "" }
     func value(_ column: String) -> String { textCursor?.value(column) ?? column }
-    let (old, new) = (value("t.\(cursor.sql)"), value("excluded.\(cursor.sql)"))
-    return "\n    and (\(old) is null or \(new) >= \(old))"
+    let old = value("t.\(cursor.sql)")
+    return "\n    and (\(old) is null or \(value(new(cursor))) >= \(old))"
+  }
+
+  /// Staged keys that are both in the table and in one that inherits from it.
+  var countInherited: SQLStatement {
+    let areEqual = key.map { "c.\(quoteIdentifier($0)) = t.\(quoteIdentifier($0))" }.joined(separator: " and ")
+    return SQLStatement(
+      name: "apply_count_inherited",
+      text: """
+        select count(*) as rows from only \(target) t
+        where exists (select from \(staging) s where \(isRow) and \(keysAreEqual))
+          and exists (select from \(target) c where \(areEqual) and c.tableoid <> t.tableoid)
+        """)
   }
 
   /// How many staged keys the table has already: what a merge into a partitioned table cannot tell itself.
@@ -105,7 +123,7 @@ struct ApplySQL: Sendable {
   }
 
   private var parentsAreEqual: String {
-    replaces.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { "t.\($0.sql) = \($0.value)" }
+    replaces.compactMap { name in columns.first { $0.name.isExactly(name) } }.map { "t.\($0.sql) = \($0.compared)" }
       .joined(separator: " and ")
   }
 
@@ -124,19 +142,22 @@ struct ApplySQL: Sendable {
 
   /// Takes out the rows of the staged parents that are not staged.
   var deleteReplaced: SQLStatement {
-    let isReplaced = """
-      exists (select from \(staging) s where \(parentsAreEqual))
-      and not exists (select from \(staging) s where \(keysAreEqual) and \(isRow))
-      """
-    return SQLStatement(
+    SQLStatement(
       name: "apply_delete_replaced",
       text: deletes == .soft
         ? "update \(target) t set \(deletedAt) = now() where \(isLive) and \(isReplaced)"
         : "delete from \(target) t where \(isReplaced)")
   }
 
-  private var keysAreEqual: String {
-    keyColumns.map { "t.\($0.sql) = \($0.value)" }.joined(separator: " and ")
+  private var isReplaced: String {
+    """
+    exists (select from \(staging) s where \(parentsAreEqual))
+    and not exists (select from \(staging) s where \(keysAreEqual) and \(isRow))
+    """
+  }
+
+  var keysAreEqual: String {
+    keyColumns.map { "t.\($0.sql) = \($0.compared)" }.joined(separator: " and ")
   }
 
   /// Adds all rows, with the batch's name where the table keeps it ($1).
@@ -171,6 +192,16 @@ struct ApplySQL: Sendable {
       text: deletes == .soft
         ? "update \(target) t set \(deletedAt) = now() where \(isLive) and \(isGone(kept))"
         : "delete from \(target) t where \(isGone(kept))")
+  }
+
+  /// What each of the statements that take rows out has left of them, which is nothing unless the table keeps rows.
+  var countReplaced: SQLStatement { count("\(isLive) and \(isReplaced)") }
+  func countLeft(kept: String?) -> SQLStatement { count("\(isLive) and \(isGone(kept))") }
+  var countBatches: SQLStatement { count("t.\(batch) = any($1::uuid[])") }
+  var countAll: SQLStatement { count("true") }
+
+  private func count(_ condition: String) -> SQLStatement {
+    SQLStatement(name: "apply_count_left", text: "select count(*) as rows from \(target) t where \(condition)")
   }
 
   private var isLive: String { deletes == .soft ? "t.\(deletedAt) is null" : "true" }

@@ -52,17 +52,16 @@ struct FinalTransaction: Sendable {
       case .replace:
         entry.deleted = Int64(try await transaction.query(sql.deleteAll, []).affectedRows)
         try await requireDeleted(mark.kept, entry.deleted, in: transaction)
+        try await ledger.requireNoneLeft(sql.countAll, of: table, after: .delete, in: transaction)
         entry.inserted = try await insert(in: transaction)
       case .merge:
         if case .straight(let copy) = rows {
           entry.inserted = try await copy.run(in: transaction)
           break
         }
+        if mayDelete || !sql.replaces.isEmpty { try await requireVisible(mark.kept, in: transaction) }
         if mayDelete { entry.deleted = try await deleteGone(in: transaction) }
-        if !sql.replaces.isEmpty {
-          if let statement = sql.dropOlderParents { try await transaction.query(statement, []) }
-          entry.deleted += Int64(try await transaction.query(sql.deleteReplaced, []).affectedRows)
-        }
+        if !sql.replaces.isEmpty { entry.deleted += try await deleteReplaced(in: transaction) }
         (entry.inserted, entry.updated) = try await merge(in: transaction)
       }
       mark.kept = mark.kept(
@@ -71,6 +70,8 @@ struct FinalTransaction: Sendable {
       mark.through = snapshot.uuid
       try await ledger.write(mark, in: transaction)
       try await ledger.record(entry, of: snapshot, in: transaction)
+      // The row of the whole says what these said: the ledger grows by a row for each load.
+      if case .appended = rows { try await ledger.forgetPieces(of: [snapshot.uuid], in: transaction) }
       try await hooks.reached(.loadInsideFinal)
       return entry
     }
@@ -125,6 +126,8 @@ struct FinalTransaction: Sendable {
       deleted = Int64(try await transaction.query(sql.deleteBatches, [.texts(repeated)]).affectedRows)
       let entries = try await ledger.entries(of: repeated, in: transaction)
       try await requireDeleted(entries.values.reduce(0) { $0 + $1.inserted }, deleted, in: transaction)
+      try await ledger.requireNoneLeft(
+        sql.countBatches, [.texts(repeated)], of: table, after: .delete, in: transaction)
     }
     return (try await insert(in: transaction), deleted)
   }
@@ -166,35 +169,6 @@ struct FinalTransaction: Sendable {
     }
     if !repeated.isEmpty { try table.requireDeletes(target: ledger.target) }
     return repeated
-  }
-
-  private func merge(in transaction: PostgresTransaction) async throws -> (inserted: Int64, updated: Int64) {
-    guard table.isPartitioned else {
-      let counts = try await transaction.query(sql.merge, []).first
-      return (try counts?.int("inserted") ?? 0, try counts?.int("updated") ?? 0)
-    }
-    let matching = try await transaction.query(sql.matchingKeys, []).first?.int("rows") ?? 0
-    let affected = Int64(try await transaction.query(sql.merge, []).affectedRows)
-    let staged =
-      sql.replaces.isEmpty ? snapshot.rows : try await transaction.query(sql.countRows, []).first?.int("rows") ?? 0
-    let inserted = staged - matching
-    return (inserted, max(0, affected - inserted))
-  }
-
-  private func deleteGone(in transaction: PostgresTransaction) async throws -> Int64 {
-    if let stopOver = definition.deletes?.stopOver {
-      let counts = try await transaction.query(sql.countGone(kept: kept), []).first
-      let (live, gone) = (try counts?.int("live") ?? 0, try counts?.int("gone") ?? 0)
-      guard Double(gone) <= stopOver * Double(live) else {
-        throw StageFailure(
-          code: "deletes_stop_over",
-          message: "target \(ledger.target): snapshot \(snapshot.uuid) would delete \(gone) of \(live) rows of "
-            + "\(table.name), more than stop_over allows (\(Int((stopOver * 100).rounded())) %)",
-          hint: "if the rows are really gone from the source, raise deletes.stop_over for one run")
-      }
-      if gone == 0 { return 0 }
-    }
-    return Int64(try await transaction.query(sql.deleteGone(kept: kept), []).affectedRows)
   }
 }
 

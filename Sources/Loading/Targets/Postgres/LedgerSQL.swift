@@ -3,13 +3,40 @@ import Postgres
 /// The statements over schema `sluice_ledger` of a target. The key of every row begins with installation, environment,
 /// pipeline and table: parameters 1 to 4 throughout.
 enum LedgerSQL {
-  /// Whether all of our tables are there and usable: most loads need no right to create anything.
+  /// Whether all of our tables are there and usable: most loads need no right to create anything. And whether this role can add an
+  /// index that the ledger of an earlier release lacks.
   static let exists = SQLStatement(
     name: "ledger_exists",
     text: """
-      select coalesce(bool_and(to_regclass('sluice_ledger.' || t) is not null), false) as present
-      from unnest('{head,ledger,mark,staging,staged}'::text[]) t
-      where to_regnamespace('sluice_ledger') is not null
+      select
+        coalesce((select bool_and(to_regclass('sluice_ledger.' || t) is not null)
+          from unnest('{head,ledger,mark,staging,staged}'::text[]) t
+          where to_regnamespace('sluice_ledger') is not null), false) as present,
+        exists (
+          select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where n.nspname = 'sluice_ledger' and c.relname = 'ledger' and pg_has_role(c.relowner, 'usage')
+            and has_schema_privilege(n.oid, 'create')
+            and (select count(*) from pg_class i where i.relnamespace = n.oid and i.relkind = 'i'
+              and i.relname in ('ledger_loads_idx', 'ledger_pieces_idx')) < 2) as wants_indexes
+      """)
+
+  /// By which a load reads a few rows of a ledger of any length. Where other loads keep the table from being locked, a later one adds
+  /// them.
+  static let addIndexes = SQLStatement(
+    name: "ledger_add_indexes",
+    text: """
+      do $$ begin
+      perform pg_advisory_xact_lock(hashtextextended('sluice_ledger', 0));
+      if (select count(*) from pg_class i join pg_namespace n on n.oid = i.relnamespace
+          where n.nspname = 'sluice_ledger' and i.relname in ('ledger_loads_idx', 'ledger_pieces_idx')) < 2 then
+        perform set_config('lock_timeout', '1s', true);
+        create index if not exists ledger_loads_idx on sluice_ledger.ledger
+          (installation, environment, pipeline, table_name, at) where status = 'loaded' and chunk = -1;
+        create index if not exists ledger_pieces_idx on sluice_ledger.ledger
+          (installation, environment, pipeline, table_name, snapshot) where chunk >= 0;
+      end if;
+      exception when lock_not_available then null;
+      end $$
       """)
 
   /// Only one session creates at a time: `create … if not exists` alone fails when two run at once. The schema is asked

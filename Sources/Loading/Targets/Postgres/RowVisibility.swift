@@ -6,14 +6,19 @@ enum RowAccess: Sendable {
   case read
   /// By a condition, so the rows are read too.
   case delete
+  /// By a condition, as a soft delete is.
+  case update
 
   /// As `pg_policy` has them.
   fileprivate var commands: [String] {
     switch self {
     case .read: ["r"]
     case .delete: ["r", "d"]
+    case .update: ["r", "w"]
     }
   }
+
+  fileprivate static let names = ["r": "select", "d": "delete", "w": "update"]
 }
 
 /// Where row-level security hides rows, what a load counts is a lower bound: enough to say that rows are there, not that they are gone.
@@ -22,15 +27,22 @@ extension TargetLedger {
   ///
   /// Called only where a count says that rows are missing, or where one row more would change the decision.
   ///
+  /// - Parameter otherWay: What the hint names as well.
   /// - Throws: ``StageFailure`` `target_rows_hidden`, with the statements that show the rows.
-  func requireAllRows(_ name: TableName, to access: RowAccess, in session: some PostgresSession) async throws {
+  func requireAllRows(
+    _ name: TableName, to access: RowAccess, or otherWay: String? = nil, in session: some PostgresSession
+  ) async throws {
     guard let hidden = try await hiddenRows(name, from: access, in: session) else { return }
+    let what =
+      switch access {
+      case .read: "hide rows of table \(name) from role \(hidden.role), so it cannot be told which rows are in"
+      case .delete:
+        "keep rows of table \(name) from a DELETE by role \(hidden.role), so rows that have to go would stay"
+      case .update: "keep rows of table \(name) from an UPDATE by role \(hidden.role), so they would stay as they are"
+      }
     throw StageFailure(
-      code: "target_rows_hidden",
-      message:
-        "target \(target): row-level security can hide rows of table \(name) from role \(hidden.role), so it cannot be told "
-        + "which rows are in",
-      hint: "\(hidden.fix); then run again")
+      code: "target_rows_hidden", message: "target \(target): row-level security can \(what)",
+      hint: "\(hidden.fix); then run again\(otherWay.map { "; or \($0)" } ?? "")")
   }
 
   /// Whether the role may lack rows of the table; false where it has none at all.
@@ -48,7 +60,7 @@ extension TargetLedger {
     if let policy = try row.optionalString("restrictive") {
       return (role, "change the restrictive policy \(quoteIdentifier(policy)); or: \(bypass)")
     }
-    let policies = access.commands.map { $0 == "r" ? "select" : "delete" }.map { command in
+    let policies = access.commands.compactMap { RowAccess.names[$0] }.map { command in
       "create policy \(quoteIdentifier("sluice_\(command)_\(role)")) on \(name.sql) for \(command) to \(quoteIdentifier(role)) using (true)"
     }
     return (role, "let the role have all rows: \(policies.joined(separator: "; ")); or: \(bypass)")

@@ -94,6 +94,18 @@ enum MarkSQL {
         and chunk = -1
       """)
 
+  /// Whether the ledger has a load that is later than the mark. Index: ledger_loads_idx.
+  static let isBehind = SQLStatement(
+    name: "mark_is_behind",
+    text: """
+      select coalesce(m.at < (
+        select max(l.at) from sluice_ledger.ledger l
+        where l.installation = $1 and l.environment = $2 and l.pipeline = $3 and l.table_name = $4
+          and l.status = 'loaded' and l.chunk = -1), false) as behind
+      from sluice_ledger.mark m
+      where m.installation = $1 and m.environment = $2 and m.pipeline = $3 and m.table_name = $4
+      """)
+
   /// What engines that keep no mark have loaded since it was written. An engine that keeps it writes both in one transaction, at one time.
   static let loadsWithoutMark = SQLStatement(
     name: "mark_loads_without",
@@ -140,7 +152,8 @@ extension TargetLedger {
 
   /// The mark with what an older engine, which keeps none, has loaded and deleted since it was written.
   func caughtUpMark(_ table: LoadTable, in session: PostgresConnection) async throws -> TableMark? {
-    guard try await !session.query(MarkSQL.loadsWithoutMark, key).isEmpty else { return try await mark(in: session) }
+    let isBehind = try await session.query(MarkSQL.isBehind, key).first?.bool("behind") ?? false
+    guard isBehind else { return try await mark(in: session) }
     return try await session.transaction { transaction in
       try await lockHead(in: transaction)
       guard var mark = try await mark(in: transaction) else { return nil }

@@ -40,7 +40,7 @@ enum TargetFailure {
   private static let concernsEverySnapshot: Set = [
     "target_permission", "target_not_a_table", "target_changed", "target_url", "key_index_missing",
     "replace_needs_full", "target_column_missing", "target_rule",
-    "target_rows_hidden",
+    "target_rows_hidden", "target_rows_kept", "target_inherited",
   ]
 
   private struct Known: Sendable {
@@ -80,7 +80,8 @@ enum TargetFailure {
     "53300": .again("target_too_many_connections", "the server has no connection left", "raise its max_connections"),
     "42501": .never(
       "target_permission", "the target's role lacks a right",
-      "run \"sluice doctor\" for the least grants, such as: grant select, insert, update, delete on TABLE to ROLE"),
+      "run \"sluice doctor\" for the least grants, such as: grant select, insert, update, delete on TABLE to ROLE; "
+        + "where row-level security refuses a row, have a policy let the role through"),
     "25006": .again(
       "target_read_only", "the server accepts no writes; it may be a standby", "point the url at the primary"),
     "55P03": .again(

@@ -59,7 +59,7 @@ extension TargetLedger {
   /// Takes the rows of snapshots out of a table that keeps their batch.
   ///
   /// - Throws: ``StageFailure`` `target_rule` where there are some and a rule keeps them; `target_rows_hidden` where row-level security
-  ///   may keep some.
+  ///   may keep some; `target_rows_kept` where a trigger does.
   func deleteBatches(
     _ snapshots: [String], of table: TargetTable, in transaction: PostgresTransaction
   ) async throws -> Int64 {
@@ -71,6 +71,10 @@ extension TargetLedger {
     }
     let deleted = try await transaction.query(
       SQLStatement(name: "repair_delete_batches", text: "delete \(rows)"), [.texts(snapshots)])
+    try await requireNoneLeft(
+      SQLStatement(name: "repair_count_batches", text: "select count(*) as rows \(rows)"), [.texts(snapshots)],
+      of: table,
+      after: .delete, in: transaction)
     return Int64(deleted.affectedRows)
   }
 
@@ -190,7 +194,9 @@ extension TargetLedger {
     let values = key + [.text(uuid)]
     guard try await transaction.query(count, values).first?.int("rows") == rows else { return 0 }
     let delete = SQLStatement(name: "repair_delete_begun", text: "delete \(isOfPieces)")
-    return Int64(try await transaction.query(delete, values).affectedRows)
+    let deleted = Int64(try await transaction.query(delete, values).affectedRows)
+    try await requireNoneLeft(count, values, of: table, after: .delete, in: transaction)
+    return deleted
   }
 }
 
@@ -241,7 +247,7 @@ enum RepairSQL {
       where installation = $1 and environment = $2 and pipeline = $3 and table_name = $4
       """)
 
-  /// Snapshots with pieces and without the row of the whole. Index: primary key.
+  /// Snapshots with pieces and without the row of the whole. Index: ledger_pieces_idx.
   static let begun = SQLStatement(
     name: "repair_begun",
     text: """

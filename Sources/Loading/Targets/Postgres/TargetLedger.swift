@@ -14,11 +14,12 @@ struct TargetLedger: Sendable {
   }
   private var claim: [PostgresValue] { key + [.int(loader.jobID.rawValue), .int(loader.ticket)] }
 
-  /// Creates our schema and tables where one of them is missing. Safe at the same time from many sessions.
+  /// Creates our schema, tables and indexes where one of them is missing. Safe at the same time from many sessions.
   static func ensure(in session: PostgresConnection) async throws {
-    let present = try await session.query(LedgerSQL.exists, []).first?.bool("present") ?? false
-    guard !present else { return }
-    try await session.query(LedgerSQL.create, [])
+    let found = try await session.query(LedgerSQL.exists, []).first
+    let present = try found?.bool("present") ?? false
+    if !present { try await session.query(LedgerSQL.create, []) }
+    if try !present || found?.bool("wants_indexes") ?? false { try await session.query(LedgerSQL.addIndexes, []) }
   }
 
   /// Ends what an earlier attempt left hanging, then takes the head for this ticket.

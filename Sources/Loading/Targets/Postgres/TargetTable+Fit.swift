@@ -8,6 +8,8 @@ struct ColumnMapping: Sendable, Equatable {
   var dataset: DatasetType
   /// The value of the staging row `s` as the table stores it.
   var value: String
+  /// The same as something that a value of the table can be compared with.
+  var compared: String
   /// Compares the old and the new value, given as SQL, so that any type can be: json has no equality of its own.
   var comparesAsText: Bool
   /// What DuckDB is to write for the table's own column; nil where only a cast by the database makes the value.
@@ -81,8 +83,13 @@ extension TargetTable {
         hint: "alter table \(name.sql) alter column \(quoteIdentifier(column)) type \(wanted) "
           + "using \(quoteIdentifier(column))::\(wanted)")
     }
+    var value = value(of: column, dataset, in: existing)
+    if let collation = existing.collation { value = "(\(value) collate \(collation))" }
+    var element = existing.type
+    // A cast to a length would cut.
+    element.numbers = []
     var mapping = ColumnMapping(
-      name: column, dataset: dataset, value: value(of: column, dataset, in: existing),
+      name: column, dataset: dataset, value: value, compared: element.isArray ? "\(value)::\(element)" : value,
       comparesAsText: ["json", "citext"].contains(existing.type.name) && !existing.type.isArray)
     mapping.direct = direct(mapping, into: existing)
     return mapping

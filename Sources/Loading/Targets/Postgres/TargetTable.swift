@@ -10,6 +10,8 @@ struct TargetTable: Sendable {
     /// As `format_type` writes it, schema and all: for casts.
     var sqlType: String
     var isEnum: Bool
+    /// As SQL, where it is not the database's: a comparison with a staged text has to name it.
+    var collation: String?
     var isNotNull: Bool
     var hasDefault: Bool
     var isGenerated: Bool
@@ -25,6 +27,9 @@ struct TargetTable: Sendable {
   /// security and foreign partitions.
   let takesCopy: Bool
   let rules: TargetRules
+  let guards: TargetGuards
+  /// Whether other tables inherit from it. The key's index does not have their rows.
+  let hasChildren: Bool
   let columns: [ExactText: Column]
   /// Column sets of the indexes that `on conflict` can use.
   let uniqueKeys: [Set<ExactText>]
@@ -47,7 +52,7 @@ struct TargetTable: Sendable {
     for row in try await session.query(TargetTableSQL.columns, [oid]) {
       columns[ExactText(try row.string("name"))] = Column(
         type: PostgresType(try row.string("type")), sqlType: try row.string("sql_type"),
-        isEnum: try row.bool("is_enum"),
+        isEnum: try row.bool("is_enum"), collation: try row.optionalString("collation"),
         isNotNull: try row.bool("is_not_null"), hasDefault: try row.bool("has_default"),
         isGenerated: try row.bool("is_generated"), isIdentity: try row.bool("is_identity"))
     }
@@ -60,7 +65,12 @@ struct TargetTable: Sendable {
       rules: TargetRules(
         insert: try relation.optionalString("insert_rule"), delete: try relation.optionalString("delete_rule"),
         merge: try relation.optionalString("merge_rule")),
-      columns: columns, uniqueKeys: Array(keys.values))
+      guards: TargetGuards(
+        hasRowSecurity: try relation.bool("has_row_security"),
+        insertTrigger: try relation.optionalString("insert_trigger"),
+        updateTrigger: try relation.optionalString("update_trigger"),
+        deleteTrigger: try relation.optionalString("delete_trigger")),
+      hasChildren: try relation.bool("has_children"), columns: columns, uniqueKeys: Array(keys.values))
   }
 }
 
@@ -72,6 +82,16 @@ struct TargetRules: Sendable {
   var delete: String?
   /// On INSERT or UPDATE, with which PostgreSQL has no ON CONFLICT.
   var merge: String?
+}
+
+/// What can leave rows out of a statement without an error.
+struct TargetGuards: Sendable {
+  /// Whether policies hold for this role.
+  var hasRowSecurity = false
+  /// Triggers BEFORE the change of a row, by name: one that returns null keeps the row as it is.
+  var insertTrigger: String?
+  var updateTrigger: String?
+  var deleteTrigger: String?
 }
 
 /// A table's two names.
@@ -90,12 +110,18 @@ struct TableName: Sendable, Hashable, CustomStringConvertible {
 }
 
 enum TargetTableSQL {
-  /// The table, with what stands against a COPY into it: on itself, and for triggers (INSERT is bit 4) also on its partitions.
+  /// The table, with what stands against a COPY into it, and what can leave rows out: on itself, and for triggers also on the tables
+  /// below it. Bits of a trigger: 1 each row, 2 before, 4 INSERT, 8 DELETE, 16 UPDATE.
   static let relation = SQLStatement(
     name: "target_relation",
     text: """
-      with tree as (
-        select to_regclass($1)::oid as oid union select relid::oid from pg_partition_tree(to_regclass($1)))
+      with recursive tree as (
+        select to_regclass($1)::oid as oid
+        union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.oid
+      ), before as (
+        select g.tgname::text as name, g.tgtype as bits from pg_trigger g join tree t on t.oid = g.tgrelid
+        where not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 3 = 3
+      )
       select c.oid::bigint as oid, c.relkind::text as relkind,
         not row_security_active(c.oid)
           and not exists (select from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '3' and r.ev_enabled <> 'D')
@@ -107,7 +133,12 @@ enum TargetTableSQL {
         (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '4'
            and r.ev_enabled <> 'D' and r.is_instead)::text as delete_rule,
         (select min(r.rulename) from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3')
-           and r.ev_enabled <> 'D')::text as merge_rule
+           and r.ev_enabled <> 'D')::text as merge_rule,
+        row_security_active(c.oid) as has_row_security,
+        (select min(name) from before where bits & 4 <> 0) as insert_trigger,
+        (select min(name) from before where bits & 16 <> 0) as update_trigger,
+        (select min(name) from before where bits & 8 <> 0) as delete_trigger,
+        c.relkind = 'r' and exists (select from pg_inherits i where i.inhparent = c.oid) as has_children
       from pg_class c where c.oid = to_regclass($1)
       """)
 
@@ -119,6 +150,9 @@ enum TargetTableSQL {
         case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod)
              else format_type(a.atttypid, a.atttypmod) end as type,
         coalesce(b.typtype, t.typtype) = 'e' as is_enum,
+        (select quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+          from pg_collation l join pg_namespace n on n.oid = l.collnamespace
+          where l.oid = a.attcollation and l.oid <> 'pg_catalog."default"'::regcollation) as collation,
         a.attnotnull or t.typnotnull as is_not_null,
         a.atthasdef or a.attidentity <> '' or t.typdefault is not null as has_default,
         a.attgenerated <> '' or a.attidentity = 'a' as is_generated, a.attidentity = 'a' as is_identity
