@@ -50,7 +50,14 @@ extension JobStore {
     /// server's process of the session had crashed. Back after a while: not charged for the first time in a row, because an outage
     /// does the same. The handler's own end of a later attempt that moved the job on ends the row.
     case lostSession(after: Duration, failure: String)
+    /// The attempt's database session ended alone: the server says that none of its processes crashed, and the worker's own sessions
+    /// stayed. Back after a while that doubles each time, not charged; dead at ``lossLimit`` times in a row. The ends that end a row of
+    /// ``lostSession(after:failure:)`` end this one.
+    case brokenSession(after: Duration, failure: String)
   }
+
+  /// How often in a row a job may lose its database session alone: with the default delays, for four to nine minutes.
+  package static let lossLimit = 10
 
   /// Ends one attempt; of a job that is to be cancelled, whatever the end was, as cancelled. Returns false when the lease was
   /// lost already.
@@ -70,6 +77,7 @@ extension JobStore {
       case .dead(let failure): (AttemptStatus.dead.rawValue, .zero, failure)
       case .cancelled: (AttemptStatus.cancelled.rawValue, .zero, nil)
       case .lostSession(let delay, let failure): ("lost", delay, failure)
+      case .brokenSession(let delay, let failure): ("broken", delay, failure)
       }
     let session = session ?? database
     let bounded = min(max(delay, .zero), Self.longestDelay)
@@ -78,7 +86,7 @@ extension JobStore {
         Statement.jobEndAttempt.within(Self.endLimit),
         [
           .int(holder.jobID.rawValue), .int(holder.epoch), .text(status), .double(bounded.inSeconds),
-          .optionalJSON(failure), .optional(now),
+          .optionalJSON(failure), .optional(now), .int(Int64(Self.lossLimit)),
         ])
     }
     let rows: PostgresResult

@@ -31,9 +31,11 @@ package struct AttemptExecutor: Sendable {
     if attempt.isEnded {
       noteEnd(of: attempt)
     } else {
+      let endedAt = ContinuousClock.now
+      let hasCrashedServer = await hasCrashedServer(result, claim.holder)
       let end = Self.end(
-        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn,
-        hasCrashedServer: await hasCrashedServer(result, claim.holder),
+        of: result, claim: claim, hasMovedOn: attempt.hasMovedOn, hasCrashedServer: hasCrashedServer,
+        hasLostOthers: running.hasLostSession(since: endedAt - Self.crashIsHeard),
         stop: running.stop(of: attempt), retry: retry, jitter: .random(in: 0...1))
       await settle(attempt, end)
     }
@@ -50,8 +52,10 @@ package struct AttemptExecutor: Sendable {
   ///   - hasMovedOn: Whether the attempt has moved the job on before it ended: with a checkpoint that is not the one that it began
   ///     with.
   ///   - hasCrashedServer: Whether the server's process of its session crashed under it; nil: not known.
+  ///   - hasLostOthers: Whether sessions of the worker's own ended at that time.
   package static func end(
     of result: Result<Void, any Error>, claim: Claim, hasMovedOn: Bool, hasCrashedServer: Bool? = nil,
+    hasLostOthers: Bool = false,
     stop: RunningAttempts.Stop?, retry: RetryPolicy, jitter: Double
   ) -> JobStore.AttemptEnd? {
     let failure: any Failure
@@ -75,6 +79,12 @@ package struct AttemptExecutor: Sendable {
       case let error as PostgresError where error.isSilentLoss && hasCrashedServer == true:
         let crash = ServerProcessCrashed(label: claim.label, error: error)
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: crash.json)
+      // The server is well and the worker's sessions stay: the pooler or the network ends this one, perhaps because of its statement,
+      // each time.
+      case let error as PostgresError
+      where error.isSilentLoss && !hasMovedOn && hasCrashedServer == false && !hasLostOthers:
+        let broken = SessionBroken(job: claim.jobID, label: claim.label, error: error)
+        return .brokenSession(after: retry.delay(afterAttempt: 1, jitter: jitter), failure: broken.json)
       // What crashes its own server process ends so as well, each time: an outage tells its reason to those who were at rest. Where
       // the server says that none of its processes crashed, the connection was lost on the way.
       case let error as PostgresError where error.isSilentLoss && !hasMovedOn && hasCrashedServer == nil:
@@ -149,6 +159,10 @@ package struct AttemptExecutor: Sendable {
       attempt.logger.warning(
         "attempt lost its database session; a second time in a row is charged",
         metadata: ["failure": "\(failure)", "after": "\(delay)"])
+    case .brokenSession(_, let failure):
+      attempt.logger.warning(
+        "attempt lost its database session alone; its job waits longer each time, and is dead in the end",
+        metadata: ["failure": "\(failure)", "limit": "\(JobStore.lossLimit)"])
     case .snoozed(let delay): attempt.logger.info("attempt put its job off", metadata: ["after": "\(delay)"])
     }
     // Written also when this task was cancelled, as it is when the worker ends in disorder.
@@ -176,7 +190,7 @@ extension JobStore.AttemptEnd {
   /// Whether the job is charged for it, or may be.
   fileprivate var isFailure: Bool {
     switch self {
-    case .retried, .dead, .lostSession: true
+    case .retried, .dead, .lostSession, .brokenSession: true
     case .yielded, .snoozed, .interrupted, .cancelled: false
     }
   }
@@ -203,6 +217,22 @@ struct ServerProcessCrashed: Failure {
   var code: String { "server_process_crashed" }
   var message: String { "the database server's process crashed under \(label) (\(error.operation))" }
   var hint: String? { "look in the server's log for the statement that crashed it" }
+  var isTransient: Bool { true }
+}
+
+/// An attempt's database session ended alone, each time it comes to the same place, and the server did not crash.
+struct SessionBroken: Failure {
+  var job: JobID
+  var label: String
+  var error: PostgresError
+  var code: String { "session_broken" }
+  var message: String {
+    "the database session ended under \(label) (\(error.operation)), although the server did not crash and other sessions stayed"
+  }
+  var hint: String? {
+    "look in the pooler's log for why it ended the session; after \(JobStore.lossLimit) times in a row without a new checkpoint the job"
+      + " is dead, then: sluice jobs retry \(job)"
+  }
   var isTransient: Bool { true }
 }
 

@@ -50,6 +50,7 @@ struct LeaseGuard: Sendable {
       } catch let error as PostgresError where error.kind == .cancelled {
         logger.info("the database was slow; the next beat comes first", metadata: ["error": "\(error)"])
       } catch let error as PostgresError where error.isTransient {
+        running.heard(error, at: clock.now)
         logger.warning("a beat was not accepted; trying another connection", metadata: ["error": "\(error)"])
         await session.discardConnection()
       }

@@ -36,6 +36,8 @@ package final class RunningAttempts: Sendable {
     var starts = 0
     /// When a session of this worker last ended because another process of the server had crashed.
     var heardOfCrashAt: ContinuousClock.Instant?
+    /// When a session of the worker's own, and not of an attempt, was last found lost.
+    var lostSessionAt: ContinuousClock.Instant?
   }
 
   private let state = Mutex(State())
@@ -67,10 +69,17 @@ package final class RunningAttempts: Sendable {
   /// How many attempts have started.
   var starts: Int { state.withLock { $0.starts } }
 
-  /// Notes why a session of this worker ended.
+  /// Notes why a session of this worker's own ended.
   func heard(_ error: PostgresError, at now: ContinuousClock.Instant) {
-    guard error.tellsOfCrash else { return }
-    state.withLock { $0.heardOfCrashAt = now }
+    state.withLock {
+      if error.tellsOfCrash { $0.heardOfCrashAt = now }
+      if [.connectionLost, .commitUnknown, .unreachable].contains(error.kind) { $0.lostSessionAt = now }
+    }
+  }
+
+  /// Whether a session of this worker's own was lost since then: the network or the pooler was away, and not for one attempt alone.
+  func hasLostSession(since time: ContinuousClock.Instant) -> Bool {
+    state.withLock { $0.lostSessionAt.map { $0 >= time } ?? false }
   }
 
   /// Whether a process of the server has crashed since then, as another session of this worker heard.

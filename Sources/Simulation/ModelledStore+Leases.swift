@@ -153,13 +153,13 @@ extension ModelledStore {
     case .yielded:
       move(id, to: .ready, .yielded) {
         $0.attempt -= charge
-        $0.lostSession = false
+        ($0.lostSession, $0.losses) = (false, 0)
       }
     case .snoozed(let delay):
       move(id, to: .later, .snoozed) {
         $0.attempt -= charge
         $0.runAt = now.advanced(by: delay)
-        $0.lostSession = false
+        ($0.lostSession, $0.losses) = (false, 0)
       }
     case .interrupted(let delay):
       move(id, to: .later, .snoozed) {
@@ -180,6 +180,19 @@ extension ModelledStore {
       } else {
         bury(id, as: .dead, .died)
       }
+    case .brokenSession(let delay, _):
+      guard let losses = jobs[id]?.losses else { return false }
+      if losses + 1 < JobStore.lossLimit {
+        move(id, to: .later, .snoozed) {
+          $0.attempt -= charge
+          $0.runAt = now.advanced(by: min(delay * (1 << losses), max(delay, .seconds(600))))
+          $0.losses += 1
+        }
+      } else {
+        bury(id, as: .dead, .died)
+        jobs[id]?.lostSession = false
+        jobs[id]?.losses = 0
+      }
     case .dead: bury(id, as: .dead, .died)
     }
     return true
@@ -190,7 +203,7 @@ extension ModelledStore {
     let now = now
     move(id, to: .later, .retried) {
       $0.runAt = now.advanced(by: delay)
-      ($0.isSuspect, $0.lostSession) = (false, false)
+      ($0.isSuspect, $0.lostSession, $0.losses) = (false, false, 0)
     }
   }
 
@@ -230,7 +243,7 @@ extension ModelledStore {
         let refund = isShared || mistake == .unchargedCrash ? 1 : 0
         move(id, to: .ready, isShared ? .suspected : .crashed) {
           $0.attempt -= refund
-          if isCrash { $0.isSuspect = true } else { ($0.isSuspect, $0.lostSession) = (false, false) }
+          if isCrash { $0.isSuspect = true } else { ($0.isSuspect, $0.lostSession, $0.losses) = (false, false, 0) }
         }
       }
       return ReapedJob(job: id, isDead: isDead)

@@ -31,6 +31,8 @@ package struct ModelledStore: Sendable {
     var waiting: (worker: Int64, at: SimulatedInstant)?
     /// Its last attempt lost its database session without a word.
     var lostSession = false
+    /// How often in a row it lost its database session alone.
+    var losses = 0
   }
 
   /// What makes a lane.

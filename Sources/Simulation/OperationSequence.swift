@@ -106,7 +106,10 @@ package struct OperationSequence: Sendable {
     // What interrupts an attempt takes turns with what its handler decides.
     let isInterrupted = holders.count.isMultiple(of: 2)
     return switch random.integer(in: 0...5) {
-    case 5: .lostSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
+    case 5:
+      isInterrupted
+        ? .brokenSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
+        : .lostSession(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     case 0: isInterrupted ? .interrupted(after: .zero) : .yielded
     case 4: .cancelled
     case 1:

@@ -15,11 +15,11 @@ struct AttemptEndTests {
 
   private func name(
     _ error: any Error, attempt: Int = 1, of maximum: Int = 3, hasMovedOn: Bool = false, hasCrashedServer: Bool? = nil,
-    stop: RunningAttempts.Stop? = nil
+    hasLostOthers: Bool = false, stop: RunningAttempts.Stop? = nil
   ) -> String {
     let end = AttemptExecutor.end(
       of: .failure(error), claim: claim(attempt: attempt, of: maximum), hasMovedOn: hasMovedOn,
-      hasCrashedServer: hasCrashedServer,
+      hasCrashedServer: hasCrashedServer, hasLostOthers: hasLostOthers,
       stop: stop,
       retry: RetryPolicy(), jitter: 0)
     return switch end {
@@ -31,6 +31,7 @@ struct AttemptEndTests {
     case .dead: "dead"
     case .cancelled: "cancelled"
     case .lostSession: "lost session"
+    case .brokenSession: "broken session"
     }
   }
 
@@ -55,8 +56,11 @@ struct AttemptEndTests {
     #expect(name(silent) == "lost session")
     #expect(name(silent, hasMovedOn: true) == "interrupted")
     #expect(name(silent, hasMovedOn: true, hasCrashedServer: true) == "lost session")
-    // The server says that none of its processes crashed: the connection was lost on the way.
-    #expect(name(silent, hasCrashedServer: false) == "interrupted")
+    // The server says that none of its processes crashed: the connection was lost on the way. Where the worker's own sessions stay, and
+    // the job has not moved on, its statement may be why.
+    #expect(name(silent, hasCrashedServer: false) == "broken session")
+    #expect(name(silent, hasCrashedServer: false, hasLostOthers: true) == "interrupted")
+    #expect(name(silent, hasMovedOn: true, hasCrashedServer: false) == "interrupted")
     #expect(name(silent, hasCrashedServer: true) == "lost session")
     // What the others hear when one server process has crashed.
     #expect(name(PostgresError(.connectionLost, operation: "x", message: "m", sqlState: "57P02")) == "interrupted")

@@ -166,6 +166,36 @@ struct WorkerTests {
     }
   }
 
+  @Test(
+    "behind a pooler, a job that loses its session each time while the server is well is dead in the end, with the reason"
+  )
+  func brokenSession() async throws {
+    try await WorkerFixture.with { queue in
+      let pooled = try PostgresSettings(queue.database.url, isPooled: true)
+      let pool = PostgresPool(pooled)
+      let store = JobStore(database: pool)
+      let jobs = try await queue.store.enqueue([NewJob(kind: "test", maximumAttempts: 1), NewJob(kind: "test")])
+      // All of its times but two have passed.
+      try await pool.query(
+        "insert into sluice.suspect (job_id, losses, since) values ($1, $2, now())",
+        [.int(jobs[0].id.rawValue), .int(Int64(JobStore.lossLimit - 2))])
+      let worker = queue.worker(slots: 2, settings: pooled, store: store) { attempt in
+        if attempt.jobID == jobs[0].id {
+          throw PostgresError(.connectionLost, operation: "checkpoint", message: "the session ended")
+        }
+        try await attempt.complete()
+      }
+      try await queue.running([worker]) {
+        try await eventually("it is dead") { try await queue.store.jobs(job: jobs[0].id).first?.state == .dead }
+        try await queue.allDone(1)
+      }
+      let attempts = try await queue.store.attempts(of: [jobs[0].id])
+      #expect(attempts.map(\.status) == ["snoozed", "dead"])
+      #expect(attempts.last?.detail?.contains("sluice jobs retry \(jobs[0].id)") == true)
+      await pool.close()
+    }
+  }
+
   @Test("jobs of kinds that a worker does not know stay ready for one that does")
   func otherKinds() async throws {
     try await WorkerFixture.with { queue in
