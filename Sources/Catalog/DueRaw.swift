@@ -40,7 +40,10 @@ extension Catalog {
   {
     let rows = try await database.query(
       Statement.dueRuns,
-      [.text(pipeline), .text(dataset), .texts(streams.map(\.description)), .int(run.rawValue)])
+      [
+        .text(pipeline), .text(dataset), .texts(streams.map(\.source)), .texts(streams.map(\.stream)),
+        .int(run.rawValue),
+      ])
     var due: [StreamID: (runs: [DueRaw.Run], isFull: Bool)] = [:]
     for row in rows {
       let stream = StreamID(pipeline: pipeline, source: try row.string("source"), stream: try row.string("stream"))

@@ -121,17 +121,27 @@ extension Catalog {
       Statement.rawObjectRecords, [.ints(counts.map(\.object)), .ints(counts.map(\.records))])
   }
 
-  /// The newest version of each file of a stream that finished runs took, or that `run` itself has.
-  package func seenFiles(of stream: StreamID, run: RunID) async throws -> Set<SeenFile> {
-    let rows = try await database.query(Statement.seenFiles, stream.values + [.int(run.rawValue)])
-    return Set(
-      try rows.compactMap { row in
+  /// The newest version of each of these files of a stream that finished runs took, or that `run` itself has.
+  ///
+  /// - Parameter paths: As the source lists them.
+  /// - Source: `seen_files.sql`.
+  package func seenFiles(of stream: StreamID, run: RunID, among paths: [String]) async throws -> Set<SeenFile> {
+    var seen: Set<SeenFile> = []
+    for start in stride(from: 0, to: paths.count, by: Self.mostPaths) {
+      let some = Array(paths[start..<min(start + Self.mostPaths, paths.count)])
+      let rows = try await database.query(Statement.seenFiles, stream.values + [.int(run.rawValue), .texts(some)])
+      for row in rows {
         guard let bytes = try row.optionalInt("origin_bytes"), let hash = try row.optionalString("origin_sha256") else {
-          return nil
+          continue
         }
-        return SeenFile(path: try row.string("request"), bytes: bytes, sha256: hash)
-      })
+        seen.insert(SeenFile(path: try row.string("request"), bytes: bytes, sha256: hash))
+      }
+    }
+    return seen
   }
+
+  /// Of one question for files: some megabytes of long paths.
+  private static let mostPaths = 10_000
 
   /// Another run that has read a stream on since a time; nil where there is none.
   ///

@@ -75,7 +75,8 @@ package struct IngestHandler: JobHandler {
       let connector = FilesConnector(
         source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
         secretsDirectory: surroundings.secretsDirectory,
-        seen: try await surroundings.catalog.seenFiles(of: id, run: run), timing: surroundings.timing)
+        seen: { [catalog = surroundings.catalog] in try await catalog.seenFiles(of: id, run: run, among: $0) },
+        timing: surroundings.timing)
       try await carry(connector, stream, id, run, payload.range, context, attempt)
     }
   }

@@ -45,7 +45,8 @@ public struct Queue: Sendable {
     let settings = try PostgresSettings(
       url, applicationName: applicationName,
       // A process that hangs inside a transaction must not keep the reaper from its lease.
-      options: ["idle_in_transaction_session_timeout": "10s"], isPooled: pollOnly)
+      // Compiling a statement takes longer than most of them run.
+      options: ["idle_in_transaction_session_timeout": "10s", "jit": "off"], isPooled: pollOnly)
     let database = PostgresPool(settings, maximum: connections)
     do {
       try await database.withConnection { connection in

@@ -39,7 +39,7 @@ struct BodyLimitTests {
         source: FilesSource(at: ValueTemplate(literal: "file:in"), maximumBody: 1000),
         stream: Stream(name: "stock", match: "*", read: .full, records: .bytes),
         resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), projectDirectory: fixture.directory,
-        seen: [], timing: fixture.timing)
+        seen: { _ in [] }, timing: fixture.timing)
       let outcome = await carry(connector, in: fixture.context())
       #expect(outcome.failure?.code == "source_body")
       #expect(outcome.failure?.message.contains("b is larger than 1000 bytes") == true)

@@ -21,7 +21,7 @@ struct FilesConnectorTests {
       source: FilesSource(at: ValueTemplate(literal: at)),
       stream: Stream(name: "stock", match: match, read: read, records: records),
       resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), projectDirectory: fixture.directory,
-      seen: seen, timing: fixture.timing)
+      seen: { _ in seen }, timing: fixture.timing)
   }
 
   private func seen(_ objects: [NewRawObject]) -> Set<SeenFile> {

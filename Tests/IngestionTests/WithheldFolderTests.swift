@@ -16,7 +16,7 @@ struct WithheldFolderTests {
       source: FilesSource(at: ValueTemplate(literal: at)),
       stream: Stream(name: "stock", match: match, read: .full, records: .bytes),
       resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), projectDirectory: fixture.directory,
-      secretsDirectory: secrets.map { fixture.directory + "/" + $0 }, seen: [], timing: fixture.timing)
+      secretsDirectory: secrets.map { fixture.directory + "/" + $0 }, seen: { _ in [] }, timing: fixture.timing)
   }
 
   @Test(

@@ -1,6 +1,6 @@
 -- Takes what earlier attempts of job $1, before epoch $2, recorded out of what is due, because run $3 has read the stream since: files
 -- that it or another one took as well after that, and everything that is no file. Written in a transaction fenced by the job's lease.
--- Locks: the objects' rows. Index: raw_object_run.
+-- Locks: the objects' rows. Index: raw_object_run, raw_object_file.
 update sluice.raw_object o set broken = 'superseded: run ' || $3::bigint || ' has read the stream since'
 where o.run_id = $4::bigint and o.job_id = $1::bigint and o.epoch < $2::bigint and o.broken is null
   and (o.origin_sha256 is null or exists (
@@ -8,4 +8,4 @@ where o.run_id = $4::bigint and o.job_id = $1::bigint and o.epoch < $2::bigint a
       on s.pipeline = t.pipeline and s.source = t.source and s.stream = t.stream and s.run_id = t.run_id and not s.skipped
     where t.pipeline = o.pipeline and t.source = o.source and t.stream = o.stream and t.run_id <> o.run_id
       and t.object_id > o.object_id
-      and t.request = o.request and t.origin_sha256 = o.origin_sha256 and t.broken is null))
+      and hashtextextended(t.request, 0) = hashtextextended(o.request, 0) and t.request = o.request and t.origin_sha256 = o.origin_sha256 and t.broken is null))

@@ -1,4 +1,4 @@
--- What the stages of run $1 moved.
+-- What the stages of run $1 moved. Index: raw_object_run, snapshot_run.
 select
   (select count(*) from sluice.raw_object where run_id = $1::bigint) as objects,
   (select coalesce(sum(bytes), 0)::bigint from sluice.raw_object where run_id = $1::bigint) as bytes,

@@ -19,15 +19,16 @@ package struct FilesConnector: Connector {
   private let resolver: ValueResolver
   private let projectDirectory: String
   private let secretsDirectory: String
-  private let seen: Set<SeenFile>
+  private let seen: @Sendable ([String]) async throws -> Set<SeenFile>
   private let timing: PullTiming
 
   /// - Parameters:
   ///   - secretsDirectory: Never read, nor is the installation's state; nil: `secrets` of the project.
-  ///   - seen: The newest version of each file that completed runs, or this one, have taken.
+  ///   - seen: The newest version of each of these files that completed runs, or this one, have taken.
   package init(
     source: FilesSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, projectDirectory: String,
-    secretsDirectory: String? = nil, seen: Set<SeenFile>, timing: PullTiming
+    secretsDirectory: String? = nil, seen: @escaping @Sendable ([String]) async throws -> Set<SeenFile>,
+    timing: PullTiming
   ) {
     self.source = source
     self.stream = stream
@@ -59,9 +60,10 @@ package struct FilesConnector: Connector {
         code: "source_too_large", message: "\(context.label): \(error.path) has more than \(error.limit)",
         hint: "let `at` name the folder of the files", at: "\(source.at.place)")
     }
+    let files = listing.files.filter { glob.matches($0.path) }
     return FilesPull(
-      directory: directory, match: match, seen: stream.read == .full ? [] : seen, format: stream.records,
-      timing: timing, context: context, files: listing.files.filter { glob.matches($0.path) },
+      directory: directory, match: match, seen: stream.read == .full ? [] : try await seen(files.map(\.path)),
+      format: stream.records, timing: timing, context: context, files: files,
       leftOut: listing.leftOut.filter { glob.matches($0) }, foldersNotRead: Self.foldersNotRead(listing, match),
       limit: BodyLimit(bytes: source.maximumBody, label: context.label),
       state: state)

@@ -94,7 +94,8 @@ struct Installation: Sendable {
       let settings = try PostgresSettings(
         url, applicationName: "sluice",
         // A process that hangs inside a transaction must not keep the reaper from its lease: shorter than a lease.
-        options: ["idle_in_transaction_session_timeout": "10s"],
+        // Compiling a statement takes longer than most of them run.
+        options: ["idle_in_transaction_session_timeout": "10s", "jit": "off"],
         isPooled: ProcessInfo.processInfo.environment["SLUICE_POLL_ONLY"] == "1")
       let pool = PostgresPool(settings, maximum: 8)
       return Installation(
