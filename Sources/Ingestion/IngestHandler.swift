@@ -66,9 +66,10 @@ package struct IngestHandler: JobHandler {
       isRetriedByHand: attempt.mark == nil ? false : try await attempt.store.hasOutlivedMark(attempt.jobID))
     switch source.kind {
     case .http(let http):
+      let clock = try await surroundings.clocks.clock(of: pipeline.cursorZone(of: reference), attempt.store)
       let connector = HTTPConnector(
-        source: http, stream: stream, resolver: resolver, storedCursor: try await storedCursor(of: stream, id),
-        range: payload.range, client: surroundings.client, timing: surroundings.timing,
+        source: http, stream: stream, resolver: resolver, storedCursor: try await storedCursor(of: stream, id, clock),
+        clock: clock, range: payload.range, client: surroundings.client, timing: surroundings.timing,
         line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
       try await carry(connector, stream, id, run, payload.range, context, attempt)
     case .files(let files):
@@ -82,10 +83,13 @@ package struct IngestHandler: JobHandler {
   }
 
   /// The stored cursor that counts for this run.
-  private func storedCursor(of stream: PipelineDefinition.Stream, _ id: StreamID) async throws -> String? {
+  private func storedCursor(
+    of stream: PipelineDefinition.Stream, _ id: StreamID, _ clock: LocalClock?
+  ) async throws -> String? {
     guard let cursor = stream.cursor else { return nil }
     return CursorProgress.stored(
-      cursor, history: try await surroundings.catalog.cursorHistory(of: id), now: surroundings.timing.wallSeconds())
+      cursor, history: try await surroundings.catalog.cursorHistory(of: id), now: surroundings.timing.wallSeconds(),
+      clock: clock)
   }
 
   /// Whom the limits of a source spare; nil where it has none.

@@ -24,6 +24,7 @@ package struct IngestSurroundings: Sendable {
   /// In the keys of raw objects: drawn by each process, so that no key comes again when the control database's numbers do.
   package var keyMark: String
   package let paces = RequestPaces()
+  let clocks = LocalClocks()
 
   package init(
     catalog: Catalog, pipeline: @escaping @Sendable (JobAttempt) async throws -> Pipeline, resolver: ValueResolver,

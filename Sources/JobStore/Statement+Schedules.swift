@@ -15,6 +15,7 @@ extension Statement {
   static let scheduleList = SQLStatement("schedule_list", PackageResources.schedule_list_sql)
   static let scheduleTickList = SQLStatement("schedule_tick_list", PackageResources.schedule_tick_list_sql)
   static let scheduleZone = SQLStatement("schedule_zone", PackageResources.schedule_zone_sql)
+  static let zoneOffsets = SQLStatement("zone_offsets", PackageResources.zone_offsets_sql)
   static let scheduleLocal = SQLStatement("schedule_local", PackageResources.schedule_local_sql)
   static let pauseSet = SQLStatement("pause_set", PackageResources.pause_set_sql)
   static let pauseClear = SQLStatement("pause_clear", PackageResources.pause_clear_sql)
@@ -27,7 +28,8 @@ extension Statement {
   static let schedules = [
     scheduleRecover, scheduleRegister, scheduleRetain, scheduleDue, scheduleLead, scheduleTake, scheduleTimes,
     scheduleTickWrite,
-    scheduleAdvance, scheduleRunTime, scheduleList, scheduleTickList, scheduleZone, scheduleLocal, pauseSet, pauseClear,
+    scheduleAdvance, scheduleRunTime, scheduleList, scheduleTickList, scheduleZone, zoneOffsets,
+    scheduleLocal, pauseSet, pauseClear,
     pauseLock, pauseState, backfillInsert, backfillIds, backfillOfRun,
   ]
 }

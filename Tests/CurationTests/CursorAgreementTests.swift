@@ -1,6 +1,7 @@
 import DuckDB
 import Ingestion
 import JobModel
+import JobStore
 import PipelineDefinition
 import Postgres
 import TestSupport
@@ -141,21 +142,35 @@ struct CursorAgreementTests {
     let texts =
       try Self.texts(type) + [
         "2024-07-15 12:00:00", "2024-07-15T11:00:00Z", "2024-10-27 02:30:00", "2024-03-31 02:30:00", "2024-03-10t02:30",
+        "2024-10-27 01:59:59.999999", "2024-10-27 03:00", "2024-10-27T02:30:00+02:00", "2024-11-03 01:30",
+        "2024-11-03T05:45Z",
+        "1890-06-01 00:00:00", "1850-01-01", "2024-03-31T02:59:60", "1969-12-31T23:59:59.5",
       ]
+    let offsets = try await TestDatabase.withEmptyDatabase { database in
+      try await JobStore(database: database.pool).offsets(ofZone: zone)
+    }
+    let clock = try #require(offsets.flatMap(LocalClock.init))
+    let moved = Self.ranks(texts.map { CursorValue($0, type: type, clock: clock) })
     let values = texts.enumerated().map { "(\($0.offset), \(textExpression($0.element)))" }.joined(separator: ", ")
     let order = CursorOrder(type, timezone: zone).expression("v", type: "VARCHAR")
     let typed = TypeCast(column: "v", from: "VARCHAR", to: type, sourceTimezone: zone).value
     try await Workbench.with { bench in
-      let rows = try await bench.duckdb.withSession(
+      let (curated, rows) = try await bench.duckdb.withSession(
         in: DuckDBPlace(directory: bench.directory), limits: bench.limits
       ) { session in
-        try await session.rows(
+        let curated = try await session.rows(Self.ranked(order, of: "(values \(values)) t(i, v)"))
+        let rows = try await session.rows(
           """
           select i, \(order) is not distinct from \(CursorOrder(type, timezone: zone).expression("c", type: "TIMESTAMPTZ")) as same
           from (select i, v, \(typed) as c from (values \(values)) t(i, v)) where c is not null
           """)
+        return (curated, rows)
       }
-      #expect(rows.count > 10)
+      #expect(rows.count > 10 && curated.count == texts.count)
+      for row in curated {
+        let index = try #require(row["i"]?.int)
+        #expect(row["rank"]?.int == moved[index], "\(texts[index]) in \(zone)")
+      }
       for row in rows { #expect(row["same"]?.text == "true", "\(texts[row["i"]?.int ?? 0]) in \(zone)") }
     }
   }

@@ -20,12 +20,13 @@ struct IngestBench {
   let stream: StreamID
 
   static func with(
-    _ source: Source, fixture: PullFixture, client: HTTPClient, _ body: @Sendable (IngestBench) async throws -> Void
+    _ source: Source, curate: [CurateStep] = [], fixture: PullFixture, client: HTTPClient,
+    _ body: @Sendable (IngestBench) async throws -> Void
   ) async throws {
     try await TestDatabase.withDatabase { database in
       let store = JobStore(database: database.pool)
       let catalog = Catalog(database: database.pool)
-      let pipeline = Pipeline(name: "orders", sources: [source])
+      let pipeline = Pipeline(name: "orders", sources: [source], curate: curate)
       let surroundings = IngestSurroundings(
         catalog: catalog, pipeline: { _ in pipeline },
         resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), projectDirectory: fixture.directory,

@@ -105,6 +105,29 @@ struct IngestHandlerTests {
     }
   }
 
+  @Test("that reads local times next to others moves its cursor by the zone of the dataset's contract")
+  func zone() async throws {
+    let zurich = ContractColumn(name: "updated_at", type: ColumnType("timestamptz"), sourceTimezone: "Europe/Zurich")
+    let step = CurateStep(
+      name: "invoices", from: [StreamReference(source: "billing", stream: "invoices")], columns: [zurich])
+    try await PullFixture.with { fixture async throws in
+      try await withClient { client async throws in
+        let script: @Sendable (SourceServer.Request, Int) -> SourceServer.Response = { request, _ in
+          request.parameter("t") == nil
+            ? page([1], next: "\"2\"", at: "2024-07-15T12:00:00") : page([2], at: "2024-07-15T11:00:00Z")
+        }
+        try await SourceServer.serving(script) { server async throws in
+          try await IngestBench.with(source(server), curate: [step], fixture: fixture, client: client) {
+            bench async throws in
+            try await bench.handler.run(try #require(try await bench.claim()))
+            // At noon in Zurich it is ten in UTC.
+            #expect(try await bench.catalog.cursor(of: bench.stream) == "2024-07-15T11:00:00Z")
+          }
+        }
+      }
+    }
+  }
+
   @Test("of a backfill asks for its range, waits for no run, and leaves the cursor to the runs")
   func backfill() async throws {
     try await bench(threePages()) { bench, _, server async throws in

@@ -19,6 +19,7 @@ package struct HTTPConnector: Connector {
   private let stream: PipelineDefinition.Stream
   private let resolver: ValueResolver
   private let storedCursor: String?
+  private let clock: LocalClock?
   private let range: CursorRange?
   private let client: HTTPClient
   private let timing: PullTiming
@@ -28,18 +29,21 @@ package struct HTTPConnector: Connector {
   /// - Parameters:
   ///   - resolver: With the run's placeholders; `cursor` is added here.
   ///   - storedCursor: The stream's cursor as the catalog has it.
+  ///   - clock: Of the cursor's times without an offset; nil: UTC.
   ///   - range: Of a backfill: what is read instead of what is behind the cursor, which stays where it is.
   ///   - headTimeout: How long the head of an answer may take.
   ///   - line: Where requests to the host wait for their turn, when the source has a rate.
   package init(
     source: HTTPSource, stream: PipelineDefinition.Stream, resolver: ValueResolver, storedCursor: String?,
-    range: CursorRange? = nil, client: HTTPClient, timing: PullTiming, line: RequestPace? = nil,
+    clock: LocalClock? = nil, range: CursorRange? = nil, client: HTTPClient, timing: PullTiming,
+    line: RequestPace? = nil,
     headTimeout: TimeAmount = HTTPExchange.headTimeout
   ) {
     self.source = source
     self.stream = stream
     self.resolver = resolver
     self.storedCursor = storedCursor
+    self.clock = clock
     self.range = range
     self.client = client
     self.timing = timing
@@ -77,7 +81,7 @@ package struct HTTPConnector: Connector {
         headTimeout: headTimeout),
       paginator: paginator, rule: HTTPRetryRule(retry: source.retry), timing: timing, context: context,
       pace: line.flatMap { line in source.requestsPerSecond.map { (line, .seconds(1) / $0) } },
-      storedCursor: storedCursor, minimumRate: source.minimumRate,
+      storedCursor: storedCursor, clock: clock, minimumRate: source.minimumRate,
       limit: BodyLimit(bytes: source.maximumBody, label: context.label), movesCursor: range == nil, state: state)
   }
 

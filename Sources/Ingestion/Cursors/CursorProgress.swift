@@ -4,6 +4,8 @@ import PipelineDefinition
 /// How a stream's cursor moves in one pull: where the pull begins, and the highest value it has seen.
 package struct CursorProgress: Sendable {
   package let cursor: Cursor
+  /// Of times without an offset; nil: UTC.
+  private let clock: LocalClock?
   /// The cursor does not move past it; nil: wherever the records say.
   package let limit: CursorValue?
   /// The highest value so far, as the source wrote it without the spaces around it, that is not beyond the limit.
@@ -25,16 +27,20 @@ package struct CursorProgress: Sendable {
   ///   - highest: What an earlier attempt of the same pull had seen.
   ///   - beyond: The same of the records beyond the limit.
   ///   - now: Seconds since 1970, from which the limit of the definition counts; nil: there is none.
-  package init(_ cursor: Cursor, highest: String? = nil, beyond: Beyond? = nil, now: Int64? = nil) {
+  ///   - clock: Of times without an offset; nil: UTC.
+  package init(
+    _ cursor: Cursor, highest: String? = nil, beyond: Beyond? = nil, now: Int64? = nil, clock: LocalClock? = nil
+  ) {
     self.cursor = cursor
+    self.clock = clock
     self.highest = highest
     self.beyond = beyond
-    highestValue = highest.flatMap { CursorValue($0, type: cursor.type) }
+    highestValue = highest.flatMap { CursorValue($0, type: cursor.type, clock: clock) }
     limit = now.flatMap { Self.limit(of: cursor, now: $0) }
   }
 
   package mutating func see(_ text: String?) {
-    guard let text, let value = CursorValue(text, type: cursor.type) else {
+    guard let text, let value = CursorValue(text, type: cursor.type, clock: clock) else {
       unreadable += 1
       return
     }
@@ -47,7 +53,7 @@ package struct CursorProgress: Sendable {
   }
 
   private mutating func seeBeyond(_ text: String, _ value: CursorValue) {
-    let known = beyond.flatMap { CursorValue($0.highest, type: cursor.type) }
+    let known = beyond.flatMap { CursorValue($0.highest, type: cursor.type, clock: clock) }
     let isHigher = known.map { $0 < value } ?? true
     beyond = Beyond(records: (beyond?.records ?? 0) + 1, highest: isHigher ? text : beyond?.highest ?? text)
   }
@@ -56,13 +62,13 @@ package struct CursorProgress: Sendable {
   package func advanced(from stored: String?) -> String? {
     guard let highest, let highestValue else { return nil }
     guard let stored else { return highest }
-    guard let storedValue = CursorValue(stored, type: cursor.type) else { return highest }
+    guard let storedValue = CursorValue(stored, type: cursor.type, clock: clock) else { return highest }
     return storedValue < highestValue ? highest : nil
   }
 
   /// What `{cursor}` stands for: the stored value less the lag, or `start`, or nothing.
   ///
-  /// A time that the source wrote without an offset stays one: it is a time of the source's own zone, which only the source knows.
+  /// A time that the source wrote without an offset stays one: it is a time of the source's own clock, whatever its zone.
   ///
   /// - Throws: A terminal failure where a lag cannot be taken from a value of the cursor's type.
   package static func begin(_ cursor: Cursor, stored: String?, label: String) throws -> String {
@@ -86,9 +92,10 @@ package struct CursorProgress: Sendable {
   /// - Parameters:
   ///   - history: The values that the cursor had, newest first.
   ///   - now: Seconds since 1970.
-  package static func stored(_ cursor: Cursor, history: [String], now: Int64) -> String? {
+  ///   - clock: Of times without an offset; nil: UTC.
+  package static func stored(_ cursor: Cursor, history: [String], now: Int64, clock: LocalClock? = nil) -> String? {
     guard let limit = limit(of: cursor, now: now) else { return history.first }
-    return history.first { text in CursorValue(text, type: cursor.type).map { !(limit < $0) } ?? true }
+    return history.first { text in CursorValue(text, type: cursor.type, clock: clock).map { !(limit < $0) } ?? true }
   }
 
   private static func limit(of cursor: Cursor, now: Int64) -> CursorValue? {
@@ -102,6 +109,23 @@ package struct CursorProgress: Sendable {
   }
 }
 
+extension CursorProgress {
+  /// A bound of a backfill, in the notation in which the stream's source writes its cursor; nil where it is no value of the type.
+  ///
+  /// - Parameters:
+  ///   - text: As a person wrote it.
+  ///   - stored: The stream's cursor: without an offset where the source writes none.
+  package static func bound(_ text: String, _ cursor: Cursor, stored: String?) -> (value: CursorValue, text: String)? {
+    let text = CursorKind(cursor.type).significant(text)
+    guard let value = CursorValue(text, type: cursor.type) else { return nil }
+    guard case .instant(let instant) = value else { return (value, text) }
+    if cursor.type.name == "date" { return (value, instant.dateText) }
+    // The source of a `timestamp` knows no offset. That of a `timestamptz` may write local times, which only it knows.
+    let isLocal = cursor.type.name == "timestamp" || stored.map { !Instant.hasOffset($0) } ?? false
+    return (value, isLocal && !Instant.hasOffset(text) ? instant.textWithoutOffset : instant.text)
+  }
+}
+
 /// A cursor without a limit that is so far ahead that runs would find nothing new for a while.
 enum FarCursor {
   /// Times without a zone count as UTC, and are up to 14 hours ahead of it.
@@ -110,10 +134,9 @@ enum FarCursor {
   /// Whether the value lies further ahead than the clocks and zones of sources explain.
   ///
   /// - Parameter now: Seconds since 1970.
-  static func isFar(_ text: String, of cursor: Cursor, now: Int64) -> Bool {
-    guard cursor.type.isTemporal, case .instant(let instant)? = CursorValue(text, type: cursor.type) else {
-      return false
-    }
+  static func isFar(_ text: String, of cursor: Cursor, now: Int64, clock: LocalClock?) -> Bool {
+    guard cursor.type.isTemporal, case .instant(let instant)? = CursorValue(text, type: cursor.type, clock: clock)
+    else { return false }
     return instant.nanoseconds > (Int128(now) + Int128(usual.components.seconds)) * 1_000_000_000
   }
 }

@@ -4,12 +4,14 @@ import PipelineDefinition
 package enum CursorValue: Sendable, Hashable {
   case integer(Int64)
   case decimal(DecimalText)
-  /// Of a time without an offset too: it counts as UTC here.
+  /// Of a time without an offset too: it is in the zone of the given clock, or in UTC.
   case instant(Instant)
   case text(String)
 
   /// Reads a value as the type says; nil where it is none of that type.
-  package init?(_ text: String, type: ColumnType) {
+  ///
+  /// - Parameter clock: Of times without an offset; nil: UTC.
+  package init?(_ text: String, type: ColumnType, clock: LocalClock? = nil) {
     let kind = CursorKind(type)
     guard (1...CursorKind.maximumBytes).contains(text.utf8.count) else { return nil }
     let text = kind.significant(text)
@@ -22,7 +24,12 @@ package enum CursorValue: Sendable, Hashable {
       self = .decimal(number)
     case .instant:
       guard let instant = Instant(text) else { return nil }
-      self = .instant(instant)
+      guard let clock, !Instant.hasOffset(text) else {
+        self = .instant(instant)
+        return
+      }
+      guard let zoned = clock.instant(of: instant) else { return nil }
+      self = .instant(zoned)
     case .uuid:
       guard let digits = Self.uuidDigits(text) else { return nil }
       self = .text(digits)

@@ -27,7 +27,7 @@ extension HTTPPull {
             + "cursor does not move past it, and what is beyond comes again"))
     }
     if movesCursor, let place = newCursor ?? storedCursor,
-      FarCursor.isFar(place, of: cursor, now: timing.wallSeconds())
+      FarCursor.isFar(place, of: cursor, now: timing.wallSeconds(), clock: clock)
     {
       events.append(
         PullEvent(

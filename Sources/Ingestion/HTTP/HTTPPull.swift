@@ -20,6 +20,8 @@ struct HTTPPull: Pull {
   let pace: (line: RequestPace, interval: Duration)?
   /// The stream's cursor as the catalog has it.
   let storedCursor: String?
+  /// Of the cursor's times without an offset; nil: UTC.
+  let clock: LocalClock?
   /// Bytes per second.
   let minimumRate: Int
   let limit: BodyLimit
@@ -36,7 +38,7 @@ struct HTTPPull: Pull {
   init(
     stream: PipelineDefinition.Stream, exchange: HTTPExchange, paginator: Paginator, rule: HTTPRetryRule,
     timing: PullTiming, context: PullContext, pace: (line: RequestPace, interval: Duration)?, storedCursor: String?,
-    minimumRate: Int, limit: BodyLimit, movesCursor: Bool, state: HTTPPullState
+    clock: LocalClock?, minimumRate: Int, limit: BodyLimit, movesCursor: Bool, state: HTTPPullState
   ) {
     self.stream = stream
     self.exchange = exchange
@@ -46,6 +48,7 @@ struct HTTPPull: Pull {
     self.context = context
     self.pace = pace
     self.storedCursor = storedCursor
+    self.clock = clock
     self.minimumRate = minimumRate
     self.limit = limit
     self.movesCursor = movesCursor
@@ -54,7 +57,9 @@ struct HTTPPull: Pull {
 
   var newCursor: String? {
     guard movesCursor else { return nil }
-    return stream.cursor.flatMap { CursorProgress($0, highest: state.cursorMax).advanced(from: storedCursor) }
+    return stream.cursor.flatMap {
+      CursorProgress($0, highest: state.cursorMax, clock: clock).advanced(from: storedCursor)
+    }
   }
 
   var remark: String? { nil }
@@ -143,7 +148,7 @@ struct HTTPPull: Pull {
     if answer.response.status == .noContent { return try ended(by: 204) }
     try refuse(answer)
     let cursor = stream.cursor.map {
-      CursorProgress($0, highest: state.cursorMax, beyond: state.cursorBeyond, now: timing.wallSeconds())
+      CursorProgress($0, highest: state.cursorMax, beyond: state.cursorBeyond, now: timing.wallSeconds(), clock: clock)
     }
     let monitor = try BodyMonitor(
       format: stream.records, values: try paginator.valuePaths.map(JSONPath.init), cursor: cursor,

@@ -39,8 +39,11 @@ struct BackfillCommand: AsyncParsableCommand {
   private func enqueue(
     _ definition: Pipeline, _ assignment: RunAssignment, _ installation: Installation
   ) async throws -> JobStore.EnqueuedRun {
-    let ranges = try definition.backfillStreams(named: stream).map { reference, stream in
-      (reference, try range(of: stream, reference))
+    var ranges: [(StreamReference, CursorRange)] = []
+    for (reference, stream) in try definition.backfillStreams(named: stream) {
+      let id = StreamID(pipeline: definition.name, source: reference.source, stream: reference.stream)
+      ranges.append(
+        (reference, try range(of: stream, reference, stored: try await installation.catalog.cursor(of: id))))
     }
     let datasets = definition.datasets(reading: ranges.map(\.0))
     if let (target, table) = definition.tableWithoutMerge(of: datasets) {
@@ -55,28 +58,28 @@ struct BackfillCommand: AsyncParsableCommand {
     return try await installation.store.enqueue(definition.backfillPlan(ranges), as: backfill, with: assignment)
   }
 
-  /// The range in the stream's own type, written as its sources write it.
-  private func range(of stream: PipelineDefinition.Stream, _ reference: StreamReference) throws -> CursorRange {
+  /// The range in the stream's own type, written as its source writes it.
+  ///
+  /// - Parameter stored: The stream's cursor.
+  private func range(
+    of stream: PipelineDefinition.Stream, _ reference: StreamReference, stored: String?
+  ) throws -> CursorRange {
     guard let cursor = stream.cursor else { preconditionFailure("streams of a backfill have a cursor") }
-    let (first, last) = (try bound(from, "--from", cursor, reference), try bound(to, "--to", cursor, reference))
+    func bound(_ text: String, _ option: String) throws -> (value: CursorValue, text: String) {
+      let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+      guard isPlain, let bound = CursorProgress.bound(text, cursor, stored: stored) else {
+        throw StageFailure(
+          code: "usage",
+          message: "\(option): the cursor \(cursor.field) of \(reference) is a \(cursor.type), and this is none",
+          hint: "write a \(cursor.type), or choose a stream: --stream SOURCE.STREAM")
+      }
+      return bound
+    }
+    let (first, last) = (try bound(from, "--from"), try bound(to, "--to"))
     guard first.value < last.value else {
       throw StageFailure(code: "usage", message: "--from must be before --to: nothing is in between")
     }
     return CursorRange(from: first.text, to: last.text)
-  }
-
-  private func bound(
-    _ text: String, _ option: String, _ cursor: Cursor, _ reference: StreamReference
-  ) throws -> (value: CursorValue, text: String) {
-    let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
-    guard isPlain, let value = CursorValue(text, type: cursor.type) else {
-      throw StageFailure(
-        code: "usage",
-        message: "\(option): the cursor \(cursor.field) of \(reference) is a \(cursor.type), and this is none",
-        hint: "write a \(cursor.type), or choose a stream: --stream SOURCE.STREAM")
-    }
-    guard case .instant(let instant) = value else { return (value, text) }
-    return (value, cursor.type.name == "date" ? instant.dateText : instant.text)
   }
 
   /// Where the dataset does not keep the cursor, a merge cannot tell that the row it has is newer.
