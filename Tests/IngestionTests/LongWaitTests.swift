@@ -112,66 +112,62 @@ struct LongWaitTests {
     }
   }
 
-  @Test("and then cancelled has all tries and the whole limit again when its run is retried by hand")
-  func cancelled() async throws {
-    try await Self.refusing(wait: "600") { fixture, server async throws in
+  /// A job whose source asks for ten minutes each time, of at most twenty.
+  private static func refusedJob(_ body: @escaping @Sendable (IngestBench) async throws -> Void) async throws {
+    try await refusing(wait: "600") { fixture, server async throws in
       try await withClient { client async throws in
         let request = HTTPRequest(path: ValueTemplate(literal: "/v2/invoices"))
         let stream = Stream(name: "invoices", request: request, records: .json(path: "$.data[*]"), key: ["id"])
         let http = HTTPSource(
           baseURL: ValueTemplate(literal: server.url), retry: HTTPRetry(giveUpAfter: .seconds(1200)))
         let source = Source(name: "billing", kind: .http(http), streams: [stream])
-        try await IngestBench.with(source, fixture: fixture, client: client) { bench async throws in
-          func putOff(waited: Int) async throws -> JobAttempt {
-            let attempt = try #require(try await bench.claim())
-            await #expect(throws: JobSnooze(.seconds(600))) { try await bench.handler.run(attempt) }
-            let job = try #require(try await bench.store.jobs(job: attempt.jobID).first)
-            #expect(job.mark?.state.contains(#""waited": \#(waited)"#) == true, "\(job)")
-            return attempt
-          }
-          try await bench.giveBack(try await putOff(waited: 600))
-          try await bench.store.endAttempt(
-            try await putOff(waited: 1200).claim.holder, as: .snoozed(.seconds(600)))
-          _ = try await bench.store.cancel(run: bench.run)
-          #expect(try await bench.store.retry(run: bench.run) == 1)
-          // Also where an attempt of before ended without a checkpoint of its own.
-          try await bench.giveBack(try #require(try await bench.claim()))
-          for waited in [600, 1200] { try await bench.giveBack(try await putOff(waited: waited)) }
-          let last = try #require(try await bench.claim())
-          let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(last) }
-          #expect(failure?.code == "source_wait")
-        }
+        try await IngestBench.with(source, fixture: fixture, client: client, body)
       }
+    }
+  }
+
+  @Test("and then cancelled has all tries and the whole limit again when its run is retried by hand")
+  func cancelled() async throws {
+    try await Self.refusedJob { bench async throws in
+      func putOff(waited: Int) async throws -> JobAttempt {
+        let attempt = try #require(try await bench.claim())
+        await #expect(throws: JobSnooze(.seconds(600))) { try await bench.handler.run(attempt) }
+        let job = try #require(try await bench.store.jobs(job: attempt.jobID).first)
+        #expect(job.mark?.state.contains(#""waited": \#(waited)"#) == true, "\(job)")
+        return attempt
+      }
+      try await bench.giveBack(try await putOff(waited: 600))
+      try await bench.store.endAttempt(
+        try await putOff(waited: 1200).claim.holder, as: .snoozed(.seconds(600)))
+      _ = try await bench.store.cancel(run: bench.run)
+      #expect(try await bench.store.retry(run: bench.run) == 1)
+      // Also where an attempt of before ended without a checkpoint of its own.
+      try await bench.giveBack(try #require(try await bench.claim()))
+      for waited in [600, 1200] { try await bench.giveBack(try await putOff(waited: waited)) }
+      let last = try #require(try await bench.claim())
+      let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(last) }
+      #expect(failure?.code == "source_wait")
     }
   }
 
   @Test("is an event of its run at once, and the job's checkpoint says since when")
   func job() async throws {
-    try await Self.refusing(wait: "600") { fixture, server async throws in
-      try await withClient { client async throws in
-        let request = HTTPRequest(path: ValueTemplate(literal: "/v2/invoices"))
-        let stream = Stream(name: "invoices", request: request, records: .json(path: "$.data[*]"), key: ["id"])
-        let http = HTTPSource(
-          baseURL: ValueTemplate(literal: server.url), retry: HTTPRetry(giveUpAfter: .seconds(1200)))
-        let source = Source(name: "billing", kind: .http(http), streams: [stream])
-        try await IngestBench.with(source, fixture: fixture, client: client) { bench async throws in
-          for put in 1...2 {
-            let attempt = try #require(try await bench.claim())
-            await #expect(throws: JobSnooze(.seconds(600))) { try await bench.handler.run(attempt) }
-            let events = try await bench.store.events(ofRun: bench.run)
-            #expect(events.map(\.kind) == Array(repeating: "source_waits", count: put))
-            try await bench.giveBack(attempt)
-          }
-          let last = try #require(try await bench.claim())
-          #expect(last.mark?.state.contains(#""waited": 1200"#) == true)
-          let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(last) }
-          #expect(failure?.code == "source_wait")
-          try await bench.giveBack(last)
-          #expect(
-            try await bench.claim()?.mark?.state.contains("wait") == false,
-            "what is taken up again counts from the first")
-        }
+    try await Self.refusedJob { bench async throws in
+      for put in 1...2 {
+        let attempt = try #require(try await bench.claim())
+        await #expect(throws: JobSnooze(.seconds(600))) { try await bench.handler.run(attempt) }
+        let events = try await bench.store.events(ofRun: bench.run)
+        #expect(events.map(\.kind) == Array(repeating: "source_waits", count: put))
+        try await bench.giveBack(attempt)
       }
+      let last = try #require(try await bench.claim())
+      #expect(last.mark?.state.contains(#""waited": 1200"#) == true)
+      let failure = await #expect(throws: StageFailure.self) { try await bench.handler.run(last) }
+      #expect(failure?.code == "source_wait")
+      try await bench.giveBack(last)
+      #expect(
+        try await bench.claim()?.mark?.state.contains("wait") == false,
+        "what is taken up again counts from the first")
     }
   }
 }
