@@ -19,7 +19,7 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test test-postgres soak-faults soak-readers soak-corpus fuzz storm lint fmt demo bench model simulate ci clean
+.PHONY: help setup build test test-postgres soak-faults soak-readers soak-corpus fuzz storm lint fmt demo bench model simulate scaling ci clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ model: setup ## check the protocol with Spin: the models hold, every seeded mist
 simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..50 (the default)
 	@swift build --quiet --product simulate
 	@.build/debug/simulate $(or $(SEED),1..50)
+
+scaling: build ## the scaling policy next to its peers on simulated days, held-out seeds (SEEDS=3 of each shape)
+	@.build/release/sluice autoscale compare --seeds $(or $(SEEDS),1)
 
 ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, fuzz, test-postgres, test
 	@$(MAKE) --no-print-directory lint
