@@ -31,6 +31,7 @@ package struct Migration: Sendable {
     Migration(number: 6, name: "guards", bytes: PackageResources.m0006_guards_sql),
     Migration(number: 7, name: "installation", bytes: PackageResources.m0007_installation_sql),
     Migration(number: 8, name: "retention", bytes: PackageResources.m0008_retention_sql),
+    Migration(number: 9, name: "compactions", bytes: PackageResources.m0009_compactions_sql),
     Migration(number: 11, name: "attempts", bytes: PackageResources.m0011_attempts_sql),
   ]
 }

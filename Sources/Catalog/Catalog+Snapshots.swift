@@ -87,14 +87,6 @@ extension Catalog {
     return snapshots
   }
 
-  /// What a reader of a dataset sees: the newest full snapshot and everything added since, or all of an incremental one.
-  ///
-  /// - Source: `snapshot_visible.sql`, `data_file_list.sql`.
-  package func visibleSnapshots(pipeline: String, dataset: String) async throws -> [Snapshot] {
-    let rows = try await database.query(Statement.snapshotVisible, [.text(pipeline), .text(dataset)])
-    return try await withFiles(try rows.map(Snapshot.init(row:)))
-  }
-
   /// The newest snapshot of a dataset, without its files; nil where there is none.
   ///
   /// - Source: `snapshot_last.sql`.

@@ -60,7 +60,7 @@ package struct SnapshotCounts: Sendable, Equatable {
 }
 
 /// One Parquet file of a snapshot.
-package struct DataFile: Sendable, Equatable {
+package struct DataFile: Sendable, Equatable, Codable {
   package var chunk: Int
   package var key: String
   package var partition: String

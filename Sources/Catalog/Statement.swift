@@ -3,6 +3,17 @@ import Postgres
 
 /// The statements under `sql/`, each by its file's name.
 enum Statement {
+  static let compactedFileInsert = SQLStatement("compacted_file_insert", PackageResources.compacted_file_insert_sql)
+  static let compactionEnd = SQLStatement("compaction_end", PackageResources.compaction_end_sql)
+  static let compactionFits = SQLStatement("compaction_fits", PackageResources.compaction_fits_sql)
+  static let compactionForget = SQLStatement("compaction_forget", PackageResources.compaction_forget_sql)
+  static let compactionHeld = SQLStatement("compaction_held", PackageResources.compaction_held_sql)
+  static let compactionOpen = SQLStatement("compaction_open", PackageResources.compaction_open_sql)
+  static let compactionOutlived = SQLStatement("compaction_outlived", PackageResources.compaction_outlived_sql)
+  static let compactionRetire = SQLStatement("compaction_retire", PackageResources.compaction_retire_sql)
+  static let compactionSupersede = SQLStatement("compaction_supersede", PackageResources.compaction_supersede_sql)
+  static let datasetPartList = SQLStatement("dataset_part_list", PackageResources.dataset_part_list_sql)
+  static let snapshotFileRows = SQLStatement("snapshot_file_rows", PackageResources.snapshot_file_rows_sql)
   static let consumedInsert = SQLStatement("consumed_insert", PackageResources.consumed_insert_sql)
   static let consumedOfSnapshot = SQLStatement("consumed_of_snapshot", PackageResources.consumed_of_snapshot_sql)
   static let cursorAdvance = SQLStatement("cursor_advance", PackageResources.cursor_advance_sql)
@@ -38,13 +49,14 @@ enum Statement {
   static let snapshotRecorded = SQLStatement("snapshot_recorded", PackageResources.snapshot_recorded_sql)
   static let snapshotUnknown = SQLStatement("snapshot_unknown", PackageResources.snapshot_unknown_sql)
   static let snapshotUnrecorded = SQLStatement("snapshot_unrecorded", PackageResources.snapshot_unrecorded_sql)
-  static let snapshotVisible = SQLStatement("snapshot_visible", PackageResources.snapshot_visible_sql)
   static let streamFieldRecord = SQLStatement("stream_field_record", PackageResources.stream_field_record_sql)
   static let streamFields = SQLStatement("stream_fields", PackageResources.stream_fields_sql)
   static let streamOutrun = SQLStatement("stream_outrun", PackageResources.stream_outrun_sql)
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
+    compactedFileInsert, compactionEnd, compactionFits, compactionForget, compactionHeld, compactionOpen,
+    compactionOutlived, compactionRetire, compactionSupersede, datasetPartList, snapshotFileRows,
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
     dueObjects, dueRuns,
     installation,
@@ -54,7 +66,7 @@ enum Statement {
     rawObjectRecords, rawObjectSupersede, runSkip, runTotals, seenFiles, snapshotInsert, snapshotLast, snapshotList,
     snapshotLock,
     snapshotNumber,
-    snapshotOfRuns, snapshotRecorded, snapshotUnknown, snapshotUnrecorded, snapshotVisible,
+    snapshotOfRuns, snapshotRecorded, snapshotUnknown, snapshotUnrecorded,
     streamFieldRecord, streamFields, streamOutrun, streamSeal,
   ]
 }

@@ -10,7 +10,7 @@ import Postgres
 /// What the handler asks of the catalog, and what it tells.
 extension CurateHandler {
   func request(
-    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [Snapshot], directory: String,
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [DatasetPart], directory: String,
     upTo run: RunID, isRehearsed: Bool = false
   ) async throws -> CurationRequest {
     let raw = try rawStore(pipeline)
@@ -33,17 +33,11 @@ extension CurateHandler {
           // What later runs brought was not known when it was curated.
           knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name)))
     }
-    let filled = visible.filter { !$0.files.isEmpty }
-    let parts = try filled.map { try $0.files.map { try path(of: $0.key, in: objects) } }
     let tables = pipeline.load.flatMap(\.tables).filter { $0.from == step.name }
     let loadKeys = tables.filter { $0.mode == .merge }.flatMap(\.key)
     return CurationRequest(
       step: step, streams: streams, sql: sql,
-      previous: PreviousData(
-        parts: parts, texts: filled.map { TextColumns($0.columns.map { ($0.name, $0.type) }) },
-        columns: filled.map { $0.columns.map { DataColumn(name: $0.name, type: $0.type) } },
-        rowsOfLastRun: visible.last.map { Int($0.counts.rowsOut) },
-        quarantine: try visible.last?.quarantineKey.map { try path(of: $0, in: self.objects) }),
+      previous: try PreviousData(visible) { try path(of: $0, in: objects) },
       isFull: pipeline.isFull(step), isLoaded: !tables.isEmpty, loadKeys: loadKeys, salts: try salts(step),
       scratch: directory, limits: limits,
       expansion: expansion)

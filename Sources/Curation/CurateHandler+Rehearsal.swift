@@ -47,7 +47,8 @@ extension CurateHandler {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let request = try await request(
-      step, of: pipeline, sql: try step.sqlPath.map(sql), due: version.raw, visible: version.before,
+      step, of: pipeline, sql: try step.sqlPath.map(sql), due: version.raw,
+      visible: version.before.map(DatasetPart.init),
       directory: directory, upTo: version.snapshot.runID, isRehearsed: true)
     let result = try await Curator(duckdb: duckDB).curate(request)
     return Rehearsed(

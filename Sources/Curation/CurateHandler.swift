@@ -29,6 +29,8 @@ package struct CurateHandler: JobHandler {
   package let projectDirectory: String
   /// A fresh UUID for each snapshot.
   package let newID: @Sendable () -> String
+  /// Brings small files together; nil: they stay as they are.
+  package let compactor: Compactor?
   /// The definition that the job's run began with.
   package let definition: @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
 
@@ -36,7 +38,7 @@ package struct CurateHandler: JobHandler {
     catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, limits: DuckDBLimits,
     expansion: ExpansionLimit? = nil, scratch: String, resolver: ValueResolver,
     projectDirectory: String = FileManager.default.currentDirectoryPath,
-    newID: @escaping @Sendable () -> String,
+    newID: @escaping @Sendable () -> String, compactor: Compactor? = nil,
     definition: @escaping @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
   ) {
     self.catalog = catalog
@@ -48,6 +50,7 @@ package struct CurateHandler: JobHandler {
     self.resolver = resolver
     self.projectDirectory = projectDirectory
     self.newID = newID
+    self.compactor = compactor
     self.definition = definition
   }
 
@@ -99,6 +102,7 @@ package struct CurateHandler: JobHandler {
     try FileManager.default.removeItem(atPath: directory)
     try outcome.get()
     attempt.killPoint(.curateCompleted)
+    await compact(step.name, of: pipeline.name, attempt: attempt)
   }
 
   /// How long a run waits before it asks again whether the one before has taken its raw.
@@ -149,7 +153,8 @@ package struct CurateHandler: JobHandler {
       columns: result.snapshotColumns, key: result.key, cursorField: result.cursorField,
       counts: SnapshotCounts(result.counts),
       quarantineKey: result.quarantine == nil ? nil : quarantineKey,
-      quarantineKeysReadable: result.quarantineKeysReadable, previousID: visible.last?.id, files: files, taken: due)
+      quarantineKeysReadable: result.quarantineKeysReadable, previousID: visible.last?.snapshot.id, files: files,
+      taken: due)
     attempt.killPoint(.curateBeforeComplete)
     try await attempt.complete { transaction in
       try await catalog.commit(snapshot, in: transaction)
@@ -158,11 +163,13 @@ package struct CurateHandler: JobHandler {
   }
 
   /// What the dataset holds before this run; of most datasets only the last snapshot, without its files, is needed.
-  private func earlierSnapshots(of step: CurateStep, pipeline: String, sql: String?) async throws -> [Snapshot] {
+  private func earlierSnapshots(of step: CurateStep, pipeline: String, sql: String?) async throws -> [DatasetPart] {
     // The text decides whether earlier rows may be needed; the parsed SELECT decides whether they are read.
     let mayReadRows = step.checksReadDataset || sql?.lowercased().contains("previous") ?? false
-    guard !mayReadRows else { return try await catalog.visibleSnapshots(pipeline: pipeline, dataset: step.name) }
-    return try await catalog.lastSnapshot(pipeline: pipeline, dataset: step.name).map { [$0] } ?? []
+    guard !mayReadRows else {
+      return try await OpenedParts.of(catalog, objects, pipeline: pipeline, dataset: step.name)
+    }
+    return try await catalog.lastSnapshot(pipeline: pipeline, dataset: step.name).map { [DatasetPart($0)] } ?? []
   }
 
   /// Takes the data files in; chunks are numbered in the order of the files.

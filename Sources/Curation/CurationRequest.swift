@@ -102,6 +102,11 @@ package struct PreviousData: Sendable {
   package var texts: [TextColumns]
   /// Name and type of each column of each part; empty where they are not known.
   package var columns: [[DataColumn]]
+  /// The number of the snapshot of each part, nil for a compaction, whose files have it in a column; empty where only the order of
+  /// the parts is known.
+  package var numbers: [Int64?] = []
+  /// Of the newest part.
+  package var lastNumber: Int64 = 0
   /// Rows that the run before wrote; nil before the first.
   package var rowsOfLastRun: Int?
   /// The quarantine of the run before; nil where it has none.
@@ -131,15 +136,21 @@ package struct PreviousData: Sendable {
     }
     var parts: [[String]] = []
     var kinds: [TextColumns] = []
-    for (files, columns) in zip(self.parts, texts) {
+    var numbers: [Int64?] = []
+    for (index, (files, columns)) in zip(self.parts, texts).enumerated() {
+      let number = self.numbers.isEmpty ? 0 : self.numbers[index]
       if kinds.last == columns {
         parts[parts.count - 1] += files
+        if number == nil { numbers[numbers.count - 1] = nil }
       } else {
         parts.append(files)
         kinds.append(columns)
+        numbers.append(number)
       }
     }
-    return PreviousData(parts: parts, texts: kinds, rowsOfLastRun: rowsOfLastRun, quarantine: quarantine)
+    var grouped = PreviousData(parts: parts, texts: kinds, rowsOfLastRun: rowsOfLastRun, quarantine: quarantine)
+    grouped.numbers = numbers
+    return grouped
   }
 
   /// All rows.
@@ -152,14 +163,17 @@ package struct PreviousData: Sendable {
   var numbered: String {
     let groups = columns.isEmpty ? parts.indices.map { $0..<$0 + 1 } : SnapshotFiles.groups(columns)
     return groups.map { group in
-      let numbers = group.map { (files: parts[$0].count, number: Int64($0 + 1 - parts.count)) }
-      return select(group, adding: ", \(SnapshotFiles.number(numbers)) as _new")
+      let files = group.map { index in
+        (files: parts[index].count, number: numbers.isEmpty ? Int64(index + 1 - parts.count) : numbers[index])
+      }
+      return select(group, adding: ", \(SnapshotFiles.number(files)) - \(lastNumber) as _new")
     }.joined(separator: " union all by name ")
   }
 
   /// The rows of parts with the same columns in the types of the dataset, as a SELECT without its end.
   private func select(_ group: Range<Int>, adding columns: String = "") -> String {
-    let star = texts.isEmpty ? "*" : texts[group.lowerBound].star
+    let isCompacted = !numbers.isEmpty && numbers[group].contains(nil)
+    let star = (texts.isEmpty ? TextColumns() : texts[group.lowerBound]).star(isCompacted: isCompacted)
     let paths = quoteList(parts[group].flatMap { $0 })
     return "select \(star)\(columns) from read_parquet(\(paths), union_by_name = true, hive_partitioning = false)"
   }

@@ -40,11 +40,14 @@ package struct TextColumns: Sendable, Equatable {
   }
 
   /// All columns of files that have these columns, in their types: the SELECT list of `read_parquet`.
-  package var star: String {
-    guard !columns.isEmpty else { return "*" }
+  ///
+  /// - Parameter isCompacted: Whether files of a compaction are among them, whose own column is left out.
+  package func star(isCompacted: Bool = false) -> String {
+    let star = isCompacted ? "* exclude (\(SnapshotFiles.compactedNumber))" : "*"
+    guard !columns.isEmpty else { return star }
     let casts = columns.sorted { $0.key < $1.key }.map { name, type in
       "\(quoteIdentifier(name))::\(ColumnType(type).duckDBName) as \(quoteIdentifier(name))"
     }
-    return "* replace (\(casts.joined(separator: ", ")))"
+    return "\(star) replace (\(casts.joined(separator: ", ")))"
   }
 }

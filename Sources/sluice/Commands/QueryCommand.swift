@@ -1,4 +1,5 @@
 import ArgumentParser
+import Curation
 import DuckDB
 import FoundationEssentials
 import JobModel
@@ -32,12 +33,12 @@ struct QueryCommand: AsyncParsableCommand {
       let scratch = installation.stateDirectory + "/scratch/query-\(ProcessInfo.processInfo.processIdentifier)"
       try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
       defer { try? FileManager.default.removeItem(atPath: scratch) }
-      let curated = installation.objects.localPath(ObjectKey("curated"))
+      let folders = try ["curated", Compactor.root].compactMap { installation.objects.localPath(try ObjectKey($0)) }
       var limits = installation.sqlLimits
       limits.time = .seconds(seconds)
       let query = ConfinedQuery(
         duckdb: try installation.duckDB(),
-        place: DuckDBPlace(directory: scratch, directories: [curated].compactMap { $0 }), duckDBLimits: limits,
+        place: DuckDBPlace(directory: scratch, directories: folders), duckDBLimits: limits,
         limits: ConfinedQuery.Limits(rows: maxRows))
       let printer = QueryPrinter(isJSON: options.json)
       do {

@@ -37,6 +37,9 @@ struct StageHandlers: Sendable {
         bytes: installation.sqlLimits.temporaryBytes, ratio: installation.project.settings.limits.expansion),
       scratch: scratch, resolver: resolver, projectDirectory: installation.directory,
       newID: { UUID().uuidString.lowercased() },
+      compactor: Compactor(
+        catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
+        scratch: "\(scratch)/\(ScratchSweep.compactions)", newID: { UUID().uuidString.lowercased() }),
       definition: { attempt in
         let project = try await definitions.projectOfRun(attempt)
         return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })
