@@ -62,7 +62,9 @@ struct WorkSummary: Sendable {
     for (number, lane) in inputs.lanes.enumerated() {
       let release = index(of: lane.release)
       addArrivals(lane.arrivals, to: release)
-      var startable = lane.maxRunning.map { max(0, $0 - max(0, lane.running)) } ?? Number.mostJobs
+      var startable =
+        lane.maxRunning.map { max(0, max(0, min($0, Number.mostJobs)) - min(max(0, lane.running), Number.mostJobs)) }
+        ?? Number.mostJobs
       for (waits, part) in [(false, lane.queued), (true, lane.waiting)] {
         for one in part where one.jobs > 0 {
           let jobs = min(one.jobs, Number.mostJobs)
@@ -83,7 +85,7 @@ struct WorkSummary: Sendable {
         }
       }
     }
-    due.sort { ($0.deadline, -$0.priority, $0.lane) < ($1.deadline, -$1.priority, $1.lane) }
+    due.sort { ($0.deadline, $1.priority, $0.lane) < ($1.deadline, $0.priority, $1.lane) }
     addWorkers(inputs, start: start, idleHold: settings.idleStarts * start)
     for job in inputs.running {
       totals.jobs += 1

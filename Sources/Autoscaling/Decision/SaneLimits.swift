@@ -29,7 +29,7 @@ struct SaneLimits: Sendable {
       limit.isNaN ? nil : max(0, Number.within(limit, 0...Number.mostBytes, otherwise: 0) - other)
     }
     if let maximum = inputs.database.maximum {
-      let free = max(0, min(maximum, 1 << 30) - min(max(0, inputs.database.reserve), 1 << 30))
+      let free = max(0, min(max(0, maximum), 1 << 30) - min(max(0, inputs.database.reserve), 1 << 30))
       connectionWorkers = free / max(1, inputs.database.perWorker)
     } else {
       connectionWorkers = nil
