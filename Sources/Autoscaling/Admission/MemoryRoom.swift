@@ -41,6 +41,7 @@ struct MemoryRoom: Sendable {
   func count(of job: Estimate, most: Int) -> Int {
     guard limit.isFinite else { return most }
     let free = limit - mean
+    guard job.mean <= free else { return 0 }
     let spare = free * free - widths * widths * variance
     guard free > 0, spare > 0 else { return 0 }
     // The smaller root of (free − kμ)² = z²(V + kσ²), in the form that does not cancel.

@@ -15,7 +15,8 @@ struct LateWarnings: Sendable {
     var room = MemoryRoom(
       limitBytes: limits.jobBytes.map { $0 * settings.memoryShare }, widths: settings.memoryWidths)
     var warnings: [DeadlineWarning] = []
-    for due in summary.due {
+    for position in summary.order {
+      let due = summary.due[position]
       guard due.deadline < .infinity, warnings.count < Self.maxWarnings else { break }
       let left = Number.within(due.deadline - now, 0...Number.longestSeconds, otherwise: 0)
       // Memory allows fewer at once than there are slots: the room of jobs like these is what counts.

@@ -33,7 +33,8 @@ struct Demand: Sendable {
       room.add(HeldMemory(job, perSlot: limits.bytesPerSlot).memory)
     }
     for index in releases.indices { releases[index].roomSlots = releases[index].work.runnable }
-    for due in summary.due {
+    for position in summary.order {
+      let due = summary.due[position]
       if due.deadline < .infinity {
         deadlines[due.release].add(due)
         releases[due.release].firstDeadline = min(releases[due.release].firstDeadline, due.deadline)

@@ -42,8 +42,9 @@ struct DueWork: Sendable {
 /// All work, per release and in deadline order.
 struct WorkSummary: Sendable {
   var releases: [ReleaseWork] = []
-  /// In deadline order, those without a deadline last; within, the more important first.
   var due: [DueWork] = []
+  /// Positions in ``due``, in deadline order, those without a deadline last; within, the more important first.
+  var order: [Int] = []
   var busySlots = 0
   /// Means over all waiting and running jobs.
   var meanSeconds = 0.0
@@ -85,7 +86,7 @@ struct WorkSummary: Sendable {
         }
       }
     }
-    due.sort { ($0.deadline, $1.priority, $0.lane) < ($1.deadline, $0.priority, $1.lane) }
+    sort()
     addWorkers(inputs, start: start, idleHold: settings.idleStarts * start)
     for job in inputs.running {
       totals.jobs += 1
@@ -103,6 +104,21 @@ struct WorkSummary: Sendable {
     indices[release] = releases.count
     releases.append(ReleaseWork(release: release))
     return releases.count - 1
+  }
+
+  /// Sorts small keys: the work itself is ten times as large.
+  private mutating func sort() {
+    struct Key {
+      var deadline: Double
+      var priority: Int
+      var position: Int
+    }
+    var keys = due.indices.map { Key(deadline: due[$0].deadline, priority: due[$0].priority, position: $0) }
+    keys.sort { left, right in
+      if left.deadline != right.deadline { return left.deadline < right.deadline }
+      return left.priority == right.priority ? left.position < right.position : left.priority > right.priority
+    }
+    order = keys.map(\.position)
   }
 
   /// The rate of arrivals: that of 30 minutes, or that of 5 where these are fewer than chance explains. A surge is not expected to continue: what
