@@ -32,6 +32,7 @@ package struct Migration: Sendable {
     Migration(number: 7, name: "installation", bytes: PackageResources.m0007_installation_sql),
     Migration(number: 8, name: "retention", bytes: PackageResources.m0008_retention_sql),
     Migration(number: 9, name: "compactions", bytes: PackageResources.m0009_compactions_sql),
+    Migration(number: 10, name: "history segments", bytes: PackageResources.m0010_history_segments_sql),
     Migration(number: 11, name: "attempts", bytes: PackageResources.m0011_attempts_sql),
   ]
 }

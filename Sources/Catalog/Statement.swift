@@ -23,6 +23,13 @@ enum Statement {
   static let dataFileList = SQLStatement("data_file_list", PackageResources.data_file_list_sql)
   static let dueObjects = SQLStatement("due_objects", PackageResources.due_objects_sql)
   static let dueRuns = SQLStatement("due_runs", PackageResources.due_runs_sql)
+  static let historySegmentAnnounce = SQLStatement(
+    "history_segment_announce", PackageResources.history_segment_announce_sql)
+  static let historySegmentForget = SQLStatement(
+    "history_segment_forget", PackageResources.history_segment_forget_sql)
+  static let historySegmentList = SQLStatement("history_segment_list", PackageResources.history_segment_list_sql)
+  static let historySegmentSettle = SQLStatement(
+    "history_segment_settle", PackageResources.history_segment_settle_sql)
   static let installation = SQLStatement("installation", PackageResources.installation_sql)
   static let loadedForget = SQLStatement("loaded_forget", PackageResources.loaded_forget_sql)
   static let loadedList = SQLStatement("loaded_list", PackageResources.loaded_list_sql)
@@ -59,7 +66,7 @@ enum Statement {
     compactionOutlived, compactionRetire, compactionSupersede, datasetPartList, snapshotFileRows,
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
     dueObjects, dueRuns,
-    installation,
+    historySegmentAnnounce, historySegmentForget, historySegmentList, historySegmentSettle, installation,
     loadedForget, loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue,
     rawObjectInsert,
     rawObjectOfJob, rawObjectOfRun, rawObjectOfStream,

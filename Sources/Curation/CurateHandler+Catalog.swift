@@ -9,9 +9,10 @@ import Postgres
 
 /// What the handler asks of the catalog, and what it tells.
 extension CurateHandler {
+  /// - Parameter segments: What stands for parts of the streams' histories; nil: none is used and none is made.
   func request(
-    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [DatasetPart], directory: String,
-    upTo run: RunID, isRehearsed: Bool = false
+    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], visible: [DatasetPart],
+    segments: [StoredSegment]? = nil, directory: String, upTo run: RunID, isRehearsed: Bool = false
   ) async throws -> CurationRequest {
     let raw = try rawStore(pipeline)
     var streams: [CurationStream] = []
@@ -27,11 +28,15 @@ extension CurateHandler {
       let history = wantsHistory ? try await history(of: due.stream, in: raw, upTo: run) : []
       var objects = try due.objects.map { try object($0, in: raw, runAt: times[$0.runID] ?? "") }
       if step.over == .all { objects = Self.everything(of: definition, due: objects, history: history) }
-      streams.append(
-        CurationStream(
-          reference: reference, definition: definition, objects: objects, history: history,
-          // What later runs brought was not known when it was curated.
-          knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name)))
+      var stream = CurationStream(
+        reference: reference, definition: definition, objects: objects, history: history,
+        // What later runs brought was not known when it was curated.
+        knownFields: fields.filter { !isRehearsed || $0.firstRun <= run }.map(\.name))
+      if wantsHistory, let segments {
+        stream.keepsSegments = true
+        stream.segments = try Self.segments(of: due.stream, among: segments, in: raw)
+      }
+      streams.append(stream)
     }
     let tables = pipeline.load.flatMap(\.tables).filter { $0.from == step.name }
     let loadKeys = tables.filter { $0.mode == .merge }.flatMap(\.key)
@@ -54,7 +59,7 @@ extension CurateHandler {
     return salts
   }
 
-  private func rawStore(_ pipeline: Pipeline) throws -> any ObjectStore {
+  func rawStore(_ pipeline: Pipeline) throws -> any ObjectStore {
     guard let location = pipeline.raw.location else { return objects }
     return try openObjectStore(location: try location.resolved(with: resolver), projectDirectory: projectDirectory)
   }
@@ -62,7 +67,7 @@ extension CurateHandler {
   private func object(_ raw: RawObject, in store: any ObjectStore, runAt: String) throws -> CurationObject {
     CurationObject(
       id: raw.id, path: try path(of: raw.key, in: store), name: raw.request, run: raw.runID.rawValue, runAt: runAt,
-      sequence: raw.sequence)
+      sequence: raw.sequence, content: CurationObject.Content(bytes: raw.bytes, sha256: raw.sha256))
   }
 
   /// Everything that a stream brought up to this run, with the times of its runs.

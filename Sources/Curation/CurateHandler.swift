@@ -126,8 +126,9 @@ package struct CurateHandler: JobHandler {
     directory: String, attempt: JobAttempt
   ) async throws {
     let visible = try await earlierSnapshots(of: step, pipeline: pipeline.name, sql: sql)
+    let stored = try await catalog.segments(pipeline: pipeline.name, dataset: step.name)
     var request = try await request(
-      step, of: pipeline, sql: sql, due: due, visible: visible, directory: directory, upTo: run)
+      step, of: pipeline, sql: sql, due: due, visible: visible, segments: stored, directory: directory, upTo: run)
     request.edition = edition
     let total = due.reduce(0) { $0 + $1.objects.count }
     let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
@@ -146,6 +147,10 @@ package struct CurateHandler: JobHandler {
     if let quarantine = result.quarantine {
       try await objects.adopt(file: quarantine.path, as: try ObjectKey(quarantineKey))
     }
+    let segments = try await store(
+      result.newSegments, of: pipeline, dataset: step.name, name: "\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))",
+      attempt)
+    let live = result.keptSegments + segments.map(\.id)
     attempt.killPoint(.curateFilesWritten)
     let snapshot = NewSnapshot(
       id: id, pipeline: pipeline.name, dataset: step.name, runID: run,
@@ -158,8 +163,12 @@ package struct CurateHandler: JobHandler {
     attempt.killPoint(.curateBeforeComplete)
     try await attempt.complete { transaction in
       try await catalog.commit(snapshot, in: transaction)
+      if !stored.isEmpty || !live.isEmpty {
+        try await catalog.settle(live, pipeline: pipeline.name, dataset: step.name, in: transaction)
+      }
       try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
     }
+    await removeSegments(stored, but: live, of: pipeline, attempt)
   }
 
   /// What the dataset holds before this run; of most datasets only the last snapshot, without its files, is needed.

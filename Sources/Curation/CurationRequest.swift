@@ -59,6 +59,10 @@ package struct CurationStream: Sendable {
   package var history: [CurationObject]
   /// Fields that earlier deliveries had: those that vanish stay, as null.
   package var knownFields: [String]
+  /// What stands for parts of the history.
+  package var segments: [HistorySegment] = []
+  /// Whether segments are made of what is read of the history.
+  package var keepsSegments = false
 
   package init(
     reference: StreamReference, definition: Stream, objects: [CurationObject], history: [CurationObject] = [],
@@ -82,8 +86,23 @@ package struct CurationObject: Sendable, Equatable {
   /// An instant as PostgreSQL or ISO 8601 writes it.
   package var runAt: String
   package var sequence: Int
+  /// What its bytes are; nil where it is not known.
+  package var content: Content?
 
-  package init(id: Int64, path: String, name: String, run: Int64, runAt: String, sequence: Int) {
+  package struct Content: Sendable, Equatable {
+    package var bytes: Int64
+    /// Lower-case hexadecimal.
+    package var sha256: String
+    package init(bytes: Int64, sha256: String) {
+      self.bytes = bytes
+      self.sha256 = sha256
+    }
+  }
+
+  package init(
+    id: Int64, path: String, name: String, run: Int64, runAt: String, sequence: Int, content: Content? = nil
+  ) {
+    self.content = content
     self.id = id
     self.path = path
     self.name = name

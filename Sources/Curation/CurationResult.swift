@@ -22,6 +22,17 @@ package struct CurationResult: Sendable {
   package var fields: [StreamReference: [String]]
   /// Records by raw object, the malformed ones included.
   package var recordsByObject: [Int64: Int]
+  /// Segments of the streams' histories that were used and stay.
+  package var keptSegments: [Int64] = []
+  package var newSegments: [OutputSegment] = []
+}
+
+/// A finished segment of a stream's history.
+package struct OutputSegment: Sendable {
+  package var stream: StreamReference
+  package var path: String
+  package var span: HistorySpan
+  package var content: HistoryContent
 }
 
 /// The column of a dataset that orders the versions of a row, and the type of the stream's cursor.

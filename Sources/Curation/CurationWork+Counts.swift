@@ -31,7 +31,7 @@ extension CurationWork {
   ) async throws -> CurationCounts {
     var counts = CurationCounts(rowsIn: 0, rowsOut: 0, filtered: nil, deduplicated: 0, quarantined: 0)
     for loaded in selection.read {
-      counts.rowsIn += loaded.records.values.reduce(0, +)
+      counts.rowsIn += loaded.recordCount
       counts.quarantined += try await rejects(of: loaded)
     }
     counts.rowsOut = try await number("select count(*) as n from \(Accounting.kept) where \(accounting.isRow)")
@@ -71,7 +71,7 @@ extension CurationWork {
     let rejected = try await rejects(of: source)
     let counts = try balanced(
       CurationCounts(
-        rowsIn: source.records.values.reduce(0, +), rowsOut: written, filtered: source.rows - passed, deduplicated: 0,
+        rowsIn: source.recordCount, rowsOut: written, filtered: source.rows - passed, deduplicated: 0,
         quarantined: bad + rejected))
     return (files, counts)
   }

@@ -39,7 +39,7 @@ extension CurationWork {
   }
 
   /// Reads what is due of every stream, and finds records that break their stream's own types.
-  func readStreams(_ statement: SelectStatement?) async throws -> [LoadedStream] {
+  func readStreams(_ statement: SelectStatement?, isRowByRow: Bool) async throws -> [LoadedStream] {
     let report = report
     let reader = StreamReader(
       session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
@@ -47,8 +47,13 @@ extension CurationWork {
     ) { report.objects($0) }
     var streams: [LoadedStream] = []
     for (index, stream) in request.streams.enumerated() {
-      let loaded = try await reader.read(stream, stream.objects, into: "raw.due_\(index)", index: index)
-      streams.append(loaded)
+      let name = "raw.due_\(index)"
+      guard isLatest(stream.definition, isRowByRow: isRowByRow), stream.keepsSegments else {
+        streams.append(try await reader.read(stream, stream.objects, into: name, index: index))
+        continue
+      }
+      let history = try await history(of: stream, statement, keepsBad: true)
+      streams.append(try await reader.read(history, without: [], stream, into: name, index: index))
     }
     try await session.run(Self.setOrdinals)
     for loaded in streams {
@@ -85,24 +90,54 @@ extension CurationWork {
   /// Creates the views that SQL sees; `current.STREAM` and `previous.DATASET` only where the statement reads them.
   ///
   /// Computed from everything, a stream with a key is seen as its latest rows: an older version of a row is no row of its own.
-  func createViews(_ streams: [LoadedStream], _ statement: SelectStatement?, isRowByRow: Bool) async throws {
+  ///
+  /// - Returns: Streams of which earlier records were read.
+  func createViews(
+    _ streams: [LoadedStream], _ statement: SelectStatement?, isRowByRow: Bool
+  ) async throws -> [ReadHistory] {
+    var histories: [ReadHistory] = []
     let names = StreamViews.names(of: streams.map(\.table.stream.reference))
     let tables = statement?.tables ?? []
     for loaded in streams {
       let own = names[loaded.table.stream.reference] ?? []
       let absent = absentFields(of: loaded, statement, names: own)
-      let stream = loaded.table.stream.definition
-      let isLatest = step.over == .all && !isRowByRow && stream.read == .incremental && !stream.key.isEmpty
+      let stream = loaded.table.stream
+      let isLatest = isLatest(stream.definition, isRowByRow: isRowByRow)
       let table = isLatest ? needed(loaded.table, statement) : loaded.table
+      if isLatest, stream.keepsSegments {
+        let history = try await history(of: stream, statement, keepsBad: true)
+        histories.append(ReadHistory(history: history, earlier: loaded, tables: [loaded.table]))
+      }
       for statement in StreamViews.statements(table, names: own, absent: absent, isLatest: isLatest) {
         try await session.run(statement)
       }
       let mentioned = tables.contains { table in
         table.schema.lowercased() == "current" && own.contains { SQLName($0) == SQLName(table.table) }
       }
-      if mentioned { try await createCurrent(loaded, statement, names: own, absent: absent) }
+      if mentioned {
+        let history = try await createCurrent(loaded, statement, names: own, absent: absent)
+        if step.over != .all, stream.keepsSegments { histories.append(history) }
+      }
     }
     if tables.contains(where: { $0.schema.lowercased() == "previous" }) { try await createPrevious() }
+    return histories
+  }
+
+  /// Whether a stream is seen as its latest rows.
+  private func isLatest(_ stream: PipelineDefinition.Stream, isRowByRow: Bool) -> Bool {
+    step.over == .all && !isRowByRow && stream.read == .incremental && !stream.key.isEmpty
+  }
+
+  /// What a stream brought, as this dataset needs it.
+  private func history(
+    of stream: CurationStream, _ statement: SelectStatement?, keepsBad: Bool
+  ) async throws -> StreamHistory {
+    let isTyped = stream.definition.columns.contains { $0.type != nil && $0.type != .text }
+    let isJSON = if case .csv = stream.definition.records { false } else { true }
+    let shape = HistoryShape(
+      keepsRecords: isJSON && (readsRecords(statement) || keepsBad && isTyped), keepsBad: keepsBad)
+    let version = try await session.constantRows("select version() as v").first?["v"]?.text ?? ""
+    return StreamHistory(stream, shape: shape, engine: version)
   }
 
   /// What a SELECT reads of a stream that has delivered nothing yet: an empty delivery is no reason to fail.
@@ -132,7 +167,7 @@ extension CurationWork {
 
   private func createCurrent(
     _ due: LoadedStream, _ statement: SelectStatement?, names: [String], absent: [String]
-  ) async throws {
+  ) async throws -> ReadHistory {
     let stream = due.table.stream
     guard !stream.definition.key.isEmpty else {
       throw StageFailure(
@@ -146,17 +181,17 @@ extension CurationWork {
       keepsRecords: readsRecords(statement)
     ) { report.objects($0) }
     reader.keeps = { Self.needs($0, of: stream.definition, statement) }
-    var history = stream
-    history.knownFields = due.table.fields.map(\.name)
+    var known = stream
+    known.knownFields = due.table.fields.map(\.name)
+    let history = try await history(of: known, statement, keepsBad: false)
     let earlier = try await reader.read(
-      history, stream.history.filter { !taken.contains($0.id) }, into: "raw.earlier_\(due.index)",
-      index: due.index + Self.earlierRejects)
+      history, without: taken, known, into: "raw.earlier_\(due.index)", index: due.index + Self.earlierRejects)
     try await session.run(Self.setOrdinals)
-    for statement in StreamViews.currentStatements(
-      due: needed(due.table, statement), earlier: earlier.table, names: names, absent: absent)
-    {
+    let own = needed(due.table, statement)
+    for statement in StreamViews.currentStatements(due: own, earlier: earlier.table, names: names, absent: absent) {
       try await session.run(statement)
     }
+    return ReadHistory(history: history, earlier: earlier, due: due, tables: [earlier.table, own])
   }
 
   /// Rejects of earlier raw are kept apart: the run that brought it has quarantined them.
@@ -244,7 +279,10 @@ extension CurationWork {
   func recordsByObject(_ streams: [LoadedStream]) -> [Int64: Int] {
     var records: [Int64: Int] = [:]
     for loaded in streams {
-      for object in loaded.table.stream.objects { records[object.id] = loaded.records[object.id] ?? 0 }
+      let known = Set(loaded.past.objects.map(\.id))
+      for object in loaded.table.stream.objects where !known.contains(object.id) {
+        records[object.id] = loaded.records[object.id] ?? 0
+      }
     }
     return records
   }

@@ -26,11 +26,11 @@ struct CurationWork: Sendable {
     try await session.run(StreamReader.schema)
     let statement = try await parseAndLint()
     try await refuseUnreadableLimits()
-    let streams = try await readStreams(statement)
+    let isRowByRow = try await isRowByRow(statement)
+    let streams = try await readStreams(statement, isRowByRow: isRowByRow)
     try refuseUnknownKeys(of: streams)
     var events = try await drift(of: streams)
-    let isRowByRow = try await isRowByRow(statement)
-    try await createViews(streams, statement, isRowByRow: isRowByRow)
+    let histories = try await createViews(streams, statement, isRowByRow: isRowByRow)
     report.step("sql")
     let selection = try await select(streams, statement, isRowByRow: isRowByRow)
     try refuseUnknownColumns(selection)
@@ -61,11 +61,13 @@ struct CurationWork: Sendable {
         try await write(selection, expected: try await rowsToWrite(counts, accounting))
       }
     let bad = try await write(quarantine)
+    let segments = try await writeSegments(of: histories)
     return CurationResult(
       files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
       cursor: cursor(of: selection), replaces: accounting.replaces, quarantine: bad.file,
       quarantineKeysReadable: bad.keysReadable,
-      events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams))
+      events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams),
+      keptSegments: segments.kept, newSegments: segments.new)
   }
 }
 

@@ -22,7 +22,8 @@ package struct Curator: Sendable {
   ///
   /// - Throws: ``StageFailure`` for what the data or the definition did, ``DuckDBError`` for limits and SQL.
   package func curate(_ request: CurationRequest) async throws -> CurationResult {
-    let spaces = request.streams.flatMap { $0.objects + $0.history }.map { Self.folder(of: $0.path) }
+    let spaces = request.streams.flatMap { ($0.objects + $0.history).map(\.path) + $0.segments.map(\.path) }
+      .map(Self.folder(of:))
     let place = DuckDBPlace(
       directory: request.scratch,
       directories: Set(

@@ -67,4 +67,10 @@ struct StreamFields {
 
   /// The table's column of a field; nil where it has none.
   func column(of field: String) -> String? { columns[ExactText(field)] }
+
+  /// The name of that column as SQL sees it.
+  func name(of field: String) -> String? {
+    guard let column = column(of: field) else { return nil }
+    return fields.first { $0.column == column }?.name
+  }
 }

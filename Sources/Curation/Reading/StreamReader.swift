@@ -13,8 +13,15 @@ struct LoadedStream: Sendable {
   var found: FoundFields
   /// How many records each object has, good and bad, as the reader counted them.
   var records: [Int64: Int] = [:]
-  /// Of them the good ones.
+  /// The rows of its table.
   var rows = 0
+  /// What stood for the first objects of its history.
+  var past = StreamReader.Past()
+  /// What the reader said of the objects that it read, in their order.
+  var read = HistoryContent()
+
+  /// Records, good and bad, of all objects.
+  var recordCount: Int { read.records + past.segments.reduce(0) { $0 + $1.content.records } }
 }
 
 /// What fields the files of one delivery have.
@@ -68,9 +75,20 @@ struct StreamReader: Sendable {
   func read(
     _ stream: CurationStream, _ objects: [CurationObject], into name: String, index: Int
   ) async throws -> LoadedStream {
+    guard let loaded = try await read(stream, objects, after: Past(), into: name, index: index) else {
+      preconditionFailure("only a segment can be of other columns")
+    }
+    return loaded
+  }
+
+  /// The same with what stands before the objects.
+  ///
+  /// - Returns: nil where a segment was read into other columns than a reading of everything would be.
+  func read(
+    _ stream: CurationStream, _ objects: [CurationObject], after past: Past, into name: String, index: Int
+  ) async throws -> LoadedStream? {
     let reading = try reading(of: stream)
     let readable = try await prepare(objects, of: stream.definition)
-    try await register(objects, readable)
     let read = try await readAll(readable, reading, of: stream, index: index)
     try scratch.check()
     for (old, new) in zip(objects, readable) where old.path != new.path {
@@ -79,18 +97,32 @@ struct StreamReader: Sendable {
     var loaded = LoadedStream(
       index: index, table: RecordTable(name: name, stream: stream), found: FoundFields(names: []))
     loaded.table.keepsRecords = reading.keepsRecords
-    let names = StreamFields(stream, read.flatMap { $0.records.fields.map(\.name) })
+    let earlier = past.segments.map(\.content)
+    let names = StreamFields(
+      stream, earlier.flatMap { $0.fields.map(\.name) } + read.flatMap { $0.records.fields.map(\.name) })
     loaded.table.fields = names.fields.filter(keeps)
-    loaded.found = found(names, read.map(\.records), of: stream)
-    loaded.rows = read.reduce(0) { $0 + $1.records.rows }
-    if Set(objects.map(\.run)).count == 1, let first = objects.first { loaded.table.onlyRun = (first.run, first.runAt) }
+    guard earlier.allSatisfy({ $0.fits(names, loaded.table) }) else {
+      for files in read { try files.remove() }
+      return nil
+    }
+    loaded.read = content(of: read.map(\.records), names)
+    loaded.found = found(names, earlier + [loaded.read])
+    loaded.past = past
+    loaded.rows = (earlier + [loaded.read]).reduce(0) { $0 + $1.rows }
+    let all = past.objects + objects
+    if Set(all.map(\.run)).count == 1, let first = all.first { loaded.table.onlyRun = (first.run, first.runAt) }
     for part in read.flatMap(\.records.parts) {
       loaded.records[Int64(part.number), default: 0] += part.good + part.bad
     }
-    try await session.run(ReadRows.create(loaded.table, read, names, asView: readsFiles))
+    try await register(all, past.objects + readable)
+    try await session.run(ReadRows.create(loaded.table, read, names, asView: readsFiles && past.segments.isEmpty))
     try await session.run(ReadRows.takeRejects(read, stream: index))
+    for segment in past.segments {
+      try await session.run(SegmentRows.insert(segment, past.shape, into: loaded.table))
+      if past.shape.keepsBad { try await session.run(SegmentRows.insertRejects(segment, stream: index)) }
+    }
     if !readsFiles { for files in read { try files.remove() } }
-    try await compareCounts(loaded, read)
+    try await compareCounts(loaded)
     return loaded
   }
 
@@ -184,7 +216,21 @@ struct StreamReader: Sendable {
     }
   }
 
-  private func found(_ names: StreamFields, _ read: [ReadRecords], of stream: CurationStream) -> FoundFields {
+  private func content(of read: [ReadRecords], _ names: StreamFields) -> HistoryContent {
+    var content = HistoryContent()
+    var seen: Set<ExactText> = []
+    for name in read.flatMap({ $0.fields.map(\.name) }) where seen.insert(ExactText(name)).inserted {
+      content.fields.append(HistoryContent.Field(name: name, column: names.name(of: name)))
+    }
+    content.unusable = read.flatMap(\.unusable)
+    content.extra = read.flatMap(\.extra)
+    content.rows = read.reduce(0) { $0 + $1.rows }
+    content.rejects = read.reduce(0) { $0 + $1.rejects }
+    content.records = read.flatMap(\.parts).reduce(0) { $0 + $1.good + $1.bad }
+    return content
+  }
+
+  private func found(_ names: StreamFields, _ read: [HistoryContent]) -> FoundFields {
     var unusable: [String] = names.unusable
     for name in read.flatMap(\.unusable) where !unusable.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
       unusable.append(name)
@@ -194,10 +240,11 @@ struct StreamReader: Sendable {
     return FoundFields(names: names.found, extra: extra, unusable: unusable, renamed: names.renamed)
   }
 
-  /// The engine must have every row that the reader wrote.
-  private func compareCounts(_ loaded: LoadedStream, _ read: [ReadFiles]) async throws {
+  /// The engine must have every row that the reader wrote, and every row of the segments.
+  private func compareCounts(_ loaded: LoadedStream) async throws {
     let written = loaded.rows
-    let rejected = read.reduce(0) { $0 + $1.records.rejects }
+    let past = loaded.past.shape.keepsBad ? loaded.past.segments.reduce(0) { $0 + $1.content.rejects } : 0
+    let rejected = loaded.read.rejects + past
     let found = try await session.value("select count(*) as n from \(loaded.table.name)").int ?? -1
     let bad = try await session.value("select count(*) as n from raw.rejects where stream = \(loaded.index)").int ?? -1
     guard found == written, bad == rejected else {

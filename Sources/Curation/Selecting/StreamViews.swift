@@ -47,22 +47,35 @@ enum StreamViews {
 
   /// The last version of each key: by cursor, then run, then position.
   private static func latestRows(of records: String, _ stream: PipelineDefinition.Stream) -> String {
+    // Key, cursor and place decide; the other fields are read of the latest rows alone.
+    """
+    with latest as materialized (\(latestPlaces(of: records, stream)))
+    select v.* from (\(records)) v semi join latest l on l._object = v._object and l._position = v._position
+    """
+  }
+
+  /// The places of the last versions.
+  ///
+  /// - Parameter first: Only of this object and those after it.
+  static func latestPlaces(
+    of records: String, _ stream: PipelineDefinition.Stream, from first: Int64? = nil
+  ) -> String {
     let key = stream.key.map { "v.\(quoteIdentifier($0))" }.joined(separator: ", ")
     let cursor = stream.cursor == nil ? "" : "v.\(SystemColumn.cursor) desc nulls last, "
     let isPartial = stream.key.map { "v.\(quoteIdentifier($0)) is null" }.joined(separator: " or ")
-    // A record without a whole key is no version of another one. Key, cursor and place decide; the other fields are read of the
-    // latest rows alone.
+    let range = first.map { "where o.ordinal >= \(ordinal(of: $0))" } ?? ""
+    // A record without a whole key is no version of another one.
     return """
-      with latest as materialized (
-        select v._object, v._position from (\(records)) v
-        join raw.objects o on o.id = v._object
-        qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1
-          or \(isPartial))
-      select v.* from (\(records)) v semi join latest l on l._object = v._object and l._position = v._position
+      select v._object, v._position from (\(records)) v
+      join raw.objects o on o.id = v._object \(range)
+      qualify row_number() over (partition by \(key) order by \(cursor)o.ordinal desc, v._position desc) = 1
+        or \(isPartial)
       """
   }
 
-  private static func records(_ table: RecordTable, absent: [String]) -> String {
+  static func ordinal(of object: Int64) -> String { "(select ordinal from raw.objects where id = \(object))" }
+
+  static func records(_ table: RecordTable, absent: [String]) -> String {
     let fields = Set(table.fields.map { SQLName($0.name) })
     let nulls = absent.filter { !fields.contains(SQLName($0)) }.map { "null::VARCHAR as \(quoteIdentifier($0))" }
     guard !nulls.isEmpty else { return table.goodRecords }
