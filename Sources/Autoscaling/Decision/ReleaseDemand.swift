@@ -67,7 +67,7 @@ extension ReleaseDemand {
     func count(_ slots: Double) -> Int { Number.count(slots / perWorker, atMost: Number.mostJobs) }
     let forDeadlines = deadlines.slots
     let forBacklog = work.backlogSeconds / max(1, settings.catchUpSeconds)
-    let forArrivals = work.backlogArrivals / max(0.1, settings.utilisation)
+    let forArrivals = work.backlogArrivals * settings.arrivalShare
     deadline = deadlines.deadline
     runnableSlots = work.runnable
     let runnable = count(Double(runnableSlots))

@@ -2,8 +2,9 @@
 package struct ScalingSettings: Sendable, Equatable, Codable {
   /// κ: how much more capacity than the prediction asks for.
   package var headroom = 1.2
-  /// ρ: how busy workers of kinds without deadlines may be.
-  package var utilisation = 0.8
+  /// The part of the arrivals without deadlines that has workers at once. The backlog of the rest asks for them: so the workers are never idle,
+  /// and a job waits for (1 − this) × T_catch, five minutes, on average.
+  package var arrivalShare = 2.0 / 3
   /// T_catch: how soon a backlog without deadlines is to be gone.
   package var catchUpSeconds = 900.0
   /// Down only to the highest need of this many start-up times.
