@@ -109,7 +109,7 @@ extension PolicySettings {
     return true
   }
 
-  private static let workers = 0...100_000
+  private static let workers = 0...10_000
 
   private static func range(of key: Key) -> ClosedRange<Double> {
     switch key {

@@ -125,7 +125,7 @@ struct TraceReading {
   private func readHeader() throws -> ScalingTrace.Header {
     let seconds = ScalingTrace.Bounds.seconds
     return try ScalingTrace.Header(
-      trace: line.text(.trace), seconds: line.number(.seconds, seconds),
+      trace: line.text(.trace), seconds: line.number(.seconds, ScalingTrace.Bounds.traceSeconds),
       startSeconds: line.number(.startSeconds, seconds),
       memoryGB: line.number(.memoryGB, 0.001...ScalingTrace.Bounds.memoryGB.upperBound),
       checkpointSeconds: line.number(.checkpointSeconds, seconds), graceSeconds: line.number(.graceSeconds, seconds),
@@ -136,7 +136,8 @@ struct TraceReading {
   private func readJob() throws -> ScalingTrace.Job {
     let (seconds, memoryGB) = (ScalingTrace.Bounds.seconds, ScalingTrace.Bounds.memoryGB)
     return try ScalingTrace.Job(
-      at: line.number(.at, seconds), kind: line.text(.kind), seconds: line.number(.seconds, seconds),
+      at: line.number(.at, ScalingTrace.Bounds.traceSeconds), kind: line.text(.kind),
+      seconds: line.number(.seconds, seconds),
       memoryGB: line.number(.memoryGB, memoryGB), deadline: line.optional(.deadline, seconds),
       predictedSeconds: line.optional(.predictedSeconds, seconds),
       predictedMemoryGB: line.optional(.predictedMemoryGB, memoryGB))
@@ -150,7 +151,8 @@ struct TraceReading {
     }
     let seconds = ScalingTrace.Bounds.seconds
     return try ScalingTrace.Event(
-      at: line.number(.at, seconds), kind: kind, seconds: line.optional(.seconds, seconds) ?? 0,
+      at: line.number(.at, ScalingTrace.Bounds.traceSeconds), kind: kind,
+      seconds: line.optional(.seconds, seconds) ?? 0,
       count: line.optionalCount(.count, 0...ScalingTrace.Bounds.workers.upperBound))
   }
 }

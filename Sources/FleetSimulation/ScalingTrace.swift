@@ -27,7 +27,7 @@ package struct ScalingTrace: Sendable, Equatable {
     package var checkpointSeconds: Double
     /// How long a worker that is ended may continue its job.
     package var graceSeconds: Double
-    /// The launcher starts no more.
+    /// The launcher has no more at a time, draining ones included.
     package var maxWorkers: Int
     /// Jobs that one worker runs at a time.
     package var slots: Int
@@ -96,11 +96,13 @@ package struct ScalingTrace: Sendable, Equatable {
 
   /// The largest that a trace may state: more is a mistake, and sums of it stay exact enough.
   package enum Bounds {
-    /// Ten years.
+    /// Ten years: of a job, a deadline.
     package static let seconds = 0.0...315_360_000
+    /// A quarter of a year: a policy decides every few seconds of it.
+    package static let traceSeconds = 0.0...7_948_800
     /// A petabyte.
     package static let memoryGB = 0.0...1_000_000
-    package static let workers = 1...100_000
+    package static let workers = 1...10_000
     package static let slots = 1...1_000
     package static let nameBytes = 200
     /// Jobs and events together.

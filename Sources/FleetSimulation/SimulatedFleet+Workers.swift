@@ -41,14 +41,14 @@ extension SimulatedFleet {
     }
   }
 
-  /// Starts what is missing: after a decision, a crash and a deploy.
+  /// Starts what is missing: after a decision, a crash and a deploy, and when a worker that drained makes room for its successor.
   mutating func keepCount() {
     guard keepsCount else { return }
     for _ in 0..<max(0, target - committed) { start(forOneJob: false) }
   }
 
   private mutating func start(forOneJob: Bool) {
-    guard committed < trace.header.maxWorkers else { return }
+    guard alive.count < trace.header.maxWorkers else { return }
     workers.append(Worker(launchedAt: now, since: now, isForOneJob: forOneJob))
     let worker = workers.count - 1
     alive.append(worker)

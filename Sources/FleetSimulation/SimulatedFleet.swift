@@ -150,6 +150,7 @@ package struct SimulatedFleet {
     case .crash: crash()
     case .replace(let worker): replace(worker)
     }
+    keepCount()
   }
 
   private func isCurrent(_ job: Int, _ attempt: Int) -> Bool {

@@ -187,6 +187,17 @@ import Testing
     #expect(score.peakWorkers == 2)
   }
 
+  @Test("the launcher has no more workers at a time than the header says, draining ones included")
+  func launcherLimit() {
+    // One at most. Deploy at 25: the old one yields at 30 and only then the new one starts, ready at 40: 30 s are left, until 70.
+    var limited = trace(checkpoint: 10, [job(at: 0, seconds: 50, deadline: 70)], [.init(at: 25, kind: .deploy)])
+    limited.header.maxWorkers = 1
+    let score = run(limited, [(0, .count(7, .youngest))])
+    #expect(score.peakWorkers == 1)
+    #expect(score.misses == 0)
+    #expect(score.workerSeconds == 100)
+  }
+
   @Test("in a gap a policy sees what was measured before it")
   func gap() {
     final class Seen { var views: [FleetView] = [] }

@@ -94,6 +94,7 @@ import Testing
       (#"{"at": 1, "kind": "a", "seconds": 1, "memory_gb": 1}"#, "the first line must be the header"),
       (header.replacingOccurrences(of: "60}", with: "0}"), "max_workers must be 1 to"),
       (header.replacingOccurrences(of: "64", with: "0"), "memory_gb must be"),
+      (header.replacingOccurrences(of: "3600", with: "1e9"), "seconds must be 0 to"),
       (header.replacingOccurrences(of: #""grace_seconds": 30, "#, with: ""), "grace_seconds is missing"),
       (header.replacingOccurrences(of: "60}", with: "60, \"slots\": 0}"), "slots must be 1 to"),
     ])
