@@ -95,4 +95,29 @@ struct MergeChangesTests {
       #expect(try await fixture.rows("select w from mart.orders where w <> 'abc'") == ["(xyz)"])
     }
   }
+
+  @Test("rows that a trigger leaves out are told")
+  func leftOut() async throws {
+    try await TargetFixture.with { fixture in
+      try await fixture.execute(
+        """
+        create schema mart; create table mart.orders (id bigint primary key, t text);
+        create function mart.odd() returns trigger language plpgsql as $$
+          begin if new.t = 'b' and new.id % 2 = 0 then return null; end if; return new; end $$
+        """)
+      let merge = TargetFixture.table(.merge, key: ["id"])
+      let first = try await fixture.snapshot(1, "select i as id, 'a' as t from range(101000) r(i)")
+      let second = try await fixture.snapshot(
+        2, "select i as id, case when i < 10 then 'b' else 'a' end as t from range(101000) r(i)")
+      try await fixture.load(merge, [first])
+      try await fixture.execute(
+        "create trigger odd before update on mart.orders for each row execute function mart.odd()")
+      let told = Told()
+      let hooks = LoadHooks(event: { kind, message in told.note("\(kind): \(message)") })
+      #expect(try await fixture.load(merge, [first, second], ticket: 2, hooks: hooks).last?.updated == 5)
+      #expect(told.all.count == 1 && told.all.first?.contains("rows_not_taken") == true)
+      #expect(told.all.first?.contains("5 of 10 rows") == true)
+      #expect(try await fixture.rows("select count(*) from mart.orders where t = 'b'") == ["(5)"])
+    }
+  }
 }

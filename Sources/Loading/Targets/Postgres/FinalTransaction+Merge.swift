@@ -7,11 +7,13 @@ extension FinalTransaction {
   /// - Throws: ``StageFailure`` `target_inherited` where a key is in the table and in one that inherits from it.
   func merge(in transaction: PostgresTransaction) async throws -> (inserted: Int64, updated: Int64) {
     let trigger = table.guards.insertTrigger ?? table.guards.updateTrigger
-    let wanted = trigger == nil ? 0 : try await rows(sql.countChanges, in: transaction)
+    var wanted: Int64 = 0
     var source: String?
     if try await isMostlyUnchanged(in: transaction) {
-      try await transaction.query(sql.createChanges, [])
+      wanted = Int64(try await transaction.query(sql.createChanges, []).affectedRows)
       source = ApplySQL.changes
+    } else if trigger != nil {
+      wanted = try await rows(sql.countChanges, in: transaction)
     }
     let counts =
       try await table.isPartitioned
