@@ -82,6 +82,14 @@ package struct StatusReport: Sendable, Codable {
     package var since: String
   }
 
+  /// Attempts that run and wait: `source`, `target`, `database`, `memory` or `limit`.
+  package struct AttemptWait: Sendable, Codable {
+    package var pipeline: String
+    package var stage: String
+    package var cause: String
+    package var attempts: Int
+  }
+
   package var environment: String
   package var controlUrl: String?
   package var releases: [Release]
@@ -91,6 +99,7 @@ package struct StatusReport: Sendable, Codable {
   package var schedules: [Schedule]
   package var rawDue: [WaitingRaw]
   package var waiting: [Waiting]
+  package var attemptWaits: [AttemptWait]
   package var unreadable: [Unreadable]
   package var bottleneck: String
 
@@ -135,6 +144,9 @@ package struct StatusReport: Sendable, Codable {
       waiting: try await store.permitQueues().map {
         Waiting(
           pipeline: $0.pipeline, permit: $0.key, slots: $0.slots, taken: $0.taken, jobs: $0.jobs, since: $0.since)
+      },
+      attemptWaits: try await store.waits().map {
+        AttemptWait(pipeline: $0.pipeline, stage: $0.stage, cause: $0.cause, attempts: $0.attempts)
       },
       unreadable: try await unreadable(store), bottleneck: "not measured yet")
   }

@@ -78,12 +78,15 @@ package struct PullContext: Sendable {
   package var report: @Sendable (JobProgress) -> Void
   /// Whether the worker drains; asked during waits.
   package var shouldYield: @Sendable () -> Bool
+  /// Says that a wait for this begins, or ends.
+  package var waits: @Sendable (_ cause: WaitCause, _ begins: Bool) -> Void
   /// Whether the job was retried by hand after its checkpoint was written: tries and waits of before do not count.
   package var isRetriedByHand: Bool
 
   package init(
     label: String, store: any ObjectStore, keys: RawKeys, report: @escaping @Sendable (JobProgress) -> Void = { _ in },
-    shouldYield: @escaping @Sendable () -> Bool = { false }, isRetriedByHand: Bool = false
+    shouldYield: @escaping @Sendable () -> Bool = { false },
+    waits: @escaping @Sendable (_ cause: WaitCause, _ begins: Bool) -> Void = { _, _ in }, isRetriedByHand: Bool = false
   ) {
     self.isRetriedByHand = isRetriedByHand
     self.label = label
@@ -91,6 +94,15 @@ package struct PullContext: Sendable {
     self.keys = keys
     self.report = report
     self.shouldYield = shouldYield
+    self.waits = waits
+  }
+
+  func waiting<T>(
+    for cause: WaitCause, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> T
+  ) async rethrows -> T {
+    waits(cause, true)
+    defer { waits(cause, false) }
+    return try await body()
   }
 }
 

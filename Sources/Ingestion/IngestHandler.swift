@@ -62,7 +62,7 @@ package struct IngestHandler: JobHandler {
       label: "\(reference)", store: try surroundings.rawStore(pipeline, resolver),
       keys: RawKeys(
         stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch, mark: surroundings.keyMark),
-      report: { attempt.progress($0) }, shouldYield: { attempt.shouldYield },
+      report: { attempt.progress($0) }, shouldYield: { attempt.shouldYield }, waits: { attempt.waits(for: $0, $1) },
       isRetriedByHand: attempt.mark == nil ? false : try await attempt.store.hasOutlivedMark(attempt.jobID))
     switch source.kind {
     case .http(let http):

@@ -51,7 +51,7 @@ struct StepWriter: Sendable {
     defer { queue.finish() }
     var pull = pull
     while let step = try await pull.next() {
-      await queue.put(step)
+      await attempt.waiting(for: .database) { await queue.put(step) }
       if let fault = step.fault { throw fault }
       if let pause = step.pause { throw pause }
       if attempt.shouldYield { throw JobYield() }

@@ -20,6 +20,7 @@ public final class JobAttempt: Sendable {
     var progress = JobProgress()
     var movements = 0
     var hasMovedOn = false
+    var waits = AttemptWaits<ContinuousClock.Instant>()
     /// The most that its worker's own process had in memory while it ran, and the largest child of its own.
     var ownMemory: Int64 = 0
     var childMemory: Int64 = 0
@@ -98,8 +99,9 @@ public final class JobAttempt: Sendable {
   /// - Throws: ``LeaseLost``.
   public func complete() async throws {
     guard claim.runID == nil else { return try await complete { _ in } }
-    let progress = currentProgress
-    let finished = FinishedJob(claim.holder, detail: progress == JobProgress() ? nil : progress.json)
+    let (progress, waited) = (currentProgress, waitedJSON)
+    let isSilent = progress == JobProgress() && waited == nil
+    let finished = FinishedJob(claim.holder, detail: isSilent ? nil : progress.json(waited: waited))
     let permits = state.withLock { $0.permits }
     if !permits.isEmpty {
       guard let lanes = try await store.finish(finished, passingOn: permits) else { throw LeaseLost(claim.holder) }
@@ -141,6 +143,37 @@ public final class JobAttempt: Sendable {
     }
   }
 
+  /// Says that the attempt waits, and for what, while the body runs: shown while it runs, and kept with the attempt as seconds by cause.
+  ///
+  /// No sign of life: an attempt that waits for too long without moving has hung.
+  public func waiting<T>(
+    for cause: WaitCause, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> T
+  ) async rethrows -> T {
+    waits(for: cause, true)
+    defer { waits(for: cause, false) }
+    return try await body()
+  }
+
+  /// The same where a wait begins and ends in different places.
+  package func waits(for cause: WaitCause, _ begins: Bool) {
+    let now = ContinuousClock.now
+    state.withLock { begins ? $0.waits.begin(cause, at: now) : $0.waits.end(cause, at: now) }
+  }
+
+  /// How long it has waited, as JSON; nil where it has not.
+  package var waitedJSON: String? {
+    let now = ContinuousClock.now
+    return AttemptWaits<ContinuousClock.Instant>.json(state.withLock { $0.waits.waited(until: now) })
+  }
+
+  /// What is shown of it while it runs; nil where there is nothing to say. It changes only when something moves, begins or ends.
+  package var shownProgress: String? {
+    let (progress, waiting, ended) = state.withLock { ($0.progress, $0.waits.current, $0.waits.waited()) }
+    let waited = AttemptWaits<ContinuousClock.Instant>.json(ended)
+    guard progress != JobProgress() || waiting != nil || waited != nil else { return nil }
+    return progress.json(waiting: waiting, waited: waited)
+  }
+
   package var currentProgress: JobProgress { state.withLock { $0.progress } }
 
   /// Grows whenever bytes, rows or a checkpoint moved: an attempt where it stands still has hung.
@@ -150,7 +183,7 @@ public final class JobAttempt: Sendable {
 
   private var progressJSON: String {
     let (progress, memory) = state.withLock { ($0.progress, $0.ownMemory + $0.childMemory) }
-    return progress.json(peakMemory: memory > 0 ? memory : nil)
+    return progress.json(peakMemory: memory > 0 ? memory : nil, waited: waitedJSON)
   }
 
   /// Says what its worker's process has in memory now, in bytes: of all its attempts together.

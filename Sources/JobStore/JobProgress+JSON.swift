@@ -2,14 +2,19 @@ import JobModel
 
 extension JobProgress {
   /// `{"bytes", "rows", "units", "total_units", "total_bytes", "note"}`, without what is nil.
-  package var json: String { json(peakMemory: nil) }
+  package var json: String { json() }
 
-  /// With `peak_memory` in bytes besides.
-  func json(peakMemory: Int64?) -> String {
+  /// - Parameters:
+  ///   - peakMemory: `peak_memory`, in bytes.
+  ///   - waiting: What the attempt waits for now: `waiting`.
+  ///   - waited: An object of seconds by cause: `waited`.
+  func json(peakMemory: Int64? = nil, waiting: WaitCause? = nil, waited: String? = nil) -> String {
     var fields = ["\"bytes\":\(bytes)", "\"rows\":\(rows)", "\"units\":\(units)"]
     if let totalUnits { fields.append("\"total_units\":\(totalUnits)") }
     if let totalBytes { fields.append("\"total_bytes\":\(totalBytes)") }
     if let note { fields.append("\"note\":\(jsonString(storable(note, maximum: 1000)))") }
+    if let waiting { fields.append("\"waiting\":\"\(waiting.rawValue)\"") }
+    if let waited { fields.append("\"waited\":\(waited)") }
     if let peakMemory { fields.append("\"peak_memory\":\(peakMemory)") }
     return "{" + fields.joined(separator: ",") + "}"
   }

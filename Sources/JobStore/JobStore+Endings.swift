@@ -62,11 +62,14 @@ extension JobStore {
   /// Ends one attempt; of a job that is to be cancelled, whatever the end was, as cancelled. Returns false when the lease was
   /// lost already.
   ///
-  /// - Parameter session: For who must not wait for a connection of the pool.
+  /// - Parameters:
+  ///   - waited: How long the attempt waited, by cause, as JSON: kept in its history.
+  ///   - session: For a caller that must not wait for a connection of the pool.
   /// - Source: `job_end_attempt.sql`.
   @discardableResult
   package func endAttempt(
-    _ holder: LeaseHolder, as end: AttemptEnd, on session: (any PostgresSession)? = nil, now: String? = nil
+    _ holder: LeaseHolder, as end: AttemptEnd, waited: String? = nil, on session: (any PostgresSession)? = nil,
+    now: String? = nil
   ) async throws -> Bool {
     let (status, delay, failure): (String, Duration, String?) =
       switch end {
@@ -87,6 +90,7 @@ extension JobStore {
         [
           .int(holder.jobID.rawValue), .int(holder.epoch), .text(status), .double(bounded.inSeconds),
           .optionalJSON(failure), .optional(now), .int(Int64(Self.lossLimit)),
+          .optionalJSON(waited),
         ])
     }
     let rows: PostgresResult

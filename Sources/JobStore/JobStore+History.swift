@@ -77,7 +77,27 @@ package struct WorkerRecord: Sendable, Equatable {
   package var releaseID: Int64?
 }
 
+/// Attempts of one pipeline and stage that run and wait for the same.
+package struct WaitRecord: Sendable, Equatable {
+  package var pipeline: String
+  package var stage: String
+  /// A ``WaitCause``, or one of a later engine.
+  package var cause: String
+  package var attempts: Int
+}
+
 extension JobStore {
+  /// What running attempts wait for now.
+  ///
+  /// - Source: `wait_list.sql`.
+  package func waits() async throws -> [WaitRecord] {
+    try await database.query(Statement.waitList, []).map {
+      WaitRecord(
+        pipeline: try $0.string("pipeline"), stage: try $0.string("stage"), cause: try $0.string("cause"),
+        attempts: Int(try $0.int("attempts")))
+    }
+  }
+
   /// Runs, newest first.
   package func runs(pipeline: String? = nil, limit: Int = 50) async throws -> [RunRecord] {
     try await database.query(Statement.runList, [.optional(pipeline), .int(Int64(limit)), .null])

@@ -167,10 +167,11 @@ package struct AttemptExecutor: Sendable {
     }
     // Written also when this task was cancelled, as it is when the worker ends in disorder.
     let store = self.store
+    let waited = attempt.waitedJSON
     let clock = ContinuousClock()
     let giveUpAt = clock.now + (end.isFailure ? Self.settlePatience : .zero)
     while true {
-      let writing = Task { try await store.endAttempt(attempt.claim.holder, as: end) }
+      let writing = Task { try await store.endAttempt(attempt.claim.holder, as: end, waited: waited) }
       do {
         _ = try await writing.value
         return

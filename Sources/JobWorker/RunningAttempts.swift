@@ -170,13 +170,9 @@ package final class RunningAttempts: Sendable {
         if let limit = entry.attempt.claim.timeLimit, entry.startedAt.duration(to: now) >= limit {
           stopped.append((holder, .timeLimit))
         }
-        let progress = entry.attempt.currentProgress
-        if progress != JobProgress() {
-          let json = progress.json
-          if json != entry.written {
-            entry.written = json
-            changes.append((holder, json))
-          }
+        if let json = entry.attempt.shownProgress, json != entry.written {
+          entry.written = json
+          changes.append((holder, json))
         }
         state.entries[holder] = entry
       }

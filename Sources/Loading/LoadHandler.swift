@@ -174,6 +174,7 @@ package struct LoadHandler: JobHandler {
         try await attempt.store.note(
           event: kind, pipeline: attempt.pipeline, run: attempt.runID, job: attempt.jobID, message: message,
           in: attempt.store.database)
-      })
+      },
+      waits: { attempt.waits(for: $0, $1) })
   }
 }

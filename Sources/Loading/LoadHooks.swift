@@ -8,15 +8,28 @@ package struct LoadHooks: Sendable {
   package var reached: @Sendable (KillPoint) async throws -> Void
   /// Something an operator would ask about later, such as deletes that were left out.
   package var event: @Sendable (_ kind: String, _ message: String) async throws -> Void
+  /// Says that a wait for this begins, or ends.
+  package var waits: @Sendable (_ cause: WaitCause, _ begins: Bool) -> Void
 
   package init(
     progress: @escaping @Sendable (LoadProgress) -> Void = { _ in },
     reached: @escaping @Sendable (KillPoint) async throws -> Void = { _ in },
-    event: @escaping @Sendable (_ kind: String, _ message: String) async throws -> Void = { _, _ in }
+    event: @escaping @Sendable (_ kind: String, _ message: String) async throws -> Void = { _, _ in },
+    waits: @escaping @Sendable (_ cause: WaitCause, _ begins: Bool) -> Void = { _, _ in }
   ) {
     self.progress = progress
     self.reached = reached
     self.event = event
+    self.waits = waits
+  }
+
+  /// Says that the load waits while the body runs.
+  func waiting<T>(
+    for cause: WaitCause, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> T
+  ) async rethrows -> T {
+    waits(cause, true)
+    defer { waits(cause, false) }
+    return try await body()
   }
 }
 

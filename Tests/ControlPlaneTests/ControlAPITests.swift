@@ -305,6 +305,6 @@ extension StatusReport {
   static var empty: StatusReport {
     StatusReport(
       environment: "e", releases: [], stages: [], workers: [], runs: [], schedules: [], rawDue: [], waiting: [],
-      unreadable: [], bottleneck: "")
+      attemptWaits: [], unreadable: [], bottleneck: "")
   }
 }

@@ -196,6 +196,39 @@ struct WorkerTests {
     }
   }
 
+  @Test("what an attempt waits for is shown while it runs, and its history has the seconds", arguments: [true, false])
+  func waits(succeeds: Bool) async throws {
+    try await WorkerFixture.with { queue in
+      let mayEnd = WakeUp()
+      let worker = queue.worker(slots: 1) { attempt in
+        await attempt.waiting(for: .source) { await mayEnd.wait() }
+        try await attempt.waiting(for: .limit) {
+          if !succeeds { throw StageFailure(code: "limited", message: "m") }
+        }
+        try await attempt.complete()
+      }
+      let job = try await queue.store.enqueue([NewJob(kind: "test", pipeline: "p")])[0].id
+      try await queue.running([worker]) {
+        try await eventually("it is shown") {
+          try await queue.store.waits().map { "\($0.pipeline) \($0.stage) \($0.cause) \($0.attempts)" } == [
+            "p test source 1"
+          ]
+        }
+        #expect(try await queue.store.jobs(job: job).first?.progress?.contains(#""waiting": "source""#) == true)
+        mayEnd.set()
+        try await eventually("it has ended") { try await queue.store.jobs(job: job).first?.state.isTerminal == true }
+      }
+      #expect(try await queue.store.waits().isEmpty)
+      // It waited until the worker had shown it, which it does twice a second.
+      let seconds = try await queue.database.pool.query(
+        "select (detail->'waited'->>'source')::double precision as seconds, detail->'waited'->>'limit' as none, detail->>'code' as code from sluice.outcome"
+      ).only
+      #expect(try seconds.double("seconds") >= 0.1)
+      #expect(try seconds.optionalString("none") == nil)
+      #expect(try seconds.optionalString("code") == (succeeds ? nil : "limited"))
+    }
+  }
+
   @Test("jobs of kinds that a worker does not know stay ready for one that does")
   func otherKinds() async throws {
     try await WorkerFixture.with { queue in

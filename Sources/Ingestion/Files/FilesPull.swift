@@ -145,7 +145,9 @@ struct FilesPull: Pull {
     for reading in 0..<Self.maximumReadings {
       guard let before = await look(at: path) else { return nil }
       // A file that changed is given a moment: 0.2 s, 0.4 s, … in which its writer may finish.
-      if reading > 0 { try await timing.sleep(.milliseconds(200 << (reading - 1))) }
+      if reading > 0 {
+        try await context.waiting(for: .source) { try await timing.sleep(.milliseconds(200 << (reading - 1))) }
+      }
       let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(path, format))
       do {
         let compression = Self.compression(path)

@@ -122,7 +122,7 @@ struct HTTPPull: Pull {
               trouble, asked: asked, limit: limit, earlier: earlier.map { (since: $0.since, waited: elapsed) }, url)
           case .wait(let delay, let isAsked):
             if delay > Self.longestWait { events = [longWait(trouble, delay, since: since, tries: tries, url)] }
-            try await pause(delay, note: note(of: delay, since: since, isAsked: isAsked, trouble))
+            try await pause(delay, for: .source, note: note(of: delay, since: since, isAsked: isAsked, trouble))
           }
         }
       }
@@ -144,7 +144,7 @@ struct HTTPPull: Pull {
 
   /// Brings one page in: the body streams to the raw zone and is watched on the way.
   private mutating func page(at place: HTTPPullState.Place, _ url: PageURL) async throws -> PulledStep {
-    let answer = try await exchange.send(url, now: timing.wallSeconds())
+    let answer = try await context.waiting(for: .source) { try await exchange.send(url, now: timing.wallSeconds()) }
     if answer.response.status == .noContent { return try ended(by: 204) }
     try refuse(answer)
     let cursor = stream.cursor.map {
@@ -286,19 +286,22 @@ struct HTTPPull: Pull {
     let delay = slot - timing.now()
     guard delay > .zero else { return }
     if delay > Self.longestWait { pace.line.putBack(slot) }
-    try await pause(delay, note: delay < .seconds(1) ? nil : "waiting \(Self.text(delay)): as many requests as allowed")
+    try await pause(
+      delay, for: .limit, note: delay < .seconds(1) ? nil : "waiting \(Self.text(delay)): as many requests as allowed")
   }
 
   /// Waits in small steps, so that a drain is not kept waiting; a long wait gives the slot back.
-  private func pause(_ delay: Duration, note: String?) async throws {
+  private func pause(_ delay: Duration, for cause: WaitCause, note: String?) async throws {
     tell(note: note)
     if delay > Self.longestWait { throw JobSnooze(delay) }
-    var rest = delay
-    while rest > .zero {
-      if context.shouldYield() { throw JobYield() }
-      let step = min(rest, .seconds(1))
-      try await timing.sleep(step)
-      rest -= step
+    try await context.waiting(for: cause) {
+      var rest = delay
+      while rest > .zero {
+        if context.shouldYield() { throw JobYield() }
+        let step = min(rest, .seconds(1))
+        try await timing.sleep(step)
+        rest -= step
+      }
     }
     tell(note: nil)
   }

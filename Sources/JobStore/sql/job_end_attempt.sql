@@ -1,5 +1,5 @@
 -- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, interrupted, cancelled, lost, broken),
--- $4 seconds until it is tried again, $5 the failure as JSON. Does nothing when (job, epoch) no longer holds.
+-- $4 seconds until it is tried again, $5 the failure as JSON, $8 how long the attempt waited, by cause (null: not): kept in its history. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
 -- lost: its database session ended without a word, and either the attempt wrote no checkpoint but the one that it began with, or
@@ -42,7 +42,8 @@ with ended as (
     and ($3::text = 'broken' or runs_alone) and (lost_session or losses > 0)
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
-  select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()), $5::jsonb
+  select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()),
+    case when $8::jsonb is null then $5::jsonb else coalesce($5::jsonb, '{}') || jsonb_build_object('waited', $8::jsonb) end
   from ended
 ), again as (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)

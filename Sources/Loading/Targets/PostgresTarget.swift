@@ -55,10 +55,12 @@ package struct PostgresTarget: Target {
     let table = TableName(load.table.schema, load.table.table)
     do {
       let ledger = TargetLedger(loader: loader, table: table.description, target: name)
-      var plan = try await withConnection(loader) { session in
-        try await TargetLedger.ensure(in: session)
-        try await ledger.takeOver(in: session)
-        return try await self.plan(load, ledger: ledger, hooks: hooks, in: session)
+      var plan = try await hooks.waiting(for: .target) {
+        try await withConnection(loader) { session in
+          try await TargetLedger.ensure(in: session)
+          try await ledger.takeOver(in: session)
+          return try await self.plan(load, ledger: ledger, hooks: hooks, in: session)
+        }
       }
       for snapshot in plan.order.pending {
         let one = SnapshotLoad(target: self, load: load, snapshot: snapshot, ledger: ledger, hooks: hooks)

@@ -155,10 +155,11 @@ struct JobsCommand: AsyncParsableCommand {
       return [
         "\(job.id)", job.runID.map { "\($0)" } ?? "", job.stage, job.label, job.state.rawValue, "\(job.attempt)",
         job.mark.map { "\($0.format)" } ?? "", "\(progress.units)", "\(progress.rows)", "\(progress.bytes)",
+        job.state == .leased ? progress.waiting.map { "now for: \($0)" } ?? progress.waitedText : progress.waitedText,
       ]
     }
     return TextTable(
-      ["job", "run", "stage", "step", "state", "attempt", "checkpoint", "units", "rows", "bytes"], rows
+      ["job", "run", "stage", "step", "state", "attempt", "checkpoint", "units", "rows", "bytes", "waited"], rows
     ).text
   }
 }

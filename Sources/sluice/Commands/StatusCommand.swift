@@ -64,6 +64,9 @@ struct StatusCommand: AsyncParsableCommand {
           "waiting: \(queue.jobs) job(s) of \(queue.pipeline) for \(queue.permit) "
             + "(\(queue.taken) of \(queue.slots) taken), since \(queue.since)")
       }
+      for wait in report.attemptWaits {
+        Console.data("running: \(wait.attempts) attempt(s) of \(wait.pipeline), \(wait.stage), wait for: \(wait.cause)")
+      }
       for job in report.unreadable {
         Console.data(
           "not done: \(job.jobs) job(s) of \(job.pipeline), \(job.stage): no engine that has them reads \(job.format) "

@@ -67,6 +67,7 @@ final class ProgressDisplay: Sendable {
     if progress.rows > 0 { parts.append("\(progress.rows) rows") }
     if progress.bytes > 0 { parts.append(megabytes(progress.bytes)) }
     if job.attempt > 1 { parts.append("attempt \(job.attempt)") }
+    if let cause = progress.waiting, job.state == .leased { parts.append("waits for the \(cause)") }
     if let note = progress.note, job.state == .leased { parts.append(note) }
     return TerminalText.line(parts.joined(separator: "  "))
   }
@@ -111,12 +112,22 @@ struct ProgressNumbers: Decodable {
   var totalUnits: Int?
   var totalBytes: Int64?
   var note: String?
+  /// What a running attempt waits for: a ``WaitCause``, or one of a later engine.
+  var waiting: String?
+  /// Seconds by cause.
+  var waited: [String: Double]?
 
   init(_ json: String?) {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     guard let json, let read = try? decoder.decode(ProgressNumbers.self, from: Data(json.utf8)) else { return }
     self = read
+  }
+
+  /// Such as `source 12.3 s, limit 0.4 s`, the longest first; empty where it has not waited.
+  var waitedText: String {
+    (waited ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value) s" }
+      .joined(separator: ", ")
   }
 
   /// 0...1 where the whole is known.

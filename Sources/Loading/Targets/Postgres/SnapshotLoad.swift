@@ -242,7 +242,7 @@ struct SnapshotLoad: Sendable {
       ledger: ledger, staging: staging, table: table, definition: load.table, sql: sql, kept: kept,
       mayDelete: mayDelete, rows: rows, hooks: hooks)
     do {
-      let entry = try await final.run(in: session)
+      let entry = try await hooks.waiting(for: .target) { try await final.run(in: session) }
       if let kept { try await session.execute("drop table \(kept)") }
       return entry
     } catch let error as StageFailure where error.code == StagingTable.rowsDiffer {
