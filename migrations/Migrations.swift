@@ -147,9 +147,10 @@ package struct Migrator: Sendable {
     let present = try await session.query("select to_regclass('sluice.migration') is not null as present", [])
     guard try present.first?.bool("present") == true else { return .none }
     try await verify(session)
-    let newest = try await session.query("select coalesce(max(number), 0) as number from sluice.migration", [])
-    let number = Int(try newest.first?.int("number") ?? 0)
-    if number >= migrations.last?.number ?? 0 { return .current }
-    return number == 0 ? .none : .older(number)
+    let rows = try await session.query("select number from sluice.migration", [])
+    let applied = Set(try rows.map { Int(try $0.int("number")) })
+    // Each by itself: a number may be missing below the newest one.
+    guard let newest = applied.max(), newest > 0 else { return .none }
+    return migrations.allSatisfy { applied.contains($0.number) } ? .current : .older(newest)
   }
 }

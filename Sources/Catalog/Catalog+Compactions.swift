@@ -36,6 +36,17 @@ package struct HeldNumbers: Sendable, Equatable {
 }
 
 extension Catalog {
+  /// Whether so many small snapshots have come since a dataset's last compaction that it is worth looking at all of them.
+  ///
+  /// - Source: `compaction_due.sql`.
+  package func isCompactionDue(
+    pipeline: String, dataset: String, snapshots: Int, below bytes: Int64
+  ) async throws -> Bool {
+    try await database.query(
+      Statement.compactionDue, [.text(pipeline), .text(dataset), .int(Int64(snapshots)), .int(bytes)]
+    ).only.bool("due")
+  }
+
   /// Snapshots of a dataset that no compaction may begin with now.
   ///
   /// - Source: `compaction_held.sql`.

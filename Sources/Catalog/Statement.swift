@@ -7,6 +7,7 @@ enum Statement {
   static let compactionEnd = SQLStatement("compaction_end", PackageResources.compaction_end_sql)
   static let compactionFits = SQLStatement("compaction_fits", PackageResources.compaction_fits_sql)
   static let compactionForget = SQLStatement("compaction_forget", PackageResources.compaction_forget_sql)
+  static let compactionDue = SQLStatement("compaction_due", PackageResources.compaction_due_sql)
   static let compactionHeld = SQLStatement("compaction_held", PackageResources.compaction_held_sql)
   static let compactionOpen = SQLStatement("compaction_open", PackageResources.compaction_open_sql)
   static let compactionOutlived = SQLStatement("compaction_outlived", PackageResources.compaction_outlived_sql)
@@ -62,7 +63,7 @@ enum Statement {
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
-    compactedFileInsert, compactionEnd, compactionFits, compactionForget, compactionHeld, compactionOpen,
+    compactedFileInsert, compactionDue, compactionEnd, compactionFits, compactionForget, compactionHeld, compactionOpen,
     compactionOutlived, compactionRetire, compactionSupersede, datasetPartList, snapshotFileRows,
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
     dueObjects, dueRuns,

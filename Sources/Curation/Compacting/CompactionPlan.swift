@@ -18,6 +18,8 @@ package enum CompactionPlan {
   /// A snapshot of more files is divided by its layout, not by being small.
   static let maximumFilesOfPart = 1_000
   static let maximumFiles = 8_000
+  /// Each is a row of the answer that compares what was written with what was read.
+  static let maximumSnapshots = 150_000
 
   /// The parts to write into one file; nil where none are worth it.
   ///
@@ -79,12 +81,13 @@ package enum CompactionPlan {
 
   /// As many of the first parts as one compaction reads.
   private static func bounded(_ parts: [DatasetPart], _ range: Range<Int>) -> Range<Int> {
-    var (bytes, files) = (Int64(0), 0)
+    var (bytes, files, snapshots) = (Int64(0), 0, 0)
     var end = range.lowerBound
     while end < range.upperBound, range.lowerBound + maximumParts > end {
       bytes += parts[end].bytes
       files += parts[end].snapshot.files.count
-      guard bytes <= maximumBytes, files <= maximumFiles else { break }
+      snapshots += parts[end].count
+      guard bytes <= maximumBytes, files <= maximumFiles, snapshots <= maximumSnapshots else { break }
       end += 1
     }
     return range.lowerBound..<end

@@ -17,8 +17,8 @@ package struct Compactor: Sendable {
   package let scratch: String
   package let newID: @Sendable () -> String
 
-  /// More than this is not worth the slot of a worker.
-  private static let timeLimit = Duration.seconds(600)
+  /// More than this is not worth the slot of a worker: loads and other datasets may wait for it.
+  private static let timeLimit = Duration.seconds(60)
   /// Above all objects of compactions.
   package static let root = "compacted"
 
@@ -38,6 +38,12 @@ package struct Compactor: Sendable {
   package struct Plan: Sendable, Equatable {
     package var parts: [DatasetPart]
     package var compaction: NewCompaction
+  }
+
+  /// Whether a dataset has gathered enough to be looked at as a whole, which costs more the more snapshots it has.
+  package func isDue(pipeline: String, dataset: String) async throws -> Bool {
+    try await catalog.isCompactionDue(
+      pipeline: pipeline, dataset: dataset, snapshots: CompactionPlan.fanOut, below: CompactionPlan.largeBytes)
   }
 
   /// What is to be compacted of a dataset now; nil where nothing is, or another compaction of it is under way.

@@ -7,11 +7,12 @@ import Logging
 import Postgres
 
 extension CurateHandler {
-  /// Brings a dataset's small files together where they have become many, after the job has ended: neither the run nor other jobs wait
-  /// for it, and its errors are events.
+  /// Brings a dataset's small files together where they have become many, after the job has ended. Its
+  /// errors are events. Other jobs wait for it only where the worker has no free slot.
   func compact(_ dataset: String, of pipeline: String, attempt: JobAttempt) async {
     guard let compactor else { return }
     do {
+      guard try await compactor.isDue(pipeline: pipeline, dataset: dataset) else { return }
       try await compactor.removeOutlived(pipeline: pipeline, dataset: dataset)
       guard
         let plan = try await compactor.plan(

@@ -7,7 +7,7 @@ import ObjectStore
 package enum OpenedParts {
   /// What a reader of a dataset opens, oldest first.
   ///
-  /// A compaction of which an object is gone is left out, as after a restore of an older control database: its snapshots have the
+  /// A compaction of which an object is gone or cut short is left out, as after a restore of an older control database: its snapshots have the
   /// same rows.
   ///
   /// - Parameters:
@@ -37,9 +37,11 @@ package enum OpenedParts {
     return opened
   }
 
-  /// Whether all objects of a part are there.
+  /// Whether all objects of a part are there, in their length.
   static func isWhole(_ part: DatasetPart, _ objects: any ObjectStore) async throws -> Bool {
-    for file in part.snapshot.files where try await objects.info(try ObjectKey(file.key)) == nil { return false }
+    for file in part.snapshot.files {
+      guard try await objects.info(try ObjectKey(file.key))?.bytes == file.bytes else { return false }
+    }
     return true
   }
 
