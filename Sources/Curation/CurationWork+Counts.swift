@@ -25,9 +25,10 @@ extension CurationWork {
 
   /// Counts where every row went, each by itself, and holds the sum against the raw.
   ///
+  /// - Parameter plan: Of the statement that made the table of all rows.
   /// - Throws: ``StageFailure`` `rows_unaccounted` where it does not come out: a fault of ours, and nothing is committed.
   func count(
-    _ selection: Selection, _ accounting: Accounting, _ streams: [LoadedStream]
+    _ selection: Selection, _ accounting: Accounting, _ plan: StatementPlan?
   ) async throws -> CurationCounts {
     var counts = CurationCounts(rowsIn: 0, rowsOut: 0, filtered: nil, deduplicated: 0, quarantined: 0)
     for loaded in selection.read {
@@ -36,12 +37,14 @@ extension CurationWork {
     }
     counts.rowsOut = try await number("select count(*) as n from \(Accounting.kept) where \(accounting.isRow)")
     counts.deduplicated = try await number(accounting.countLosers)
-    counts.quarantined += try await number("select count(*) as n from \(ContractPlan.bad)")
+    let bad = try await number("select count(*) as n from \(ContractPlan.bad)")
+    counts.quarantined += bad
     guard let source = selection.source else { return counts }
     // A record may give several rows, or none.
     guard accounting.replaces.isEmpty else { return counts }
     if selection.isProjection, source.table.violations.isEmpty {
-      counts.filtered = source.rows - (try await passed(selection, source))
+      let expected = counts.rowsOut + counts.deduplicated + bad
+      counts.filtered = source.rows - (try await passed(selection, source, plan, expected: expected))
       return try balanced(counts)
     }
     if request.sql != nil, try await number(Accounting.multiplied) > 0 { return counts }
@@ -49,36 +52,43 @@ extension CurationWork {
     return try balanced(counts)
   }
 
-  /// Writes the good rows without keeping them, and counts: the records are counted by the reader, those behind the filter by the
-  /// engine, those in the files by their metadata, and the bad ones as they are taken for the quarantine.
-  func stream(_ selection: Selection) async throws -> (files: [OutputFile], counts: CurationCounts) {
-    guard let source = selection.source else { preconditionFailure("only rows of one stream are streamed") }
-    report.step("parquet")
-    let layout = try await layout(of: selection)
-    let passed: Int
-    var partitions: Int?
-    if layout.partitions.isEmpty || !layout.canBeOneCopy {
-      passed = try await self.passed(selection, source)
-    } else {
-      let survey = try await session.rows(layout.survey(of: ContractPlan.table)).first ?? [:]
-      passed = survey["n"]?.int ?? -1
-      partitions = survey["partitions"]?.int
-    }
-    let files = try await write(layout, partitions: partitions)
-    let written = files.reduce(0) { $0 + $1.rows }
-    try await session.run(ContractPlan.takeBad(any: passed != written))
-    let bad = try await number("select count(*) as n from \(ContractPlan.bad)")
-    let rejected = try await rejects(of: source)
-    let counts = try balanced(
-      CurationCounts(
-        rowsIn: source.recordCount, rowsOut: written, filtered: source.rows - passed, deduplicated: 0,
-        quarantined: bad + rejected))
-    return (files, counts)
+  /// Holds what the engine read of a stream's files against what the reader wrote.
+  ///
+  /// - Parameter plan: Of the statement that read them; nil: they are counted once more.
+  /// - Throws: ``StageFailure`` `rows_unaccounted`.
+  func refuseLostRecords(_ source: LoadedStream, _ plan: StatementPlan?) async throws {
+    guard source.view != nil, plan.flatMap(Self.rowsRead) != source.rows else { return }
+    let found = try await number("select count(*) as n from \(source.table.name)")
+    guard found == source.rows else { throw StreamReader.lostRecords(source, found: found) }
   }
 
   /// Records behind the filter of a SELECT that gives one row for each.
-  private func passed(_ selection: Selection, _ source: LoadedStream) async throws -> Int {
-    request.sql == nil ? source.rows : try await number("select count(*) as n from (\(selection.text))")
+  ///
+  /// - Parameters:
+  ///   - plan: Of the statement that evaluated the SELECT and filtered nothing itself.
+  ///   - expected: Rows that came of it; where it gave other ones, or there is no plan, the SELECT is evaluated once more.
+  func passed(
+    _ selection: Selection, _ source: LoadedStream, _ plan: StatementPlan?, expected: Int?
+  ) async throws -> Int {
+    if request.sql == nil { return source.rows }
+    if source.view != nil, let expected, let plan, Self.rowsRead(plan) == source.rows,
+      plan.inputs.first?.rows == expected
+    {
+      return expected
+    }
+    return try await number("select count(*) as n from (\(selection.text))")
+  }
+
+  /// What stands in the plan of a statement that puts the rows of a SELECT of columns and a filter somewhere; under a join are the
+  /// objects' runs.
+  private static let operators: Set<String> = [
+    "BATCH_CREATE_TABLE_AS", "CREATE_TABLE_AS", "COPY_TO_FILE", "FILTER", "HASH_JOIN", "ORDER_BY", "PROJECTION",
+    "READ_CSV", "SEQ_SCAN", "UNION",
+  ]
+
+  /// How many rows of the reader's files a statement read; nil where its plan has something else in it.
+  private static func rowsRead(_ plan: StatementPlan) -> Int? {
+    plan.names.isSubset(of: operators) && plan.inputs.count == 1 ? plan.rows(of: "READ_CSV") : nil
   }
 
   /// The dataset's rows and the marks of parents without rows.
@@ -86,13 +96,13 @@ extension CurationWork {
     accounting.replaces.isEmpty ? counts.rowsOut : try await number("select count(*) as n from \(Accounting.kept)")
   }
 
-  private func rejects(of loaded: LoadedStream) async throws -> Int {
+  func rejects(of loaded: LoadedStream) async throws -> Int {
     try await number("select count(*) as n from raw.rejects where stream = \(loaded.index)")
   }
 
-  private func number(_ sql: String) async throws -> Int { try await session.value(sql).int ?? 0 }
+  func number(_ sql: String) async throws -> Int { try await session.value(sql).int ?? 0 }
 
-  private func balanced(_ counts: CurationCounts) throws -> CurationCounts {
+  func balanced(_ counts: CurationCounts) throws -> CurationCounts {
     let sum = counts.rowsOut + (counts.filtered ?? 0) + counts.deduplicated + counts.quarantined
     guard sum == counts.rowsIn, counts.filtered ?? 0 >= 0 else {
       throw StageFailure(

@@ -80,13 +80,19 @@ extension CurationWork {
   }
 
   /// All partitions by one COPY, in one pass over the rows.
-  private func writeAtOnce(_ layout: ParquetLayout) async throws -> [OutputFile] {
+  func writeAtOnce(_ layout: ParquetLayout) async throws -> [OutputFile] {
     let directory = "\(request.scratch)/out/all"
     try await session.run(layout.copyAll(to: directory))
     try request.scratchLimit.check()
     let paths = try Self.parquetFiles(below: directory)
-    var files = try await outputFiles(paths, folder: "")
+    return try await named(try await outputFiles(paths, folder: ""), layout)
+  }
+
+  /// The files of one COPY with their partitions, none too large.
+  func named(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
+    var files = files
     guard !layout.partitions.isEmpty else { return files }
+    let paths = files.map(\.path)
     var folders: [String: String] = [:]
     for part in paths.parts(of: 100) {
       for row in try await session.rows(layout.partitionRows(of: Array(part))) {
@@ -117,8 +123,12 @@ extension CurationWork {
   }
 
   /// Partition after partition, of rows that were gathered in their order.
-  private func writeByPartition(_ layout: ParquetLayout) async throws -> [OutputFile] {
+  func writeByPartition(_ layout: ParquetLayout) async throws -> [OutputFile] {
     if let statement = layout.gather { try await session.run(statement) }
+    return try await writeGathered(layout)
+  }
+
+  func writeGathered(_ layout: ParquetLayout) async throws -> [OutputFile] {
     let partitions = step.partitionBy.isEmpty ? [[:]] : try await session.rows(layout.listPartitions)
     guard partitions.count <= ParquetLayout.maximumPartitions else { throw tooManyPartitions }
     var files: [OutputFile] = []
@@ -141,7 +151,7 @@ extension CurationWork {
   }
 
   /// The files with rows.
-  private func outputFiles(_ paths: [String], folder: String) async throws -> [OutputFile] {
+  func outputFiles(_ paths: [String], folder: String) async throws -> [OutputFile] {
     var files: [OutputFile] = []
     for part in paths.parts(of: 500) {
       for row in try await session.rows(ParquetLayout.fileRows(of: Array(part))) {
@@ -153,7 +163,7 @@ extension CurationWork {
   }
 
   /// In the order of their paths.
-  private static func parquetFiles(below directory: String) throws -> [String] {
+  static func parquetFiles(below directory: String) throws -> [String] {
     let manager = FileManager.default
     var isFolder = false
     guard manager.fileExists(atPath: directory, isDirectory: &isFolder) else { return [] }

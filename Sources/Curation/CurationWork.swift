@@ -37,8 +37,9 @@ struct CurationWork: Sendable {
     let plan = selection.plan
     let accounting = try accounting(for: selection)
     let isStreamed = isStreamed(selection, accounting)
-    try await session.run(
-      plan.statement(select: selection.text, isProjection: selection.isProjection, asView: isStreamed))
+    let read = try await session.plan(
+      of: plan.statement(select: selection.text, isProjection: selection.isProjection, asView: isStreamed))
+    if !isStreamed { for loaded in streams { try await refuseLostRecords(loaded, read) } }
     events += plan.droppedNames.map {
       CurationEvent(.droppedColumn, "dataset \(step.name): the SELECT's column \"\($0)\" is not in `columns`")
     }
@@ -50,7 +51,7 @@ struct CurationWork: Sendable {
     let streamed = isStreamed ? try await stream(selection) : nil
     if !isStreamed { try await session.run(ContractPlan.findBad) }
     let counts =
-      if let streamed { streamed.counts } else { try await count(selection, accounting, streams) }
+      if let streamed { streamed.counts } else { try await count(selection, accounting, read) }
     try await refuseBadBatch(counts, quarantine)
     if counts.quarantined > 0 { events += try await unstorable() }
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)

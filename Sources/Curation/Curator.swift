@@ -30,7 +30,7 @@ package struct Curator: Sendable {
         spaces + (request.previous.files + [request.previous.quarantine].compactMap { $0 }).map(Self.folder(of:))
       )
       .sorted(),
-      returnsMemory: Self.needsTables(request))
+      returnsMemory: Self.needsTables(request), planFile: request.scratch + "/plan.txt")
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
     return try await request.scratchLimit.watching {
       try await duckdb.withSession(in: place, limits: request.limits) { session in

@@ -77,6 +77,11 @@ extension DuckDB {
     ]
     if let extensionDirectory { lines.append("set extension_directory = \(quoteLiteral(extensionDirectory))") }
     lines += place.extensions.map { "load \(quoteIdentifier($0))" }
+    if let path = place.planFile {
+      lines.append("set enable_profiling = 'json'")
+      lines.append("set profiling_output = \(quoteLiteral(path))")
+      lines.append("set custom_profiling_settings = \(quoteLiteral(StatementPlan.settings))")
+    }
     lines.append("set allowed_directories = \(quoteList([place.directory] + place.directories))")
     lines.append("set allowed_paths = \(quoteList(place.files))")
     let script = lines.map { $0 + ";" }.joined(separator: "\n")

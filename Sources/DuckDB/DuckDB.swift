@@ -39,7 +39,7 @@ package struct DuckDB: Sendable {
       let outcome = try await launch(place, limits, stopsAtError: false, error: .combinedWithOutput) { execution in
         let session = DuckDBSession(
           writer: execution.standardInputWriter, output: execution.standardOutput, limits: limits,
-          directory: place.directory, nonce: nonce)
+          directory: place.directory, nonce: nonce, planFile: place.planFile)
         try await session.begin(settings)
         return try await body(session)
       }

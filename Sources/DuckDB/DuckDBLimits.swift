@@ -60,11 +60,16 @@ package struct DuckDBPlace: Sendable, Equatable {
   /// The child gives freed memory back at once. Otherwise it keeps it in pieces, and may find none that is large enough
   /// within its limit while much of it is free. Takes up to a fifth more of the processor.
   package var returnsMemory: Bool
+  /// Where the child leaves the plan of each statement, with the rows that each operator gave; nil: nowhere. In `directory`, with a
+  /// name that ends in `.txt`, which the engine takes for every form of a plan.
+  package var planFile: String?
 
   package init(
     directory: String, database: String? = nil, directories: [String] = [], files: [String] = [],
-    extensions: [String] = [], keepsInsertionOrder: Bool = true, returnsMemory: Bool = false
+    extensions: [String] = [], keepsInsertionOrder: Bool = true, returnsMemory: Bool = false,
+    planFile: String? = nil
   ) {
+    self.planFile = planFile
     self.directory = directory
     self.database = database
     self.directories = directories

@@ -11,6 +11,7 @@ package actor DuckDBSession {
   private let limits: DuckDBLimits
   private let directory: String
   private let nonce: UInt64
+  private let planFile: String?
   private var statements = 0
   private var failure: DuckDBError?
   private var constants: [String: [DuckDBRow]] = [:]
@@ -20,8 +21,9 @@ package actor DuckDBSession {
 
   init(
     writer: StandardInputWriter, output: SubprocessOutputSequence, limits: DuckDBLimits, directory: String,
-    nonce: UInt64
+    nonce: UInt64, planFile: String?
   ) {
+    self.planFile = planFile
     self.nonce = nonce
     self.writer = writer
     lines = LineReader(output)
@@ -36,6 +38,15 @@ package actor DuckDBSession {
   ///
   /// - Throws: ``DuckDBError``.
   package func run(_ sql: String) async throws { _ = try await rows(sql) }
+
+  /// Runs one statement for its effect and returns its plan; nil where the engine left none that can be read.
+  ///
+  /// - Throws: ``DuckDBError``.
+  package func plan(of sql: String) async throws -> StatementPlan? {
+    if let planFile { StatementPlan.remove(planFile) }
+    try await run(sql)
+    return planFile.flatMap(StatementPlan.read)
+  }
 
   /// Runs one SELECT and returns its rows, at most 200,000.
   ///

@@ -66,6 +66,20 @@ size_t sluice_find_any(const uint8_t *bytes, size_t length, uint8_t a, uint8_t b
 // Whether there is a byte below 0x20.
 bool sluice_has_control(const uint8_t *bytes, size_t length);
 
+// Where a record stands in raw.
+struct sluice_place {
+  int64_t object;
+  int64_t position;
+};
+
+// Copies the rows that stand at given places to `taken`, which has room for `length` bytes, and returns how many bytes they have.
+//
+// A row is a line that begins with its object and its position, each followed by `delimiter`. Rows without the last line feed are left
+// out. `places` is sorted; `before` is added to the positions of the rows, which only grow within an object.
+size_t sluice_take_rows(
+    const uint8_t *rows, size_t length, uint8_t delimiter, int64_t before, const struct sluice_place *places,
+    size_t count, uint8_t *taken, size_t *taken_count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@ import Synchronization
 
 /// The files that one reader has written, and what is in them.
 struct ReadFiles: Sendable {
-  let rows: String
+  var rows: String
   let rejects: String
   let records: ReadRecords
   /// Where the reader ended in the last object.
@@ -50,7 +50,8 @@ enum ReadRows {
       select null::BIGINT as _object, null::BIGINT as _position\(texts.map { ", null::VARCHAR as \($0)" }.joined())
       where false
       """
-    return "create view \(table.name) as \(selects.isEmpty ? empty : selects.joined(separator: " union all "))"
+    return
+      "create or replace view \(table.name) as \(selects.isEmpty ? empty : selects.joined(separator: " union all "))"
   }
 
   private static func select(

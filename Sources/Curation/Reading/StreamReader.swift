@@ -15,6 +15,8 @@ struct LoadedStream: Sendable {
   var records: [Int64: Int] = [:]
   /// The rows of its table.
   var rows = 0
+  /// The files of which its table is a view.
+  var view: RowsView?
   /// What stood for the first objects of its history.
   var past = StreamReader.Past()
   /// What the reader said of the objects that it read, in their order.
@@ -116,6 +118,7 @@ struct StreamReader: Sendable {
     }
     try await register(all, past.objects + readable)
     try await session.run(ReadRows.create(loaded.table, read, names, asView: readsFiles && past.segments.isEmpty))
+    if readsFiles, past.segments.isEmpty { loaded.view = RowsView(files: read, names: names) }
     try await session.run(ReadRows.takeRejects(read, stream: index))
     for segment in past.segments {
       try await session.run(SegmentRows.insert(segment, past.shape, into: loaded.table))
@@ -245,14 +248,22 @@ struct StreamReader: Sendable {
     let written = loaded.rows
     let past = loaded.past.shape.keepsBad ? loaded.past.segments.reduce(0) { $0 + $1.content.rejects } : 0
     let rejected = loaded.read.rejects + past
-    let found = try await session.value("select count(*) as n from \(loaded.table.name)").int ?? -1
+    // The rows of a view are counted where they are read.
+    let found =
+      loaded.view == nil
+      ? try await session.value("select count(*) as n from \(loaded.table.name)").int ?? -1 : written
     let bad = try await session.value("select count(*) as n from raw.rejects where stream = \(loaded.index)").int ?? -1
     guard found == written, bad == rejected else {
-      throw StageFailure(
-        code: "rows_unaccounted",
-        message: "\(loaded.table.stream.reference): \(written) records and \(rejected) bad ones were read, "
-          + "and \(found) and \(bad) arrived",
-        hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
+      throw Self.lostRecords(loaded, found: found, rejected: rejected, rejectsFound: bad)
     }
+  }
+
+  static func lostRecords(_ loaded: LoadedStream, found: Int, rejected: Int = 0, rejectsFound: Int = 0) -> StageFailure
+  {
+    StageFailure(
+      code: "rows_unaccounted",
+      message: "\(loaded.table.stream.reference): \(loaded.rows) records and \(rejected) bad ones were read, "
+        + "and \(found) and \(rejectsFound) arrived",
+      hint: "this is a fault of Sluice; nothing was committed; please report it with the pipeline")
   }
 }

@@ -12,12 +12,19 @@ struct ParquetLayout: Sendable {
   /// Whether rows come as they stand in raw; sorting them by that again would cost time and change nothing.
   let isInRawOrder: Bool
   let carriesPositions: Bool
+  /// What the rows are read from.
+  var rows = Accounting.kept
+  /// Whether there are bad rows among them, which are not written.
+  var hasVerdicts = false
 
   /// More partitions than this in one run are thousands of tiny files: the wrong column or the wrong unit.
   static let maximumPartitions = 4_000
 
   /// Three bytes each, and the column's name: a folder's name may have 255.
   private static let maximumNameBytes = 40
+
+  /// The rows in the order of their partitions.
+  static let gathered = "work.gathered"
 
   /// Whether one COPY may divide the rows: it has the value in a folder's name, so only values that are short always may be there,
   /// and it does not sort.
@@ -30,7 +37,7 @@ struct ParquetLayout: Sendable {
   }
 
   /// The engine keeps 100 files open and begins new ones for more partitions; the count is about right only.
-  private static let maximumOpenFiles = 80
+  static let maximumOpenFiles = 80
 
   /// What a COPY that divides rows keeps of each partition for each column and thread: a vector of 2,048 values and the writer's.
   private static let bytesPerColumn = 64_000
@@ -54,7 +61,7 @@ struct ParquetLayout: Sendable {
 
   private static let hiveNull = "__HIVE_DEFAULT_PARTITION__"
 
-  private func expression(_ partition: Partition) -> String {
+  func expression(_ partition: Partition) -> String {
     let column = quoteIdentifier(partition.column)
     return switch partition.transform {
     case .value: "\(column)::VARCHAR"
@@ -73,20 +80,24 @@ struct ParquetLayout: Sendable {
   var gather: String? {
     guard !partitions.isEmpty else { return nil }
     let names = partitions.indices.map { "_sluice_p\($0)" }
-    let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
+    let values = partitions.enumerated().map { index, partition in
+      let value = expression(partition)
+      return "\(hasVerdicts ? "case when _reasons is null then \(value) end" : value) as _sluice_p\(index)"
+    }
     return """
-      create table work.gathered as
-      select *, \(values.joined(separator: ", ")) from \(Accounting.kept)
+      create table \(Self.gathered) as
+      select *, \(values.joined(separator: ", ")) from \(rows)
       order by \((names + sortNames).joined(separator: ", "))
       """
   }
 
-  private var source: String { partitions.isEmpty ? Accounting.kept : "work.gathered" }
+  private var source: String { partitions.isEmpty ? rows : Self.gathered }
 
   /// SQL for the partitions that occur, as columns `p0`, `p1`, …
   var listPartitions: String {
     let list = partitions.indices.map { "_sluice_p\($0) as p\($0)" }.joined(separator: ", ")
-    return "select distinct \(list) from \(source) order by all limit \(Self.maximumPartitions + 1)"
+    let good = hasVerdicts ? " where _reasons is null" : ""
+    return "select distinct \(list) from \(source)\(good) order by all limit \(Self.maximumPartitions + 1)"
   }
 
   /// The folder of a partition, as Hive writes it: `ordered_at_month=2024-01/country=CH`.
@@ -122,9 +133,12 @@ struct ParquetLayout: Sendable {
   }
 
   private func condition(_ row: DuckDBRow) -> String {
-    let tests = partitions.indices.map { index in
-      row["p\(index)"]?.text.map { "_sluice_p\(index) = \(textExpression($0))" } ?? "_sluice_p\(index) is null"
-    }
+    let good = hasVerdicts ? ["_reasons is null"] : []
+    let tests =
+      good
+      + partitions.indices.map { index in
+        row["p\(index)"]?.text.map { "_sluice_p\(index) = \(textExpression($0))" } ?? "_sluice_p\(index) is null"
+      }
     return tests.isEmpty ? "" : " where " + tests.joined(separator: " and ")
   }
 
@@ -147,8 +161,8 @@ struct ParquetLayout: Sendable {
     """
   }
 
-  private var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
-  private var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
+  var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
+  var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
 
   /// Writes all rows, each partition into a folder of its own; what is not partitioned as ``copy(_:to:)`` does.
   func copyAll(to directory: String) -> String {
@@ -156,7 +170,7 @@ struct ParquetLayout: Sendable {
     let names = partitions.indices.map { "_sluice_p\($0)" }
     let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
     return """
-      copy (select \(written), \(values.joined(separator: ", ")) from \(Accounting.kept))
+      copy (select \(written), \(values.joined(separator: ", ")) from \(rows))
       to \(quoteLiteral(directory)) (\(options), partition_by (\(names.joined(separator: ", "))))
       """
   }
