@@ -36,8 +36,9 @@ extension ApplySQL {
       text: """
         select has_database_privilege(current_database(), 'temporary') as may_create,
           pg_relation_size(\(quoteLiteral(staging))::regclass) as staged,
-          (select coalesce(sum(pg_relation_size(relid)), 0)::bigint
-            from pg_partition_tree(\(quoteLiteral(target))::regclass)) as existing
+          (select coalesce(sum(pg_relation_size(part)), 0)::bigint from (
+            select \(quoteLiteral(target))::regclass as part
+            union select relid from pg_partition_tree(\(quoteLiteral(target))::regclass)) parts) as existing
         """)
   }
 

@@ -40,10 +40,12 @@ extension FinalTransaction {
 
   /// Whether most staged rows are in the table as they are, so that finding the others first is worth a pass over both.
   ///
-  /// Not where the table is much larger than what is staged: each staged row is looked up then.
+  /// Not where the table is much larger than what is staged: each staged row is looked up then. Nor where a trigger sees each row that
+  /// is to be inserted: it may change the values that decide.
   private func isMostlyUnchanged(in transaction: PostgresTransaction) async throws -> Bool {
     let rows = staging.snapshot.rows
-    guard rows >= Self.comparedRows, let sizes = try await transaction.query(sql.compareSizes, []).first,
+    guard table.guards.insertTrigger == nil, rows >= Self.comparedRows,
+      let sizes = try await transaction.query(sql.compareSizes, []).first,
       try sizes.bool("may_create"), try sizes.int("existing") <= 4 * sizes.int("staged"),
       let sample = try await transaction.query(sql.sampleUnchanged(of: rows), []).first
     else { return false }

@@ -18,7 +18,7 @@ extension TargetLedger {
       let left = try await transaction.query(rows, values).first?.int("rows"), left > 0
     else { return }
     if table.guards.hasRowSecurity { try await requireAllRows(table.name, to: change, in: transaction) }
-    // Without one, another session put these rows in since.
+    // Without one, another session put these rows in since. With one, that may be so too, and the next attempt takes them.
     guard let trigger else { return }
     throw StageFailure(
       code: "target_rows_kept",
@@ -26,6 +26,6 @@ extension TargetLedger {
         "target \(target): \(left) rows of table \(table.name) have to go and are still there: a trigger keeps them, such as "
         + trigger,
       hint: "have the trigger return the row for the role of the load, or: alter table \(table.name.sql) "
-        + "disable trigger \(quoteIdentifier(trigger)); then run again")
+        + "disable trigger \(quoteIdentifier(trigger)); then run again", isTransient: true)
   }
 }

@@ -88,6 +88,8 @@ extension TargetTable {
     var element = existing.type
     // A cast to a length would cut.
     element.numbers = []
+    // Without a length, `char` means one character; `bpchar` means any number of them.
+    if element.name == "char" { element.name = "bpchar" }
     var mapping = ColumnMapping(
       name: column, dataset: dataset, value: value, compared: element.isArray ? "\(value)::\(element)" : value,
       comparesAsText: ["json", "citext"].contains(existing.type.name) && !existing.type.isArray)
