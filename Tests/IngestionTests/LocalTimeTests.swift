@@ -47,7 +47,8 @@ struct LocalTimeTests {
     "are the notation of a backfill's bounds where the source writes its times so",
     arguments: [
       ("timestamp", "2024-01-01", nil, "2024-01-01T00:00:00"),
-      ("timestamp", "2024-01-01T10:20:30.5", "2024-02-01T00:00:00Z", "2024-01-01T10:20:30.5"),
+      ("timestamp", "2024-01-01T10:20:30.5", "2024-02-01T00:00:00Z", "2024-01-01T10:20:30.5Z"),
+      ("timestamp", "2024-01-01", "2024-02-01 00:00:00", "2024-01-01T00:00:00"),
       ("timestamp", "2024-01-01T10:20:30+02:00", nil, "2024-01-01T08:20:30Z"),
       ("timestamptz", "2024-01-01", nil, "2024-01-01T00:00:00Z"),
       ("timestamptz", "2024-01-01T10:00", "2024-02-01T00:00:00Z", "2024-01-01T10:00:00Z"),

@@ -120,8 +120,8 @@ extension CursorProgress {
     guard let value = CursorValue(text, type: cursor.type) else { return nil }
     guard case .instant(let instant) = value else { return (value, text) }
     if cursor.type.name == "date" { return (value, instant.dateText) }
-    // The source of a `timestamp` knows no offset. That of a `timestamptz` may write local times, which only it knows.
-    let isLocal = cursor.type.name == "timestamp" || stored.map { !Instant.hasOffset($0) } ?? false
+    // What the source writes decides. Before it has written any, that of a `timestamp` is taken to know no offset.
+    let isLocal = stored.map { !Instant.hasOffset($0) } ?? (cursor.type.name == "timestamp")
     return (value, isLocal && !Instant.hasOffset(text) ? instant.textWithoutOffset : instant.text)
   }
 }
