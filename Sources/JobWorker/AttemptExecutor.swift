@@ -79,6 +79,9 @@ package struct AttemptExecutor: Sendable {
       case let error as PostgresError where error.isSilentLoss && hasCrashedServer == true:
         let crash = ServerProcessCrashed(label: claim.label, error: error)
         return .lostSession(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: crash.json)
+      // It came further than ever: what ended its session was not its first statement, and the losses before are none in a row.
+      case let error as PostgresError where error.isSilentLoss && hasMovedOn && hasCrashedServer == false:
+        return .snoozed(.seconds(1))
       // The server is well and the worker's sessions stay: the pooler or the network ends this one, perhaps because of its statement,
       // each time.
       case let error as PostgresError
