@@ -37,15 +37,30 @@ extension CurationWork {
       }
       let staying = StreamHistory.kept(past, before: content.rows)
       let path = "\(request.scratch)/out/segment-\(index).parquet"
+      // The dataset is whole. Where there is no room for a segment, the next run reads this raw again.
+      guard !request.scratchLimit.isHalfUsed else {
+        kept += past.map(\.id)
+        continue
+      }
       do {
         if let segment = try await write(read, replacing: past[staying...], content, to: path) { new.append(segment) }
         kept += past[..<staying].map(\.id)
-      } catch let error as DuckDBError where error.kind == .memoryLimit {
-        // The dataset is whole. The next run reads this raw again.
-        kept += past.map(\.id)
+      } catch let error where Self.isNoRoom(error) && !Task.isCancelled {
+        try? FileManager.default.removeItem(atPath: path)
+        // The engine may have ended.
+        kept += histories[index...].flatMap { $0.earlier.past.segments.map(\.id) }
+        break
       }
     }
     return (kept, new)
+  }
+
+  private static func isNoRoom(_ error: any Error) -> Bool {
+    switch error {
+    case let error as DuckDBError: [.memoryLimit, .killed, .diskFull].contains(error.kind)
+    case let error as StageFailure: error.code == "temp_limit"
+    default: false
+    }
   }
 
   /// Writes one segment of everything from the first of `replaced` on; nil where it cannot be told from others.
@@ -59,6 +74,9 @@ extension CurationWork {
     guard let first = objects.first, let identity = history.identity(of: objects),
       (replaced.map(\.content) + [fresh]).allSatisfy({ content.add($0) })
     else { return nil }
+    // No record of a stream had the key yet.
+    let given = Set(read.tables.flatMap(\.fields).map { SQLName($0.name) })
+    guard history.stream.definition.key.allSatisfy({ given.contains(SQLName($0)) }) else { return nil }
     let found = Set(content.fields.compactMap { $0.column.map { ExactText($0) } })
     var names: Set<ExactText> = []
     content.columns = read.tables.flatMap(\.fields).map(\.name).filter { name in

@@ -167,7 +167,7 @@ extension CurationWork {
 
   /// Has the stream's view give the rows of these files.
   private func show(_ files: [ReadFiles], of source: LoadedStream, _ view: RowsView) async throws {
-    try await session.run(ReadRows.create(source.table, files, view.names, asView: true))
+    try await session.run(ReadRows.createView(source.table, files, view.names))
   }
 
   private var lostRows: StageFailure {

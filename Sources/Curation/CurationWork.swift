@@ -62,9 +62,11 @@ struct CurationWork: Sendable {
         try await write(selection, expected: try await rowsToWrite(counts, accounting))
       }
     let bad = try await write(quarantine)
+    let columns = try await outputColumns(selection)
+    // Last of all: the engine may find no room for it and end.
     let segments = try await writeSegments(of: histories)
     return CurationResult(
-      files: files, counts: counts, columns: try await outputColumns(selection), key: accounting.key,
+      files: files, counts: counts, columns: columns, key: accounting.key,
       cursor: cursor(of: selection), replaces: accounting.replaces, quarantine: bad.file,
       quarantineKeysReadable: bad.keysReadable,
       events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams),

@@ -24,6 +24,9 @@ struct ScratchLimit: Sendable {
       hint: "raise limits.temp of sluice.yaml, or split the batch")
   }
 
+  /// Whether what is not necessary should not be written any more.
+  var isHalfUsed: Bool { Self.size(of: directory) > bytes / 2 }
+
   /// Does something, and gives it up when the limit is passed.
   func watching<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
     try await withThrowingTaskGroup(of: T?.self) { group in

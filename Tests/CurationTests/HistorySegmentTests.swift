@@ -125,7 +125,8 @@ private struct HistoryDataset {
       HistoryDataset(
         """
         select count(*) as n, sum(try_cast(amount as bigint))::BIGINT as s, max(_run) as r,
-          string_agg(coalesce(id, '-') || coalesce(name, '-') || _position, ' ' order by id, name, _run, _position) as t
+          string_agg(coalesce(id, '-') || coalesce(name, '-') || _position, ' ' order by id, name, _run, _position) as t,
+          string_agg(name || _position) as in_order, last(name) as latest
         from facts
         """, CurationTests.step(from: "facts", over: .all)),
     ]

@@ -1,6 +1,7 @@
 import Curation
 import DuckDB
 import JobModel
+import ObjectStore
 import PipelineDefinition
 import Testing
 
@@ -78,7 +79,10 @@ struct NameTests {
     try await Workbench.with { bench in
       let contract = [ContractColumn(name: "id", type: .text), ContractColumn(name: "name", type: .text)]
       let orders = input(stream(records: .ndjson, key: ["id"], cursor: Self.at), try bench.objects(["\n"]))
-      let customers = input(stream("customers", records: .ndjson, key: ["id"]), try bench.objects([""], first: 9))
+      var none = try bench.objects([""], first: 9)
+      none[0].content = CurationObject.Content(bytes: 0, sha256: try FileHash.hash(none[0].path).sha256)
+      var customers = input(stream("customers", records: .ndjson, key: ["id"]), none, history: none)
+      customers.keepsSegments = true
       let result = try await bench.curate(
         try bench.request(step(columns: contract), sql == nil ? [orders] : [orders, customers], sql: sql))
       #expect(result.counts.all == [0, 0, 0, 0, 0])

@@ -60,6 +60,9 @@ package struct HistoryContent: Sendable, Codable {
   /// Of the file: rows that are no record.
   var rejects = 0
 
+  /// As many names as the reader tells of one delivery.
+  private static let maximumUnusable = 100
+
   /// Adds what follows in the order of the history.
   ///
   /// - Returns: False where the two read a field into different columns.
@@ -74,6 +77,7 @@ package struct HistoryContent: Sendable, Codable {
       guard Self.isSame(column, field.column) else { return false }
     }
     unusable += next.unusable.filter { name in !unusable.contains { $0.isExactly(name) } }
+    unusable = Array(unusable.prefix(Self.maximumUnusable))
     extra += next.extra.filter { name in !extra.contains { $0.isExactly(name) } }
     records += next.records
     rows += next.rows

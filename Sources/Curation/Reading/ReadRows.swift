@@ -36,22 +36,34 @@ enum ReadRows {
       """
   }
 
-  /// Creates the stream's table with the good records, or a view of the files that has the same rows.
-  static func create(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields, asView: Bool) -> String {
-    let record = table.keepsRecords ? ["\(SystemColumn.record)"] : []
-    let texts = record + table.fields.map(\.column)
-    let columns = ["_object BIGINT", "_position BIGINT"] + texts.map { "\($0) VARCHAR" }
-    let selects = read.filter { $0.records.rows > 0 }.map { select(table, $0, names, record) }
-    guard asView else {
-      let create = "create table \(table.name) (\(columns.joined(separator: ", ")))"
-      return ([create] + selects.map { "insert into \(table.name) \($0)" }).joined(separator: ";\n")
-    }
+  /// Columns of the stream's table, beyond the record's place.
+  private static func texts(_ table: RecordTable) -> [String] { record(table) + table.fields.map(\.column) }
+  private static func record(_ table: RecordTable) -> [String] { table.keepsRecords ? ["\(SystemColumn.record)"] : [] }
+
+  /// Creates the stream's table, without rows.
+  static func createTable(_ table: RecordTable) -> String {
+    let columns = ["_object BIGINT", "_position BIGINT"] + texts(table).map { "\($0) VARCHAR" }
+    return "create table \(table.name) (\(columns.joined(separator: ", ")))"
+  }
+
+  /// Statements that put the good records into the stream's table, in their order.
+  static func inserts(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> [String] {
+    selects(table, read, names).map { "insert into \(table.name) \($0)" }
+  }
+
+  /// Creates a view of the files that has the rows of the stream's table.
+  static func createView(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> String {
+    let selects = selects(table, read, names)
     let empty = """
-      select null::BIGINT as _object, null::BIGINT as _position\(texts.map { ", null::VARCHAR as \($0)" }.joined())
+      select null::BIGINT as _object, null::BIGINT as _position\(texts(table).map { ", null::VARCHAR as \($0)" }.joined())
       where false
       """
     return
       "create or replace view \(table.name) as \(selects.isEmpty ? empty : selects.joined(separator: " union all "))"
+  }
+
+  private static func selects(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> [String] {
+    read.filter { $0.records.rows > 0 }.map { select(table, $0, names, record(table)) }
   }
 
   private static func select(

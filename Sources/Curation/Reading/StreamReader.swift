@@ -103,7 +103,9 @@ struct StreamReader: Sendable {
     let names = StreamFields(
       stream, earlier.flatMap { $0.fields.map(\.name) } + read.flatMap { $0.records.fields.map(\.name) })
     loaded.table.fields = names.fields.filter(keeps)
-    guard earlier.allSatisfy({ $0.fits(names, loaded.table) }) else {
+    // What a reading of everything has no columns for stays in the records.
+    let hasRoom = earlier.isEmpty || names.fields.count <= RecordReader.maximumColumns
+    guard hasRoom, earlier.allSatisfy({ $0.fits(names, loaded.table) }) else {
       for files in read { try files.remove() }
       return nil
     }
@@ -117,13 +119,19 @@ struct StreamReader: Sendable {
       loaded.records[Int64(part.number), default: 0] += part.good + part.bad
     }
     try await register(all, past.objects + readable)
-    try await session.run(ReadRows.create(loaded.table, read, names, asView: readsFiles && past.segments.isEmpty))
-    if readsFiles, past.segments.isEmpty { loaded.view = RowsView(files: read, names: names) }
-    try await session.run(ReadRows.takeRejects(read, stream: index))
-    for segment in past.segments {
-      try await session.run(SegmentRows.insert(segment, past.shape, into: loaded.table))
-      if past.shape.keepsBad { try await session.run(SegmentRows.insertRejects(segment, stream: index)) }
+    if readsFiles, past.segments.isEmpty {
+      try await session.run(ReadRows.createView(loaded.table, read, names))
+      loaded.view = RowsView(files: read, names: names)
+    } else {
+      try await session.run(ReadRows.createTable(loaded.table))
+      // Older records come first, as in a reading of everything: the order of a table is that of `list(x)` and `last(x)`.
+      for segment in past.segments {
+        try await session.run(SegmentRows.insert(segment, past.shape, into: loaded.table))
+        if past.shape.keepsBad { try await session.run(SegmentRows.insertRejects(segment, stream: index)) }
+      }
+      for statement in ReadRows.inserts(loaded.table, read, names) { try await session.run(statement) }
     }
+    try await session.run(ReadRows.takeRejects(read, stream: index))
     if !readsFiles { for files in read { try files.remove() } }
     try await compareCounts(loaded)
     return loaded

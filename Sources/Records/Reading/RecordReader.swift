@@ -116,6 +116,9 @@ package struct ReadEnd: Sendable, Equatable {
 ///
 /// Blocks, and is used by one thread. Holds one record at a time and a block of each file.
 package final class RecordReader {
+  /// Fields of one delivery that become columns at most.
+  package static let maximumColumns = FieldTable.maximumColumns
+
   private let reading: RecordReading
   private let rows: RowWriter
   private let rejects: RowWriter
