@@ -75,6 +75,7 @@ enum Statement {
   static let snapshotOld = SQLStatement("snapshot_old", PackageResources.snapshot_old_sql)
   static let stageList = SQLStatement("stage_list", PackageResources.stage_list_sql)
   static let ticketRaise = SQLStatement("ticket_raise", PackageResources.ticket_raise_sql)
+  static let traceJobs = SQLStatement("trace_jobs", PackageResources.trace_jobs_sql)
   static let waitList = SQLStatement("wait_list", PackageResources.wait_list_sql)
   static let workerBeat = SQLStatement("worker_beat", PackageResources.worker_beat_sql).prepared
   static let workerLeave = SQLStatement("worker_leave", PackageResources.worker_leave_sql)
@@ -122,7 +123,7 @@ enum Statement {
       readyLock,
       releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
       runRowLock,
-      stageList, ticketRaise,
+      stageList, ticketRaise, traceJobs,
       waitList, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
       clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, workerExpire,
     ] + schedules + releases + ClaimBatch.allCases.map(jobClaim)

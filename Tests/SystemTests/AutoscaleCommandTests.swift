@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// `sluice autoscale` by the built program: it needs neither a database nor a project that is set up.
+/// `sluice autoscale` by the built program: it needs neither a database nor a project that is set up. `sluice trace` has both.
 @Suite("Autoscale command")
 struct AutoscaleCommandTests {
   private static let header =
@@ -40,6 +40,34 @@ struct AutoscaleCommandTests {
       #expect(generated.output.hasPrefix(#"{"trace": "nightly-7""#))
       let again = try await sluice("autoscale", "generate", "nightly", "--seed", "7")
       #expect(again.output == generated.output)
+    }
+  }
+
+  @Test("the jobs of a real system are recorded as a trace that can be simulated")
+  func record() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withEmptyDatabase { database in
+        let sluice = Installed(project, ["SLUICE_DATABASE_URL": database.url])
+        #expect(try await sluice("init").status == 0)
+        let run = try await sluice("run", "cities", "--wait")
+        #expect(run.status == 0, "\(run.errors)")
+        let trace = try await sluice("trace", "record", "--last", "1h", "--max-workers", "3", "--memory-gb", "4")
+        #expect(trace.status == 0, "\(trace.errors)")
+        let lines = trace.output.split(separator: "\n")
+        #expect(lines.first?.contains(#""seconds": 3600"#) == true)
+        #expect(lines.first?.contains(#""max_workers": 3"#) == true)
+        // Each runs after the one before.
+        #expect(lines.count == 3)
+        #expect(lines.dropFirst().first?.contains(#""kind": "ingest""#) == true)
+        #expect(lines.last?.contains(#""kind": "curate""#) == true)
+        try project.write("mine.ndjson", trace.output)
+        let simulated = try await sluice("autoscale", "simulate", "--trace", "mine.ndjson", "--json")
+        #expect(simulated.status == 0, "\(simulated.errors)")
+        #expect(try simulated.json("jobs").int == 2)
+        #expect(try simulated.json("unfinished").int == 0)
+        #expect(try await sluice("trace", "record", "--last", "0h").status == 2)
+        #expect(try await sluice("trace", "record", "--slots", "0").status == 2)
+      }
     }
   }
 
