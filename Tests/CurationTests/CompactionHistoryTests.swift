@@ -96,7 +96,7 @@ struct CompactionHistoryTests {
     }
   }
 
-  @Test("queries, previous rows and checks see the same rows and types with compactions as without", arguments: 1...4)
+  @Test("queries, previous rows and checks see the same rows and types with compactions as without", arguments: 1...2)
   func same(seed: UInt64) async throws {
     try await CompactionFixture.with { bench in
       try await bench.session { session in try await Self.live(SeededRandom(seed: seed), seed, bench, session) }
