@@ -82,7 +82,8 @@ extension CurationWork {
   /// What stands in the plan of a statement that puts the rows of a SELECT of columns and a filter somewhere; under a join are the
   /// objects' runs.
   private static let operators: Set<String> = [
-    "BATCH_CREATE_TABLE_AS", "CREATE_TABLE_AS", "COPY_TO_FILE", "FILTER", "HASH_JOIN", "ORDER_BY", "PROJECTION",
+    "BATCH_CREATE_TABLE_AS", "COLUMN_DATA_SCAN", "CREATE_TABLE_AS", "COPY_TO_FILE", "FILTER", "HASH_JOIN", "ORDER_BY",
+    "PROJECTION",
     "READ_CSV", "SEQ_SCAN", "UNION",
   ]
 

@@ -48,10 +48,22 @@ package struct Curator: Sendable {
   /// Whether tables may be made that the memory has no room for.
   private static func needsTables(_ request: CurationRequest) -> Bool {
     let isKeyed = !request.step.key.isEmpty || request.streams.contains { !$0.definition.key.isEmpty }
-    guard isKeyed || request.sql != nil else { return false }
+    guard isKeyed || request.sql.map(mayGather) ?? false else { return false }
     let objects = request.streams.flatMap(\.objects)
     // The reader tells what is wrong with an object that is missing.
     return objects.reduce(0) { $0 + ((try? CurationWork.size(of: $1.path)) ?? 0) } > request.limits.memoryBytes / 2
+  }
+
+  /// Words without which a SELECT is columns and a filter, whose rows go straight into files. It is not parsed yet: a wrong guess costs
+  /// time or memory, and no row.
+  private static let gatheringWords = [
+    "join", "group", "distinct", "over", "order", "union", "intersect", "except", "with", "unnest", "pivot", "current",
+    "previous", "(select", "( select",
+  ]
+
+  private static func mayGather(_ sql: String) -> Bool {
+    let text = sql.lowercased()
+    return gatheringWords.contains { text.contains($0) }
   }
 
   private static func folder(of path: String) -> String {
