@@ -56,14 +56,14 @@ package struct Curator: Sendable {
 
   /// Words without which a SELECT is columns and a filter, whose rows go straight into files. It is not parsed yet: a wrong guess costs
   /// time or memory, and no row.
-  private static let gatheringWords = [
+  private static let gatheringWords: Set<Substring> = [
     "join", "group", "distinct", "over", "order", "union", "intersect", "except", "with", "unnest", "pivot", "current",
-    "previous", "(select", "( select",
+    "previous",
   ]
 
   private static func mayGather(_ sql: String) -> Bool {
-    let text = sql.lowercased()
-    return gatheringWords.contains { text.contains($0) }
+    let words = sql.lowercased().split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+    return words.contains { gatheringWords.contains($0) } || words.count { $0 == "select" } > 1
   }
 
   private static func folder(of path: String) -> String {
