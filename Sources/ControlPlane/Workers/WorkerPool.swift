@@ -38,7 +38,7 @@ package struct WorkerPool: Service {
   /// - Parameters:
   ///   - aim: Which workers it keeps; only those are asked to stop when it ends.
   ///   - tell: Called with every look at the release that takes the new runs.
-  ///   - leavesWorkers: Asked at the end: whether another pool goes on with the workers.
+  ///   - leavesWorkers: Asked at the end: whether another pool takes over the workers.
   package init(
     store: JobStore, launcher: any Launcher, aim: Aim, host: String, tick: Duration = .milliseconds(200),
     logger: Logger, tell: @escaping @Sendable (Standing) -> Void = { _ in },

@@ -3,8 +3,8 @@ import PipelineDefinition
 
 /// A hash over everything that decides which rows a segment has, and what they are.
 ///
-/// What is in no segment's hash must not change its rows: whoever changes how records are read, which version of a key is the latest
-/// or how a segment is written raises ``version``.
+/// What is in no segment's hash must not change its rows: a change of how records are read, of which version of a key is the latest
+/// or of how a segment is written comes with a higher ``version``.
 enum HistoryIdentity {
   static let version = 1
 
