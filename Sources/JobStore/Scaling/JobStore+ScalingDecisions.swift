@@ -183,7 +183,8 @@ extension JobStore.ScalingDecisionRecord {
       ageSeconds: try row.double("age_seconds"), total: Int(try row.int("total")),
       demanded: Int(try row.int("demanded")), counts: try Self.counts(try row.string("counts")),
       stops: Self.numbers(try row.string("stops")), drains: Self.numbers(try row.string("drains")),
-      reasons: try Self.decoded([String].self, try row.string("reasons")), limitedBy: try row.optionalString("limited_by"),
+      reasons: try Self.decoded([String].self, try row.string("reasons")),
+      limitedBy: try row.optionalString("limited_by"),
       inputs: try row.string("inputs"))
   }
 

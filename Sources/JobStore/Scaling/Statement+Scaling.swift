@@ -19,7 +19,8 @@ extension Statement {
   static let scalingSpend = SQLStatement("scaling_spend", PackageResources.scaling_spend_sql)
 
   static let scaling = [
-    scalingArrivals, scalingDecide, scalingExpire, scalingFinished, scalingLanes, scalingLast, scalingLead, scalingLeave,
+    scalingArrivals, scalingDecide, scalingExpire, scalingFinished, scalingLanes, scalingLast, scalingLead,
+    scalingLeave,
     scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet, scalingRunning, scalingSettle,
     scalingSpend,
   ]
