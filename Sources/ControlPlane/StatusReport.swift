@@ -105,6 +105,8 @@ package struct StatusReport: Sendable, Codable {
     package var reasons: [String]
     package var limitedBy: String?
     package var decidedAt: String?
+    /// Deadlines that will be missed, and workers that could not be started.
+    package var problems: [String]
     /// A number that a person set.
     package var override: Override?
   }
@@ -179,9 +181,11 @@ package struct StatusReport: Sendable, Codable {
     let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= decisionSeconds ? $0 : nil }
     let override = try await store.scalingOverride()
     guard decision != nil || override != nil else { return nil }
+    let report = try decision.map { try ScalingReport(json: $0.inputs) }
+    let problems = (report?.warnings ?? []) + (report?.troubles.map { "no worker could be started: \($0)" } ?? [])
     return Scaling(
       workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],
-      limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt,
+      limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt, problems: problems,
       override: override.map {
         Scaling.Override(workers: $0.workers, reason: $0.reason, author: $0.author, expiresAt: $0.expiresAt)
       })

@@ -49,6 +49,7 @@ package final class ScalingBoard: Sendable {
     var allotment: Allotment?
     var coming: [Coming] = []
     var starts: [Double] = []
+    var troubles: [Int64: String] = [:]
     var isQuiet = true
   }
 
@@ -66,6 +67,10 @@ package final class ScalingBoard: Sendable {
   /// Says which workers are coming.
   package func note(coming: [Coming]) { state.withLock { $0.coming = coming } }
   package var coming: [Coming] { state.withLock { $0.coming } }
+
+  /// Says why workers could not be started, by release.
+  package func note(troubles: [Int64: String]) { state.withLock { $0.troubles = troubles } }
+  package var troubles: [Int64: String] { state.withLock { $0.troubles } }
 
   /// Says how long a worker took from its launch until it registered.
   package func note(start: Duration) {

@@ -20,6 +20,8 @@ package struct ScalingMeasurement: Sendable {
   package var releases: [JobStore.ReleaseRecord] = []
   package var memory = HostMemory()
   package var startSeconds = 2.0
+  /// Why workers could not be started, by release.
+  package var troubles: [Int64: String] = [:]
   package var override: JobStore.ScalingOverrideRecord?
 
   package init(moment: JobStore.ScalingMoment) { self.moment = moment }

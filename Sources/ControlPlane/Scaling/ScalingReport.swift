@@ -40,6 +40,8 @@ package struct ScalingReport: Sendable, Equatable, Codable {
   package var moreStages: Int
   package var releases: [Release]
   package var warnings: [String]
+  /// Why workers could not be started.
+  package var troubles: [String]
   /// Of the decision, in bytes; nil: no limit.
   package var memoryLimit: Double?
   package var memoryPressure: Double?
@@ -69,12 +71,17 @@ package struct ScalingReport: Sendable, Equatable, Codable {
     }
   }
 
-  init(_ inputs: ScalingInputs, decision: ScalingDecision, bases: [String: Prediction.Basis]) {
+  init(
+    _ inputs: ScalingInputs, decision: ScalingDecision, bases: [String: Prediction.Basis], troubles: [Int64: String]
+  ) {
     let stages = Self.stages(inputs, bases: bases)
     self.stages = Array(stages.prefix(Self.maxStages))
     moreStages = max(0, stages.count - Self.maxStages)
     releases = Self.releases(inputs, decision)
     warnings = decision.warnings.map(\.description)
+    self.troubles = troubles.sorted { $0.key < $1.key }.map {
+      $0.key == 0 ? $0.value : "release \($0.key): \($0.value)"
+    }
     memoryLimit = inputs.limits.memoryBytes
     memoryPressure = inputs.memory.pressure
     startSeconds = inputs.startSeconds

@@ -68,13 +68,17 @@ package struct ScalingService: Service {
     while !Task.isCancelled {
       do { try await decide(&turn) } catch let error as any Failure where error.isTransient {
         logger.warning("the number of workers was not decided; it stays", metadata: ["error": "\(error)"])
+      } catch {
+        if error is CancellationError { throw error }
+        // Workers, schedules and the API do not depend on it.
+        logger.error("the number of workers could not be decided; it stays", metadata: ["error": "\(error)"])
       }
       try await pause()
     }
   }
 
   /// What this process has in hand while it decides.
-  private struct Turn {
+  struct Turn {
     var epoch: Int64
     var state: ScalingState
     /// Of the look before: the number of the newest job, and until when history was read.
@@ -84,7 +88,10 @@ package struct ScalingService: Service {
     var expiredAt: ContinuousClock.Instant?
   }
 
-  private func decide(_ turn: inout Turn?) async throws {
+  /// One look, and what follows from it.
+  ///
+  /// - Parameter turn: Nil while this process does not decide.
+  func decide(_ turn: inout Turn?) async throws {
     let begun = clock.now
     guard let lead = try await store.leadScaling(as: holder, lease: Self.lease) else {
       if turn != nil { logger.info("another process decides the number of workers") }
@@ -147,6 +154,7 @@ package struct ScalingService: Service {
     look.override = try await store.scalingOverride()
     look.coming = board.coming.map { ($0.release, max(0, $0.since.duration(to: clock.now).inSeconds)) }
     look.startSeconds = board.startSeconds
+    look.troubles = board.troubles
     look.memory = memory()
     look.ageSeconds = begun.duration(to: clock.now).inSeconds
     turn.newestJob = moment.newestJob

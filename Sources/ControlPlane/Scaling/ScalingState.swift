@@ -30,6 +30,7 @@ struct ScalingState: Sendable {
     var limitedBy: String?
     var override: Int64?
     var isLate: Bool
+    var troubled: Set<Int64>
   }
 
   private let policy: ScalingPolicy
@@ -69,26 +70,7 @@ struct ScalingState: Sendable {
     measureWork(look, running: running, predictions: predictions)
 
     var bases: [String: Prediction.Basis] = [:]
-    var inputs = ScalingInputs(seconds: now)
-    inputs.ageSeconds = look.ageSeconds
-    inputs.lanes = lanes(look, bases: &bases)
-    inputs.running = zip(running, predictions).map(Self.runningJob)
-    inputs.workers = workers(look, now: now)
-    let current = look.releases.first { $0.state == .current }?.id ?? 0
-    inputs.currentRelease = "\(current)"
-    inputs.pinnedReleases = pinned(look, current: current, running: running)
-    inputs.startSeconds = look.startSeconds
-    inputs.memory.pressure = look.memory.pressure
-    inputs.database.maximum = look.moment.connections
-    inputs.throughput = Throughput(
-      workSeconds: look.isFinishedWhole ? workSeconds : nil, waits: Self.waits(watch.waits(of: running, now: now)))
-    inputs.limits = limits
-    inputs.limits.memoryBytes = memoryLimit(look, running: predictions)
-    inputs.override = look.override.map {
-      ScalingOverride(workers: $0.workers, expires: $0.expiresSeconds, reason: $0.reason)
-    }
-    inputs.history = history
-
+    let inputs = inputs(look, running: running, predictions: predictions, bases: &bases)
     let decision = policy.decide(inputs)
     history = decision.history
     let counts = decision.wanted.reduce(into: [Int64: Int]()) { counts, each in
@@ -134,6 +116,33 @@ struct ScalingState: Sendable {
   }
 
   // MARK: - Inputs
+
+  private mutating func inputs(
+    _ look: ScalingMeasurement, running: [JobStore.RunningAttempt], predictions: [Prediction],
+    bases: inout [String: Prediction.Basis]
+  ) -> ScalingInputs {
+    let now = look.moment.seconds
+    var inputs = ScalingInputs(seconds: now)
+    inputs.ageSeconds = look.ageSeconds
+    inputs.lanes = lanes(look, bases: &bases)
+    inputs.running = zip(running, predictions).map(Self.runningJob)
+    inputs.workers = workers(look, now: now)
+    let current = look.releases.first { $0.state == .current }?.id ?? 0
+    inputs.currentRelease = "\(current)"
+    inputs.pinnedReleases = pinned(look, current: current, running: running)
+    inputs.startSeconds = look.startSeconds
+    inputs.memory.pressure = look.memory.pressure
+    inputs.database.maximum = look.moment.connections
+    inputs.throughput = Throughput(
+      workSeconds: look.isFinishedWhole ? workSeconds : nil, waits: Self.waits(watch.waits(of: running, now: now)))
+    inputs.limits = limits
+    inputs.limits.memoryBytes = memoryLimit(look, running: predictions)
+    inputs.override = look.override.map {
+      ScalingOverride(workers: $0.workers, expires: $0.expiresSeconds, reason: $0.reason)
+    }
+    inputs.history = history
+    return inputs
+  }
 
   private func lanes(
     _ look: ScalingMeasurement, bases: inout [String: Prediction.Basis]
@@ -238,14 +247,15 @@ struct ScalingState: Sendable {
   ) throws -> JobStore.NewScalingDecision? {
     let what = Stored(
       counts: counts, stops: decision.stops, drains: decision.drains,
-      limitedBy: decision.limit.map(Self.kind), override: look.override?.id, isLate: !decision.warnings.isEmpty)
+      limitedBy: decision.limit.map(Self.kind), override: look.override?.id, isLate: !decision.warnings.isEmpty,
+      troubled: Set(look.troubles.keys))
     if let stored, stored.what == what, (0..<Self.storeSeconds).contains(inputs.seconds - stored.at) { return nil }
     stored = (what, inputs.seconds)
     return JobStore.NewScalingDecision(
       total: decision.total, demanded: decision.demanded, counts: counts, stops: decision.stops.filter { $0 > 0 },
       drains: decision.drains.filter { $0 > 0 }, reasons: decision.reasons.map(\.description),
       limitedBy: decision.limit?.description,
-      inputs: try ScalingReport(inputs, decision: decision, bases: bases).json,
+      inputs: try ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles).json,
       history: String(decoding: try JSONEncoder().encode(history), as: UTF8.self))
   }
 

@@ -79,6 +79,14 @@ struct PoolState {
     starts.values.filter { !$0.hasRegistered }.map { ScalingBoard.Coming(release: $0.release, since: $0.at) }
   }
 
+  /// By release, why starts fail that have not succeeded since.
+  var troubles: [Int64: String] {
+    failures.reduce(into: [:]) { troubles, each in
+      let times = each.value == 1 ? "" : ", \(each.value) times in a row"
+      troubles[each.key] = (reasons[each.key] ?? "a worker could not be started") + times
+    }
+  }
+
   /// What to do, in this order. Each launch is answered by ``launched(_:of:at:)`` or ``launchFailed(of:because:at:)``.
   mutating func steps(after look: Look) -> [Step] {
     let kept = look.fleet.filter { look.handles[$0.id] != nil }

@@ -97,6 +97,7 @@ package struct WorkerPool: Service {
       }
     }
     board?.note(coming: state.coming)
+    board?.note(troubles: state.troubles)
   }
 
   private func look(_ state: PoolState) async throws -> PoolState.Look {

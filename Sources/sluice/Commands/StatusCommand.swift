@@ -86,6 +86,7 @@ struct StatusCommand: AsyncParsableCommand {
       let told = why.count == 2 && why[0] == why[1] ? Array(why.prefix(1)) : why
       Console.data("scaling: \(ScalingView.workers(workers)) wanted: " + told.joined(separator: "; "))
     }
+    for problem in scaling.problems { Console.data("scaling: \(problem)") }
     if let override = scaling.override {
       Console.data(
         "scaling: set by \(override.author) to \(ScalingView.workers(override.workers)) until \(override.expiresAt): "

@@ -29,6 +29,7 @@ struct ScalingView {
     lines += decision.reasons.map { "  because: \($0)" }
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
     lines += report.warnings.map { "late: \($0)" }
+    lines += report.troubles.map { "no worker could be started: \($0)" }
     if let override { lines.append(Self.text(override)) }
     if why { lines += details(decision, report) }
     return lines.joined(separator: "\n")
