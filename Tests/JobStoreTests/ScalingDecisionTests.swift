@@ -49,7 +49,7 @@ struct ScalingDecisionTests {
       #expect(try await store.scalingDecision() == nil)
       let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
       #expect(lead.history == nil)
-      #expect(try await store.store(decision(3, history: #"{"n":1}"#), as: "a", epoch: lead.epoch) != nil)
+      #expect(try await store.keep(decision(3, history: #"{"n":1}"#), as: "a", epoch: lead.epoch) != nil)
       let found = try #require(try await store.scalingDecision())
       #expect((found.epoch, found.total, found.demanded) == (1, 3, 4))
       #expect(found.counts == [0: 1, 7: 3])
@@ -67,10 +67,10 @@ struct ScalingDecisionTests {
     try await withStore { store in
       let first = try #require(try await store.leadScaling(as: "a", lease: lease))
       try await store.leaveScaling(as: "a")
-      #expect(try await store.store(decision(1), as: "a", epoch: first.epoch) == nil)
+      #expect(try await store.keep(decision(1), as: "a", epoch: first.epoch) == nil)
       _ = try await store.leadScaling(as: "b", lease: lease)
-      #expect(try await store.store(decision(1), as: "a", epoch: first.epoch) == nil)
-      #expect(try await store.store(decision(1), as: "b", epoch: first.epoch) == nil, "not its epoch")
+      #expect(try await store.keep(decision(1), as: "a", epoch: first.epoch) == nil)
+      #expect(try await store.keep(decision(1), as: "b", epoch: first.epoch) == nil, "not its epoch")
       #expect(try await store.scalingDecision() == nil)
     }
   }
@@ -79,7 +79,7 @@ struct ScalingDecisionTests {
   func past() async throws {
     try await withStore { store in
       let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
-      for total in 1...3 { _ = try await store.store(decision(total), as: "a", epoch: lead.epoch) }
+      for total in 1...3 { _ = try await store.keep(decision(total), as: "a", epoch: lead.epoch) }
       try await store.database.execute(
         "update sluice.scaling_decision set decided_at = timestamptz '2026-01-01T00:00:00Z' + total * interval '1 h'")
       #expect(try await store.scalingDecision(at: "2026-01-01T00:30:00Z") == nil)

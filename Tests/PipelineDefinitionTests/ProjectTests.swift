@@ -144,7 +144,10 @@ struct ProjectTests {
         "s:1:19: memory is 500MB, and one worker with one job may need 1128MB (worker.memory and limits.memory); "
           + "write memory: 1128MB or more, or a lower limits.memory"
       ),
-      ("{budget: 200h}", "s:1:19: budget: \"200h\" is not worker-hours of a month; write a number and h/month, such as 200h/month"),
+      (
+        "{budget: 200h}",
+        "s:1:19: budget: \"200h\" is not worker-hours of a month; write a number and h/month, such as 200h/month"
+      ),
       ("{budget: 0h/month}", "s:1:19: budget: \"0h/month\" is out of range; write 0.1h/month to 1000000h/month"),
     ])
   func impossibleScaling(text: String, problem: String) {

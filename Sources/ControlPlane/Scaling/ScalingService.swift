@@ -110,7 +110,7 @@ package struct ScalingService: Service {
     let look = try await measure(&own)
     let outcome = try own.state.decide(look)
     if let record = outcome.record {
-      guard try await store.store(record, as: holder, epoch: own.epoch) != nil else {
+      guard try await store.keep(record, as: holder, epoch: own.epoch) != nil else {
         turn = nil
         return
       }

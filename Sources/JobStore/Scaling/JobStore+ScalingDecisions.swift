@@ -79,7 +79,7 @@ extension JobStore {
   /// Stores a decision. Returns its number; nil where the process does not decide any more: nothing was stored.
   ///
   /// - Source: `scaling_decide.sql`.
-  package func store(
+  package func keep(
     _ decision: NewScalingDecision, as holder: String, epoch: Int64
   ) async throws -> Int64? {
     let counts = decision.counts.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }

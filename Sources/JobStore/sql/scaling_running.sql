@@ -11,8 +11,8 @@ select e.job_id, e.epoch, e.worker_id, l.engine_id, l.pipeline, l.stage, l.class
       then least(1, (p.state ->> 'bytes')::double precision / (p.state ->> 'total_bytes')::double precision)
     when (p.state ->> 'total_units')::double precision > 0
       then least(1, (p.state ->> 'units')::double precision / (p.state ->> 'total_units')::double precision) end as progress,
-  (select greatest(0, extract(epoch from now() - max(m.at)))::double precision from sluice.mark m
-   where m.job_id = e.job_id and m.epoch = e.epoch) as checkpoint_seconds
+  (select case when max(m.at) is not null then greatest(0, extract(epoch from now() - max(m.at))) end::double precision
+   from sluice.mark m where m.job_id = e.job_id and m.epoch = e.epoch) as checkpoint_seconds
 from sluice.lease e
 join sluice.lane l on l.lane_id = e.lane_id
 left join sluice.progress p on p.job_id = e.job_id and p.epoch = e.epoch

@@ -49,7 +49,8 @@ enum MeasureText {
   static func workerBudget(_ text: String) throws(ValueProblem) -> Double {
     let (digits, unit) = split(text)
     guard unit == "h/month", let hours = Double(digits) else {
-      throw ValueProblem("\"\(text)\" is not worker-hours of a month", write: "a number and h/month, such as 200h/month")
+      throw ValueProblem(
+        "\"\(text)\" is not worker-hours of a month", write: "a number and h/month, such as 200h/month")
     }
     guard (0.1...1_000_000).contains(hours) else {
       throw ValueProblem("\"\(text)\" is out of range", write: "0.1h/month to 1000000h/month")
