@@ -181,7 +181,8 @@ package struct StatusReport: Sendable, Codable {
     let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= decisionSeconds ? $0 : nil }
     let override = try await store.scalingOverride()
     guard decision != nil || override != nil else { return nil }
-    let report = try decision.map { try ScalingReport(json: $0.inputs) }
+    // Another engine may have written it.
+    let report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
     let problems = (report?.warnings ?? []) + (report?.troubles.map { "no worker could be started: \($0)" } ?? [])
     return Scaling(
       workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],

@@ -56,9 +56,9 @@ struct ScaleCommand: AsyncParsableCommand {
     try await Installation.with(options, access: .reading) { installation in
       let store = installation.store
       let decision = try await store.scalingDecision(at: at)
-      let view = try ScalingView(
+      let view = ScalingView(
         decision: decision, override: at == nil ? try await store.scalingOverride() : nil,
-        names: try await installation.releaseNames())
+        names: try await installation.releaseNames(), isNow: at == nil)
       if options.json {
         Console.data(json: view.json)
       } else {

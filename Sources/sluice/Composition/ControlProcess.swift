@@ -98,7 +98,6 @@ extension Installation {
     if let aim {
       let board = aim == .scaled ? ScalingBoard() : nil
       let slots = slots ?? (board == nil ? nil : project.settings.scaling?.slotsPerWorker)
-      if let board { services += scalingServices(board, slots: slots) }
       let launcher = LocalProcessLauncher(processes: processes, host: Self.host) {
         try await workerProcess(of: $0, slots: slots)
       }
@@ -107,6 +106,8 @@ extension Installation {
         tell: { notice.tell($0) },
         leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
       services.append(own)
+      // Behind the pool, so that it ends before: another process decides while this one waits for its workers to end.
+      if let board { services += scalingServices(board, slots: slots) }
       pool = own
     }
     do {

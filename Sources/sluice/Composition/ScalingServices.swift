@@ -45,15 +45,24 @@ private struct LaneEar: Service {
   let logger: Logger
 
   func run() async throws {
+    do { try await cancelWhenGracefulShutdown { try await hear() } } catch is CancellationError {}
+  }
+
+  private func hear() async throws {
     do {
-      try await cancelWhenGracefulShutdown {
-        try await LaneListener(store: store, settings: settings, logger: logger).run { _ in
-          board.ring()
-        } began: {
-          board.ring()
-        } lost: { _ in
-        }
+      try await LaneListener(store: store, settings: settings, logger: logger).run { _ in
+        board.ring()
+      } began: {
+        board.ring()
+      } lost: { _ in
+        // The next look finds what was said until it listens again.
       }
-    } catch is CancellationError {}
+    } catch let error as any Failure {
+      // It is not worth the end of control.
+      logger.warning(
+        "the first job of an idle system waits for the next look: control cannot listen",
+        metadata: ["error": "\(error)"])
+      while true { try await ContinuousClock().sleep(for: .seconds(3600)) }
+    }
   }
 }

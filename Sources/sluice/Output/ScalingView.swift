@@ -3,35 +3,52 @@ import JobStore
 
 /// A decision about the number of workers, as text and as JSON.
 struct ScalingView {
+  /// A decision is stored once a minute at least: one that is older is none of a process that decides.
+  private static let freshSeconds = 150.0
+
   let decision: JobStore.ScalingDecisionRecord?
   let override: JobStore.ScalingOverrideRecord?
   let names: [Int64: String]
+  /// Whether it is what holds now, and not an earlier one.
+  let isNow: Bool
+  /// Nil also where another engine wrote it.
   private let report: ScalingReport?
 
   init(
-    decision: JobStore.ScalingDecisionRecord?, override: JobStore.ScalingOverrideRecord?, names: [Int64: String]
-  ) throws {
+    decision: JobStore.ScalingDecisionRecord?, override: JobStore.ScalingOverrideRecord?, names: [Int64: String],
+    isNow: Bool
+  ) {
     self.decision = decision
     self.override = override
     self.names = names
-    report = try decision.map { try ScalingReport(json: $0.inputs) }
+    self.isNow = isNow
+    report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
   }
 
   func text(why: Bool) -> String {
-    guard let decision, let report else { return "nothing is decided: no control with scaling has run" }
+    let tail = override.map { [Self.text($0)] } ?? []
+    guard let decision else {
+      let none = isNow ? "nothing is decided: no control with scaling has run" : "no decision of that time is kept"
+      return ([none] + tail).joined(separator: "\n")
+    }
     var lines: [String] = []
-    if !report.stages.isEmpty { lines.append(stages(report)) }
-    if report.moreStages > 0 { lines.append("and \(report.moreStages) more stages with less to do") }
-    if !report.releases.isEmpty { lines.append(releases(report)) }
+    if let report, !report.stages.isEmpty { lines.append(stages(report)) }
+    if let report, report.moreStages > 0 { lines.append("and \(report.moreStages) more stages with less to do") }
+    if let report, !report.releases.isEmpty { lines.append(releases(report)) }
     var total = "\(Self.workers(decision.total)) wanted"
     if decision.demanded != decision.total { total += "; the work asks for \(decision.demanded)" }
     lines.append("\(total) (decided \(decision.decidedAt))")
     lines += decision.reasons.map { "  because: \($0)" }
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
-    lines += report.warnings.map { "late: \($0)" }
-    lines += report.troubles.map { "no worker could be started: \($0)" }
-    if let override { lines.append(Self.text(override)) }
-    if why { lines += details(decision, report) }
+    lines += report?.warnings.map { "late: \($0)" } ?? []
+    lines += report?.troubles.map { "no worker could be started: \($0)" } ?? []
+    if isNow, decision.ageSeconds > Self.freshSeconds {
+      lines.append("no process decides now; start one: sluice up")
+    }
+    lines += tail
+    if why {
+      lines += report.map { details(decision, $0) } ?? ["its measurements were written by another engine: see --json"]
+    }
     return lines.joined(separator: "\n")
   }
 
