@@ -136,8 +136,12 @@ struct ProjectTests {
   }
 
   @Test(
-    "refuses a scaling that cannot be kept, with the way out",
+    "tells of a scaling that cannot be kept, with the way out",
     arguments: [
+      (
+        "{max: 1}",
+        "s:1:16: max is 1: while an earlier release has work left, the current one has no worker; write max: 2 or more"
+      ),
       ("{min: 9, max: 4}", "s:1:16: min is 9 and max is 4; write max: 9, or a lower min"),
       (
         "{memory: 500MB}",

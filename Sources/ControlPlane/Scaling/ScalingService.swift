@@ -84,6 +84,8 @@ package struct ScalingService: Service {
     /// Of the look before: the number of the newest job, and until when history was read.
     var newestJob: Int64?
     var settled: String?
+    /// What was logged last.
+    var counts: [Int64: Int]?
     var spentAt: ContinuousClock.Instant?
     var expiredAt: ContinuousClock.Instant?
   }
@@ -114,12 +116,8 @@ package struct ScalingService: Service {
         turn = nil
         return
       }
-      logger.info(
-        "the number of workers was decided",
-        metadata: [
-          "workers": "\(record.total)", "demanded": "\(record.demanded)", "epoch": "\(own.epoch)",
-          "reason": "\(record.reasons.first ?? "")", "limited_by": "\(record.limitedBy ?? "")",
-        ])
+      if own.counts != record.counts { log(record, epoch: own.epoch) }
+      own.counts = record.counts
     }
     turn = own
     board.post(
@@ -128,6 +126,15 @@ package struct ScalingService: Service {
         drains: Set(outcome.decision.drains), launchesUntil: begun + Self.lease))
     board.note(isQuiet: outcome.isQuiet)
     try await store.settle(outcome.settled)
+  }
+
+  private func log(_ decision: JobStore.NewScalingDecision, epoch: Int64) {
+    logger.info(
+      "the number of workers was decided",
+      metadata: [
+        "workers": "\(decision.total)", "demanded": "\(decision.demanded)", "epoch": "\(epoch)",
+        "reason": "\(decision.reasons.first ?? "")", "limited_by": "\(decision.limitedBy ?? "")",
+      ])
   }
 
   /// Another process decides: what it allows to go may go, and it starts what is missing.

@@ -19,6 +19,12 @@ struct ScalingState: Sendable {
 
   /// Without a change a decision is stored again after this many seconds.
   static let storeSeconds = 60.0
+  /// Of controls, the command line and the superuser.
+  private static let reservedConnections = 20
+  /// Of a worker for itself: its session, the queue's, the one that listens, and one for maintenance.
+  private static let ownConnections = 4
+  /// A worker's jobs share so many at most.
+  private static let pooledConnections = 8
   /// How long a staged release keeps a worker without becoming anything.
   private static let staging = PoolState.staging
 
@@ -132,7 +138,9 @@ struct ScalingState: Sendable {
     inputs.pinnedReleases = pinned(look, current: current, running: running)
     inputs.startSeconds = look.startSeconds
     inputs.memory.pressure = look.memory.pressure
-    inputs.database.maximum = look.moment.connections
+    inputs.database = ConnectionLoad(
+      maximum: look.moment.connections, reserve: Self.reservedConnections,
+      perWorker: Self.ownConnections + min(limits.slotsPerWorker, Self.pooledConnections))
     inputs.throughput = Throughput(
       workSeconds: look.isFinishedWhole ? workSeconds : nil, waits: Self.waits(watch.waits(of: running, now: now)))
     inputs.limits = limits

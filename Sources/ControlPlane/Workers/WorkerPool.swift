@@ -156,8 +156,7 @@ package struct WorkerPool: Service {
     do {
       let fleet = try await listing.value
       if aim != .lastOnes {
-        workers.formUnion(
-          fleet.compactMap(handle))
+        workers.formUnion(fleet.compactMap { handle(of: $0) })
       }
     } catch {
       logger.warning(

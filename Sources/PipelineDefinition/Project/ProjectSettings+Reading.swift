@@ -46,6 +46,13 @@ extension ProjectSettings {
           message: "min is \(scaling.minWorkers) and max is \(scaling.maxWorkers)",
           suggestion: "write max: \(scaling.minWorkers), or a lower min"))
     }
+    if scaling.maxWorkers == 1 {
+      problems.append(
+        Diagnostic(
+          .warning, code: "scaling_single", place: (node["max"] ?? node).place,
+          message: "max is 1: while an earlier release has work left, the current one has no worker",
+          suggestion: "write max: 2 or more"))
+    }
     let oneJob = scaling.workerBytes + limits.memoryBytes
     if let memory = scaling.memoryBytes, memory < oneJob {
       problems.append(
