@@ -201,6 +201,21 @@ struct PoolStateTests {
     #expect(drained(steps) == [handle(1)])
   }
 
+  @Test("a release that begins to have something to do rings, once")
+  func rings() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    func rings(at seconds: Double, _ served: Set<Int64>) -> Bool {
+      state.steps(after: look(at: seconds, releases: [release(6, .draining), release(7)], served: served)).contains(
+        .ring)
+    }
+    #expect(!rings(at: 0, []))
+    #expect(rings(at: 1, [7]))
+    #expect(!rings(at: 2, [7]))
+    #expect(rings(at: 3, [6, 7]))
+    #expect(!rings(at: 4, [6]))
+    #expect(rings(at: 5, [6, 7]))
+  }
+
   @Test("why starts fail is known until one succeeds")
   func troubles() {
     var state = PoolState(aim: .scaled, tick: tick)

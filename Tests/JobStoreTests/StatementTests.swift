@@ -142,7 +142,7 @@ struct PlanTests {
     }
   }
 
-  /// A decision is made every two seconds.
+  /// A decision is made every second.
   @Test(
     "what scaling measures reads neither all jobs nor all that are ready",
     arguments: ["scaling_lanes", "scaling_arrivals", "scaling_running"])

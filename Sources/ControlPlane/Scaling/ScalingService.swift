@@ -5,7 +5,7 @@ import Logging
 import Postgres
 import ServiceLifecycle
 
-/// Decides every few seconds how many workers of each release there are to be.
+/// Decides every second how many workers of each release there are to be.
 ///
 /// Any number of these services may run; one decides, by a lease with an epoch that each decision carries. The others take from the
 /// stored decision which of their workers may go, and start none. While the database does not answer, nothing changes.
@@ -19,6 +19,8 @@ package struct ScalingService: Service {
   /// How long decisions and predictions are kept, and how many go at once.
   private static let retention = Duration.seconds(14 * 86_400)
   private static let expireRows = 5000
+  /// Where there is nothing to do, looks are so much rarer: the first job rings.
+  private static let quietTicks = 3
   /// The least time between two looks, however often it rings.
   private static let shortestPause = Duration.milliseconds(100)
 
@@ -36,10 +38,11 @@ package struct ScalingService: Service {
   ///   - limits: What the definition allows.
   ///   - stages: Those that the workers serve.
   ///   - holder: A name that no other process ever has.
+  ///   - tick: Between two looks while there is work.
   ///   - memory: What this machine has and uses.
   package init(
     store: JobStore, limits: ScalingLimits, stages: Set<String>, board: ScalingBoard, holder: String,
-    tick: Duration = .seconds(2), logger: Logger, memory: @escaping @Sendable () -> HostMemory = { .now() }
+    tick: Duration = .seconds(1), logger: Logger, memory: @escaping @Sendable () -> HostMemory = { .now() }
   ) {
     self.store = store
     self.limits = limits
@@ -73,7 +76,7 @@ package struct ScalingService: Service {
         // Workers, schedules and the API do not depend on it.
         logger.error("the number of workers could not be decided; it stays", metadata: ["error": "\(error)"])
       }
-      try await pause()
+      try await pause(turn?.isQuiet == true ? tick * Self.quietTicks : tick)
     }
   }
 
@@ -84,6 +87,8 @@ package struct ScalingService: Service {
     /// Of the look before: the number of the newest job, and until when history was read.
     var newestJob: Int64?
     var settled: String?
+    /// Nothing was queued and nothing ran.
+    var isQuiet = false
     /// What was logged last.
     var counts: [Int64: Int]?
     var spentAt: ContinuousClock.Instant?
@@ -119,6 +124,7 @@ package struct ScalingService: Service {
       if own.counts != record.counts { log(record, epoch: own.epoch) }
       own.counts = record.counts
     }
+    own.isQuiet = outcome.isQuiet
     turn = own
     board.post(
       ScalingBoard.Allotment(
@@ -188,9 +194,9 @@ package struct ScalingService: Service {
   }
 
   /// Until the next look is due, or jobs became ready where there was nothing to do.
-  private func pause() async throws {
+  private func pause(_ length: Duration) async throws {
     try await clock.sleep(for: Self.shortestPause)
-    let left = tick - Self.shortestPause
+    let left = length - Self.shortestPause
     await withTaskGroup(of: Void.self) { group in
       group.addTask { [clock] in try? await clock.sleep(for: left) }
       group.addTask { [board] in await board.rung.wait() }

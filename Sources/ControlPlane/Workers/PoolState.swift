@@ -31,6 +31,8 @@ struct PoolState {
     /// A worker of the release could work, or could not.
     case noteStart(release: Int64, failed: Bool)
     case tell(WorkerPool.Standing)
+    /// A release has something to do that had nothing before.
+    case ring
     /// How long a worker took from its launch until it registered.
     case measured(Duration)
     case log(String, WorkerHandle, release: Int64, isError: Bool)
@@ -61,6 +63,8 @@ struct PoolState {
   private var reasons: [Int64: String] = [:]
   /// A worker that ends as soon as it starts is not started ten times a second.
   private var pausedUntil: [Int64: Instant] = [:]
+  /// Releases that had something to do at the last look; of none: 0.
+  private var served: Set<Int64> = []
   /// Workers that were told to go because of a decision: each once.
   private var dismissed: Set<WorkerHandle> = []
   /// Since when a release has had work and no worker.
@@ -97,6 +101,7 @@ struct PoolState {
     // On a host that is to be empty none is wanted, and who came late is one too many.
     if look.isDrained { starts = [:] }
     let demand = demand(look, kept: kept)
+    if aim == .scaled, begins(look) { steps.append(.ring) }
     let leaving = aim == .scaled ? dismissals(look, workers) : demand.surplus(workers)
     for worker in leaving {
       guard let handle = look.handles[worker.id] else { continue }
@@ -142,6 +147,13 @@ struct PoolState {
   private func mayLaunch(_ look: Look) -> Bool {
     guard aim == .scaled else { return true }
     return !look.isDrained && look.allotment?.launchesUntil.map { $0 > look.now } ?? false
+  }
+
+  /// Whether a release has something to do that had nothing at the last look.
+  private mutating func begins(_ look: Look) -> Bool {
+    let now = Set(look.needs.filter { $0.value.isServed }.keys)
+    defer { served = now }
+    return !now.isSubset(of: served)
   }
 
   private func elsewhere(_ look: Look) -> [Int64: Int] {

@@ -106,7 +106,7 @@ package struct WorkerPool: Service {
     let handles = try await handles(of: fleet)
     return PoolState.Look(
       now: clock.now, fleet: fleet, handles: handles, living: try await launcher.alive(state.starting),
-      releases: releases, needs: try await store.needs(of: releases.map(\.id)),
+      releases: releases, needs: try await store.needs(of: releases.map(\.id) + (aim == .scaled ? [0] : [])),
       isDrained: try await store.isDrained(host: host), allotment: board?.allotment,
       elsewhere: Set(fleet.filter { handle(of: $0) == nil }.map(\.id)))
   }
@@ -138,6 +138,7 @@ package struct WorkerPool: Service {
     case .noteStart(let release, let failed):
       if release != 0 { try await store.noteStart(of: release, failed: failed) }
     case .tell(let standing): tell(standing)
+    case .ring: board?.ring()
     case .measured(let start): board?.note(start: start)
     case .log(let text, let worker, let release, let isError):
       logger.log(
