@@ -22,6 +22,7 @@ struct ScaleCommand: AsyncParsableCommand {
   @Option(help: "With --why, the decision that held at this time, such as 2026-11-30T08:00:00Z.") var at: String?
 
   private static let auto = "auto"
+  private static let longest = Duration.seconds(30 * 86_400)
 
   func validate() throws {
     if at != nil, !why { throw ValidationError("--at needs --why") }
@@ -71,6 +72,12 @@ struct ScaleCommand: AsyncParsableCommand {
   }
 
   private func set(_ workers: Int) async throws {
+    let time = try DeployCommand.duration(duration ?? "", option: "--for")
+    guard time <= Self.longest else {
+      throw StageFailure(
+        code: "usage", message: "--for: \(duration ?? "") is longer than 30 days",
+        hint: "change scaling: in sluice.yaml where the number is to stay")
+    }
     let project = try options.project()
     guard let scaling = project.settings.scaling else {
       throw StageFailure(
@@ -79,7 +86,6 @@ struct ScaleCommand: AsyncParsableCommand {
           "write scaling: {max: \(max(workers, 1))} into sluice.yaml and call sluice up again, or use sluice up --workers"
       )
     }
-    let time = try DeployCommand.duration(duration ?? "", option: "--for")
     try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
       let set = try await installation.store.overrideScaling(
         workers: workers, for: time, reason: reason ?? "", author: Installation.actor)
