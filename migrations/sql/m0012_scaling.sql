@@ -64,5 +64,28 @@ create table sluice.scaling_usage (
   hours double precision not null
 );
 
--- What ended since a moment. History is written in the order of time: ranges of pages find it, for a hundredth of a B-tree's cost.
-create index outcome_time on sluice.outcome using brin (finished_at) with (pages_per_range = 16, autosummarize = on);
+-- What ended since a moment. History is written in the order of time: ranges of pages find it, for a hundredth of a B-tree's cost. Days before
+-- today get no index: a decision looks at the last hour, and while a long history is read no attempt could end.
+create or replace function sluice.outcome_day(day date) returns boolean language plpgsql as $$
+declare
+  partition text := 'outcome_' || to_char(day, 'YYYYMMDD');
+  first timestamptz := day::timestamp at time zone 'UTC';
+  next timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+  if to_regclass('sluice.' || partition) is not null
+    or exists (select from sluice.outcome_rest where finished_at >= first and finished_at < next) then
+    return false;
+  end if;
+  execute format('create table sluice.%I partition of sluice.outcome for values from (%L) to (%L)', partition, first, next);
+  perform sluice.outcome_time(partition);
+  return true;
+end $$;
+
+create function sluice.outcome_time(partition text) returns void language plpgsql as $$
+begin
+  execute format(
+    'create index on sluice.%I using brin (finished_at) with (pages_per_range = 16, autosummarize = on)', partition);
+end $$;
+select sluice.outcome_time(c.relname) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'sluice.outcome'::regclass
+  and (c.relname = 'outcome_rest' or c.relname >= 'outcome_' || to_char(now() at time zone 'UTC', 'YYYYMMDD'));

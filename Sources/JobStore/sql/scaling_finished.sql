@@ -1,6 +1,6 @@
 -- The attempts that ended after $1 (null: within the last hour) and by $2, at most $3 of them: how they ended, their seconds, their most
 -- memory in bytes (null: not measured), and the release of their worker (0: none).
--- Locks: none. Index: outcome_time, primary keys of job and worker. Reads the ranges of pages of that time.
+-- Locks: none. Index: that of finished_at of each day (outcome_time), primary keys of job and worker. Reads the ranges of pages of that time.
 with ended as materialized (
   select o.job_id, o.epoch, o.status, o.worker_id, o.detail,
     greatest(0, extract(epoch from o.finished_at - o.started_at))::double precision as seconds
