@@ -154,4 +154,22 @@ struct ScalingMeasureTests {
       #expect(moment.settled < moment.at)
     }
   }
+
+  @Test("every day of the history from today on is indexed by time, also one that is made later")
+  func days() async throws {
+    try await TestDatabase.withDatabase { database in
+      try await database.pool.query("select sluice.outcome_day(((now() at time zone 'UTC')::date + 9)::date)", [])
+      let rows = try await database.pool.query(
+        """
+        select c.relname::text as partition, exists (
+          select from pg_indexes x where x.schemaname = 'sluice' and x.tablename = c.relname
+            and x.indexdef like '%brin%(finished_at)%') as is_indexed
+        from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'sluice.outcome'::regclass
+          and c.relname <> 'outcome_' || to_char(now() at time zone 'UTC' - interval '1 day', 'YYYYMMDD')
+        """, [])
+      #expect(rows.count >= 4)
+      #expect(try rows.allSatisfy { try $0.bool("is_indexed") })
+    }
+  }
 }
