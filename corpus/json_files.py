@@ -121,7 +121,8 @@ def json_value(rng, text, is_json):
         or text.startswith(("{", "["))
         and is_nested(text, is_json)
     )
-    return text if bare and rng.random() < 0.7 else json_string(rng, text)
+    # A line feed would end the record of NDJSON.
+    return text if bare and "\n" not in text and rng.random() < 0.7 else json_string(rng, text)
 
 
 def is_nested(text, is_json):

@@ -91,7 +91,7 @@ extension CurationWork {
   /// The files of one COPY with their partitions, none too large.
   func named(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
     var files = files
-    guard !layout.partitions.isEmpty else { return files }
+    guard !layout.partitions.isEmpty else { return try await divided(files, layout) }
     let paths = files.map(\.path)
     var folders: [String: String] = [:]
     for part in paths.parts(of: 100) {

@@ -37,8 +37,8 @@ extension CurationWork {
       }
       let staying = StreamHistory.kept(past, before: content.rows)
       let path = "\(request.scratch)/out/segment-\(index).parquet"
-      // The dataset is whole. Where there is no room for a segment, the next run reads this raw again.
-      guard !request.scratchLimit.isHalfUsed else {
+      // The dataset is whole. Where there is no room or no time for a segment, the next run reads this raw again.
+      guard !request.scratchLimit.isHalfUsed, began.duration(to: .now) < request.limits.time / 2 else {
         kept += past.map(\.id)
         continue
       }

@@ -66,19 +66,20 @@ extension CurationWork {
   /// A partition that the sample does not have costs a second writing of its rows and no more: the COPY sets them aside.
   private func partitions(of layout: ParquetLayout, _ source: LoadedStream) async throws -> [String]? {
     let view = source.rows > Self.fewRows ? source.view : nil
+    var samples: [ReadFiles] = []
     if let view {
-      var samples: [ReadFiles] = []
       for (index, files) in view.files.enumerated() where files.records.rows > 0 {
         var sample = files
         sample.rows = "\(request.scratch)/sample-\(index)"
         let count = max(1, Self.sampledRows / view.files.count)
         let rows = try await BlockingIO.run { [sample] in try RowFile(files.rows).sample(count, to: sample.rows) }
-        if rows > 0 { samples.append(sample) }
+        if rows > 0 { samples.append(sample) } else { try FileManager.default.removeItem(atPath: sample.rows) }
       }
       try await show(samples, of: source, view)
     }
     let names = try await session.rows(layout.listNames(of: Accounting.kept)).map { $0["name"]?.text ?? "" }
     if let view { try await show(view.files, of: source, view) }
+    for sample in samples { try FileManager.default.removeItem(atPath: sample.rows) }
     return names.count > ParquetLayout.maximumOpenFiles ? nil : names
   }
 
@@ -102,7 +103,7 @@ extension CurationWork {
     let count = bad.reduce(0) { $0 + $1.rows }
     if count == 0 {
       try await session.run(ContractPlan.takeBad(any: false))
-    } else if let view = source.view, count <= Self.maximumPlaces {
+    } else if let view = source.view, try isLittle(count, of: source, view) {
       try await takeBad(at: bad.map(\.path), of: source, view)
     } else {
       try await session.run(ContractPlan.takeBad(any: true))
@@ -136,8 +137,14 @@ extension CurationWork {
     return Written(files: files, bad: try await number("select count(*) as n from \(ContractPlan.bad)"), plan: plan)
   }
 
-  /// Places that are in memory at a time; a larger number of bad rows is found by a second pass over all.
+  /// Places that are in memory at a time.
   private static let maximumPlaces = 500_000
+
+  /// Whether the lines of so many bad rows are worth a copy; else they are found by a second pass over all.
+  private func isLittle(_ count: Int, of source: LoadedStream, _ view: RowsView) throws -> Bool {
+    let bytes = try view.bytes() / max(1, source.rows) * count
+    return count <= Self.maximumPlaces && bytes <= request.limits.temporaryBytes / 10
+  }
 
   /// Evaluates the bad rows once more, from their lines of the reader's files.
   private func takeBad(at paths: [String], of source: LoadedStream, _ view: RowsView) async throws {

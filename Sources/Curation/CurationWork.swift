@@ -9,10 +9,15 @@ struct CurationWork: Sendable {
   let request: CurationRequest
   let session: DuckDBSession
   let report: ProgressReport
+  let began = ContinuousClock.now
+  /// Is set when the dataset's files are written; what follows is no reason to give them up.
+  let isWhole: SharedFlag
 
   init(
-    request: CurationRequest, session: DuckDBSession, progress: @escaping @Sendable (CurationProgress) -> Void
+    request: CurationRequest, session: DuckDBSession, isWhole: SharedFlag,
+    progress: @escaping @Sendable (CurationProgress) -> Void
   ) {
+    self.isWhole = isWhole
     var request = request
     request.streams = request.step.withOrderingCursors(request.streams, hasSQL: request.sql != nil)
     self.request = request
@@ -64,6 +69,7 @@ struct CurationWork: Sendable {
     let bad = try await write(quarantine)
     let columns = try await outputColumns(selection)
     // Last of all: the engine may find no room for it and end.
+    isWhole.set()
     let segments = try await writeSegments(of: histories)
     return CurationResult(
       files: files, counts: counts, columns: columns, key: accounting.key,

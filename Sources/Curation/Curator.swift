@@ -32,9 +32,10 @@ package struct Curator: Sendable {
       .sorted(),
       returnsMemory: Self.needsTables(request), planFile: request.scratch + "/plan.txt")
     try FileManager.default.createDirectory(atPath: request.scratch + "/out", withIntermediateDirectories: true)
-    return try await request.scratchLimit.watching {
+    let isWhole = SharedFlag()
+    return try await request.scratchLimit.watching(until: isWhole) {
       try await duckdb.withSession(in: place, limits: request.limits) { session in
-        let work = CurationWork(request: request, session: session, progress: progress)
+        let work = CurationWork(request: request, session: session, isWhole: isWhole, progress: progress)
         do { return try await work.run() } catch let error as DuckDBError where error.kind == .sql {
           throw StageFailure(
             code: error.code, message: "dataset \(request.step.name): \(error.message)",

@@ -27,14 +27,16 @@ struct ScratchLimit: Sendable {
   /// Whether what is not necessary should not be written any more.
   var isHalfUsed: Bool { Self.size(of: directory) > bytes / 2 }
 
-  /// Does something, and gives it up when the limit is passed.
-  func watching<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+  /// Does something, and gives it up when the limit is passed, unless a flag says that what counts is done.
+  func watching<T: Sendable>(
+    until isDone: SharedFlag = SharedFlag(), _ body: @escaping @Sendable () async throws -> T
+  ) async throws -> T {
     try await withThrowingTaskGroup(of: T?.self) { group in
       group.addTask { try await body() }
       group.addTask {
         while true {
           try await ContinuousClock().sleep(for: Self.interval)
-          try check()
+          if !isDone.isSet { try check() }
         }
       }
       defer { group.cancelAll() }

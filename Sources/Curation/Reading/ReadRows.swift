@@ -2,7 +2,6 @@ import DuckDB
 import FoundationEssentials
 import JobModel
 import Records
-import Synchronization
 
 /// The files that one reader has written, and what is in them.
 struct ReadFiles: Sendable {
@@ -104,11 +103,4 @@ enum ReadRows {
     }
     return statements.isEmpty ? "select 1 as n" : statements.joined(separator: ";\n")
   }
-}
-
-/// Tells work on another thread that it is no longer wanted.
-final class CancellationFlag: Sendable {
-  private let state = Mutex(false)
-  var isSet: Bool { state.withLock { $0 } }
-  func set() { state.withLock { $0 = true } }
 }

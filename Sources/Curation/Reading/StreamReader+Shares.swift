@@ -106,7 +106,7 @@ extension StreamReader {
     let rows = "\(scratch.directory)/rows-\(name)"
     let rejects = "\(scratch.directory)/rejects-\(name)"
     let advance = advance
-    let flag = CancellationFlag()
+    let flag = SharedFlag()
     let (records, end) = try await withTaskCancellationHandler {
       try await BlockingIO.run {
         let reader = try RecordReader(

@@ -60,7 +60,7 @@ extension ParquetLayout {
   /// Writes the places of rows in data files for ``Records/RowFile``.
   static func copyPlaces(of paths: [String], to path: String) -> String {
     """
-    copy (select \(SystemColumn.object), \(SystemColumn.position) from \(rows(of: paths)) order by all)
+    copy (select \(SystemColumn.object)::BIGINT, \(SystemColumn.position)::BIGINT from \(rows(of: paths)) order by all)
     to \(quoteLiteral(path)) (format csv, header false)
     """
   }
