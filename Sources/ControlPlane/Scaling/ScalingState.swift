@@ -233,11 +233,13 @@ struct ScalingState: Sendable {
     return releases.contains { $0.state == .current } ? known : known.union([0])
   }
 
-  /// What workers and jobs may have together: what the definition says, and never more than other programs leave.
+  /// What workers and jobs may have together: what the definition says, and never more than other programs leave. One worker with one job
+  /// has room in any case: a machine that is full for a while must not keep work from starting for ever.
   private func memoryLimit(_ look: ScalingMeasurement, running: [Prediction]) -> Double? {
     guard let machine = look.memory.limitBytes else { return limits.memoryBytes }
     let own = running.reduce(Double(look.workers.count) * limits.workerBytes) { $0 + $1.memoryBytes.mean }
-    let left = max(0, machine - max(0, look.memory.usedBytes - own))
+    let least = limits.workerBytes + policy.settings.coldStartBytes.mean
+    let left = max(least, machine - max(0, look.memory.usedBytes - own))
     return min(left, limits.memoryBytes ?? left)
   }
 

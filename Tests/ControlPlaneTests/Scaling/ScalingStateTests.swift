@@ -144,6 +144,11 @@ struct ScalingStateTests {
     #expect(try limit(nil) == 6e9)
     #expect(try limit(2e9) == 2e9)
     #expect(try limit(9e9) == 6e9)
+    look.memory.usedBytes = 10e9
+    #expect(try limit(nil) == 0x1p29, "one job has room")
+    var full = state()
+    full.limits.workerBytes = 100e6
+    #expect(try full.decide(look).counts == [7: 1])
   }
 
   @Test("a number that a person set holds, and is told with its reason")
