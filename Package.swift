@@ -104,7 +104,8 @@ let package = Package(
     module(
       "ControlPlane",
       [
-        "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, nioHTTP1, lifecycle,
+        "Autoscaling", "JobModel", "JobStore", "Catalog", "Launchers", "Postgres", logging, nioCore, nioHTTP1,
+        lifecycle,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"), nioPosix,
       ]),
@@ -120,7 +121,8 @@ let package = Package(
         "Postgres", "EmbeddedPostgres", "JobModel", "Migrations", "JobStore", "Catalog", "ObjectStore",
         "PipelineDefinition", "DuckDB", "Records", "Ingestion", "Curation", "Loading", "JobWorker", "Launchers",
         "Releases",
-        "Monitoring", "ControlPlane", "Benchmarks", "AutoscalingSimulation", "FleetSimulation", logging, lifecycle,
+        "Monitoring", "ControlPlane", "Benchmarks", "Autoscaling", "AutoscalingSimulation", "FleetSimulation", logging,
+        lifecycle,
         unixSignals, httpClient, nioCore, nioHTTP1,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -144,7 +146,8 @@ let package = Package(
       "ReleasesTests",
       ["JobModel", "JobStore", "Migrations", "ObjectStore", "Postgres", "Releases", "TestSupport"]),
     tests(
-      "ControlPlaneTests", ["ControlPlane", "JobModel", "JobStore", "Launchers", "Postgres", "TestSupport", logging]),
+      "ControlPlaneTests",
+      ["Autoscaling", "ControlPlane", "JobModel", "JobStore", "Launchers", "Postgres", "TestSupport", logging]),
     tests("MonitoringTests", ["JobStore", "Monitoring", "PipelineDefinition", "Postgres", "TestSupport", logging]),
     tests("SimulationTests", ["JobModel", "JobStore", "JobWorker", "Postgres", "Simulation", "TestSupport"]),
     tests("ObjectStoreTests", ["JobModel", "ObjectStore", "TestSupport"]),

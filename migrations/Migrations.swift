@@ -34,6 +34,7 @@ package struct Migration: Sendable {
     Migration(number: 9, name: "compactions", bytes: PackageResources.m0009_compactions_sql),
     Migration(number: 10, name: "history segments", bytes: PackageResources.m0010_history_segments_sql),
     Migration(number: 11, name: "attempts", bytes: PackageResources.m0011_attempts_sql),
+    Migration(number: 12, name: "scaling", bytes: PackageResources.m0012_scaling_sql),
   ]
 }
 

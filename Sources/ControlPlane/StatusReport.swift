@@ -90,6 +90,27 @@ package struct StatusReport: Sendable, Codable {
     package var attempts: Int
   }
 
+  /// What is decided about the number of workers.
+  package struct Scaling: Sendable, Codable {
+    package struct Override: Sendable, Codable {
+      package var workers: Int
+      package var reason: String
+      package var author: String
+      package var expiresAt: String
+    }
+
+    /// Nil: no process decides.
+    package var workers: Int?
+    package var demanded: Int?
+    package var reasons: [String]
+    package var limitedBy: String?
+    package var decidedAt: String?
+    /// Deadlines that will be missed, and workers that could not be started.
+    package var problems: [String]
+    /// A number that a person set.
+    package var override: Override?
+  }
+
   package var environment: String
   package var controlUrl: String?
   package var releases: [Release]
@@ -101,6 +122,8 @@ package struct StatusReport: Sendable, Codable {
   package var waiting: [Waiting]
   package var attemptWaits: [AttemptWait]
   package var unreadable: [Unreadable]
+  /// Nil: the number of workers follows no decision.
+  package var scaling: Scaling?
   package var bottleneck: String
 
   package static func gather(
@@ -148,7 +171,25 @@ package struct StatusReport: Sendable, Codable {
       attemptWaits: try await store.waits().map {
         AttemptWait(pipeline: $0.pipeline, stage: $0.stage, cause: $0.cause, attempts: $0.attempts)
       },
-      unreadable: try await unreadable(store), bottleneck: "not measured yet")
+      unreadable: try await unreadable(store), scaling: try await scaling(store), bottleneck: "not measured yet")
+  }
+
+  /// A decision is stored once a minute at least: one that is older is none of a process that decides.
+  private static let decisionSeconds = 150.0
+
+  private static func scaling(_ store: JobStore) async throws -> Scaling? {
+    let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= decisionSeconds ? $0 : nil }
+    let override = try await store.scalingOverride()
+    guard decision != nil || override != nil else { return nil }
+    // Another engine may have written it.
+    let report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
+    let problems = (report?.warnings ?? []) + (report?.troubles.map { "no worker could be started: \($0)" } ?? [])
+    return Scaling(
+      workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],
+      limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt, problems: problems,
+      override: override.map {
+        Scaling.Override(workers: $0.workers, reason: $0.reason, author: $0.author, expiresAt: $0.expiresAt)
+      })
   }
 
   private static func unreadable(_ store: JobStore) async throws -> [Unreadable] {

@@ -4,7 +4,7 @@ import Postgres
 
 /// Hears of lanes where jobs became ready, and makes sure that it would hear: a connection that a network has forgotten
 /// looks like a quiet queue.
-struct LaneListener: Sendable {
+package struct LaneListener: Sendable {
   /// After so long without a word it says one itself.
   static let quiet = Duration.seconds(10)
   /// How long its own word may take.
@@ -15,13 +15,19 @@ struct LaneListener: Sendable {
   let logger: Logger
   let clock = ContinuousClock()
 
+  package init(store: JobStore, settings: PostgresSettings, logger: Logger) {
+    self.store = store
+    self.settings = settings
+    self.logger = logger
+  }
+
   /// Listens until cancelled, again after each loss.
   ///
   /// - Parameters:
   ///   - heard: The lanes of a notification.
   ///   - began: Called whenever it listens again: what was said before is lost.
   ///   - lost: Called with why a session ended.
-  func run(
+  package func run(
     heard: @escaping @Sendable (Set<Int64>) -> Void, began: @escaping @Sendable () -> Void,
     lost: @escaping @Sendable (PostgresError) -> Void
   ) async throws {

@@ -21,7 +21,7 @@ struct Sluice: AsyncParsableCommand {
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
       WorkerCommand.self, DeployCommand.self, PromoteCommand.self, RollbackCommand.self, DrainCommand.self,
       ReleasesCommand.self, EngineCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
-      AutoscaleCommand.self, TraceCommand.self,
+      ScaleCommand.self, AutoscaleCommand.self, TraceCommand.self,
     ])
 
   static func main() async {

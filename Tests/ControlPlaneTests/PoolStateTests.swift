@@ -134,4 +134,99 @@ struct PoolStateTests {
     #expect(launches(state.steps(after: other)).isEmpty, "somebody else's worker serves it")
     #expect(launches(state.steps(after: look(at: 8, releases: releases, served: [6]))).isEmpty, "counted from new")
   }
+
+  /// A look of a pool that follows a decision.
+  private func scaled(
+    at seconds: Double, _ counts: [Int64: Int], _ workers: [WorkerRecord] = [], stops: Set<Int64> = [],
+    drains: Set<Int64> = [], launchesFor left: Double? = 10, living: Set<WorkerHandle> = []
+  ) -> PoolState.Look {
+    var look = look(at: seconds, workers, living: living)
+    look.allotment = ScalingBoard.Allotment(
+      epoch: 1, counts: counts, stops: stops, drains: drains,
+      launchesUntil: left.map { start + .seconds(seconds + $0) })
+    return look
+  }
+
+  private func drained(_ steps: [PoolState.Step]) -> [WorkerHandle] {
+    steps.compactMap { if case .drain(let worker) = $0 { worker } else { nil } }
+  }
+
+  @Test("a pool that follows a decision starts what is missing, and nothing before the first decision")
+  func followed() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    #expect(state.steps(after: look(at: 0)).isEmpty)
+    #expect(state.steps(after: scaled(at: 1, [:])) == [.tell(.notNeeded)])
+    #expect(launches(state.steps(after: scaled(at: 2, [7: 2]))) == [7, 7])
+    state.launched(handle(1), of: 7, at: start + .seconds(2))
+    #expect(state.coming == [ScalingBoard.Coming(release: 7, since: start + .seconds(2))])
+    #expect(launches(state.steps(after: scaled(at: 3, [7: 2], living: [handle(1)]))) == [7])
+    let registered = state.steps(after: scaled(at: 4, [7: 1], [worker(1, of: 7)], living: [handle(1)]))
+    #expect(registered == [.measured(.seconds(2)), .tell(.working)])
+    #expect(state.coming.isEmpty)
+  }
+
+  @Test("a decision whose lease has run out, and one of another process, start no worker and let go all the same")
+  func unled() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    let workers = [worker(1, of: 7), worker(2, of: 7, busy: 1)]
+    #expect(launches(state.steps(after: scaled(at: 0, [7: 4], workers, launchesFor: -1))).isEmpty)
+    let steps = state.steps(after: scaled(at: 1, [7: 1], workers, stops: [1], launchesFor: nil))
+    #expect(launches(steps).isEmpty)
+    #expect(drained(steps) == [handle(1)])
+  }
+
+  @Test(
+    "only what the decision names goes, once: an idle worker that found a job stays, a busy one finishes when it is named"
+  )
+  func dismissed() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    let workers = [worker(1, of: 7, busy: 1), worker(2, of: 7), worker(3, of: 7, busy: 1), worker(4, of: 7)]
+    let steps = state.steps(after: scaled(at: 0, [7: 1], workers, stops: [1, 2], drains: [3]))
+    #expect(drained(steps) == [handle(2), handle(3)])
+    #expect(drained(state.steps(after: scaled(at: 1, [7: 1], workers, stops: [1, 2], drains: [3]))).isEmpty)
+  }
+
+  @Test("workers of other hosts count, a release that comes has a worker at once, and an empty host gets none")
+  func elsewhere() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    var look = scaled(at: 0, [7: 3], [worker(1, of: 7), worker(2, of: 7)])
+    look.handles = [1: handle(1)]
+    look.elsewhere = [2]
+    #expect(launches(state.steps(after: look)) == [7])
+    look.releases = [release(7), release(8, .canary)]
+    #expect(launches(state.steps(after: look)) == [7, 8])
+    look.isDrained = true
+    let steps = state.steps(after: look)
+    #expect(launches(steps).isEmpty)
+    #expect(drained(steps) == [handle(1)])
+  }
+
+  @Test("a release that begins to have something to do rings, once")
+  func rings() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    func rings(at seconds: Double, _ served: Set<Int64>) -> Bool {
+      state.steps(after: look(at: seconds, releases: [release(6, .draining), release(7)], served: served)).contains(
+        .ring)
+    }
+    #expect(!rings(at: 0, []))
+    #expect(rings(at: 1, [7]))
+    #expect(!rings(at: 2, [7]))
+    #expect(rings(at: 3, [6, 7]))
+    #expect(!rings(at: 4, [6]))
+    #expect(rings(at: 5, [6, 7]))
+  }
+
+  @Test("why starts fail is known until one succeeds")
+  func troubles() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    _ = state.launchFailed(of: 7, because: "no room", at: start)
+    #expect(state.troubles == [7: "no room"])
+    _ = state.launchFailed(of: 7, because: "no room", at: start)
+    #expect(state.troubles == [7: "no room, 2 times in a row"])
+    #expect(launches(state.steps(after: scaled(at: 0.1, [7: 1]))).isEmpty, "a pause")
+    state.launched(handle(1), of: 7, at: start + .seconds(2))
+    _ = state.steps(after: scaled(at: 3, [7: 1], [worker(1, of: 7)], living: [handle(1)]))
+    _ = state.steps(after: scaled(at: 9, [7: 1], [worker(1, of: 7)], living: [handle(1)]))
+    #expect(state.troubles.isEmpty)
+  }
 }

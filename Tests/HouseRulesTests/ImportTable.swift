@@ -43,13 +43,13 @@ struct ImportTable {
       "JobModel JobStore PipelineDefinition Postgres",
       "AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle Subprocess SystemPackage"),
     "ControlPlane": row(
-      "Catalog JobModel JobStore Launchers Monitoring Postgres",
+      "Autoscaling Catalog JobModel JobStore Launchers Monitoring Postgres",
       "Hummingbird HummingbirdCore Logging NIOCore NIOHTTP1 NIOPosix ServiceLifecycle"),
     "Benchmarks": row(
       "DuckDB JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
     "sluice": row(
       """
-      AutoscalingSimulation Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres FleetSimulation Ingestion JobModel \
+      Autoscaling AutoscalingSimulation Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres FleetSimulation Ingestion JobModel \
       JobStore JobWorker Launchers Loading Migrations Monitoring ObjectStore PipelineDefinition Postgres Records Releases
       """, "ArgumentParser AsyncHTTPClient Logging NIOCore NIOHTTP1 ServiceLifecycle UnixSignals"),
     "TestSupport": row("EmbeddedPostgres JobModel Launchers Migrations Postgres", "Logging"),

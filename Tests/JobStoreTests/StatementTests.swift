@@ -60,6 +60,7 @@ struct PlanTests {
     "job_list": "7, null, null, 10000",
     "job_lives": "'{7,8}', 'curate', 'd'",
     "ready_lock": "1, 0, null",
+    "scaling_arrivals": "1, 20000, 2000",
   ]
   /// Tables in which a statement looks for what nobody has told it of: no more rows than there are slots.
   private static let looksThrough = ["lease_reap": "lease"]
@@ -138,6 +139,29 @@ struct PlanTests {
       let text = plan.joined(separator: "\n")
       #expect(Self.wholeReadings(in: plan).allSatisfy { $0.table != "job" }, "\(text)")
       #expect(text.contains("job_run") && !text.contains("hashed SubPlan"), "\(text)")
+    }
+  }
+
+  /// A decision is made every second.
+  @Test(
+    "what scaling measures reads neither all jobs nor all that are ready",
+    arguments: ["scaling_lanes", "scaling_arrivals", "scaling_running"])
+  func scaling(name: String) async throws {
+    try await QueueFixture.with { queue in
+      try await queue.session.execute(
+        """
+        select sluice.enqueue('k');
+        insert into sluice.job (lane_id, kind, label, payload, max_attempts, created_at)
+          select (select min(lane_id) from sluice.lane), 'k', 'k', '{}', 3, now() from generate_series(1, 20000);
+        insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
+          select lane_id, job_id, 0, 0, now() from sluice.job on conflict do nothing;
+        analyze
+        """)
+      let statement = try #require(jobStoreStatements.first { $0.name == name })
+      let plan = try await Self.plan(of: statement, on: queue.session)
+      // Leases are as many as slots.
+      let whole = Self.wholeReadings(in: plan).filter { $0.table != "lease" }
+      #expect(whole.isEmpty, "\(plan.joined(separator: "\n"))")
     }
   }
 

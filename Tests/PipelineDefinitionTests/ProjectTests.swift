@@ -113,9 +113,50 @@ struct ProjectTests {
         "sluice.yaml:1:1: unknown key \"limts\"; did you mean \"limits\"?",
         "sluice.yaml:2:18: memory: \"2\" has no unit; write 2MB or 2GB",
         "sluice.yaml:2:28: \"slots\" must be a whole number of 1 to 256",
-        "sluice.yaml:3:1: \"launcher\" is not supported yet; remove it: workers are local processes",
+        "sluice.yaml:3:1: \"launcher\" is not supported yet; write it under scaling: {launcher: local}",
         "sluice.yaml:4:10: locations of the kind \"s3:\" are not supported yet; use file:PATH",
       ])
+  }
+
+  @Test("reads how many workers there may be; without the key there is no scaling")
+  func scaling() {
+    #expect(ProjectSettings.parse(text: "limits: {slots: 4}\n", file: "sluice.yaml").settings.scaling == nil)
+    let text = """
+      scaling: {min: 1, max: 6, memory: 12GB, worker: {slots: 3, memory: 1GB}, budget: 200h/month, launcher: local}
+      """
+    let (settings, none) = ProjectSettings.parse(text: text, file: "sluice.yaml")
+    #expect(none == [])
+    #expect(
+      settings.scaling
+        == ProjectSettings.Scaling(
+          minWorkers: 1, maxWorkers: 6, memoryBytes: 12_000_000_000, slotsPerWorker: 3, workerBytes: 1_000_000_000,
+          budgetHours: 200))
+    #expect(ProjectSettings.parse(text: "scaling: {}\n", file: "s").settings.scaling == ProjectSettings.Scaling())
+    #expect(ProjectSettings.parse(text: "scaling: {min: 20}\n", file: "s").settings.scaling?.maxWorkers == 20)
+  }
+
+  @Test(
+    "tells of a scaling that cannot be kept, with the way out",
+    arguments: [
+      (
+        "{max: 1}",
+        "s:1:16: max is 1: while an earlier release has work left, the current one has no worker; write max: 2 or more"
+      ),
+      ("{min: 9, max: 4}", "s:1:16: min is 9 and max is 4; write max: 9, or a lower min"),
+      (
+        "{memory: 500MB}",
+        "s:1:19: memory is 500MB, and one worker with one job may need 1128MB (worker.memory and limits.memory); "
+          + "write memory: 1128MB or more, or a lower limits.memory"
+      ),
+      (
+        "{budget: 200h}",
+        "s:1:19: budget: \"200h\" is not worker-hours of a month; write a number and h/month, such as 200h/month"
+      ),
+      ("{budget: 0h/month}", "s:1:19: budget: \"0h/month\" is out of range; write 0.1h/month to 1000000h/month"),
+    ])
+  func impossibleScaling(text: String, problem: String) {
+    let found = ProjectSettings.parse(text: "scaling: \(text)\n", file: "s").diagnostics
+    #expect(found.map(\.description) == [problem])
   }
 
   @Test("refuses every pipeline while its settings are wrong")

@@ -11,7 +11,9 @@ struct HostileArgumentTests {
     ["releases", "list", "--limit", "-9223372036854775808"], ["up", "--port", "70000"], ["up", "--slots", "0"],
     ["up", "--slots", "9223372036854775807"], ["up", "--workers", "-1"], ["control", "--port", "-1"],
     ["worker", "--slots", "9223372036854775807"], ["check", "--env", "../x"], ["check", "--env", ""],
-    ["check", "--env", "a/b"], ["runs", "--env", "x\ny"],
+    ["check", "--env", "a/b"], ["scale", "1001", "--for", "1h", "--reason", "r"],
+    ["scale", "5", "--for", "nan", "--reason", "r"], ["scale", "5", "--for", "721h", "--reason", "r"],
+    ["runs", "--env", "x\ny"],
   ]
 
   @Test("is exit 2 with a reason, and nothing is started", arguments: arguments)

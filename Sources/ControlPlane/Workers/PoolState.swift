@@ -19,6 +19,10 @@ struct PoolState {
     var needs: [Int64: JobStore.ReleaseNeed]
     /// Whether the host is to be empty.
     var isDrained: Bool
+    /// What was decided; nil: nothing yet.
+    var allotment: ScalingBoard.Allotment?
+    /// Workers that the launcher cannot reach, by their number.
+    var elsewhere: Set<Int64> = []
   }
 
   enum Step: Equatable {
@@ -27,6 +31,10 @@ struct PoolState {
     /// A worker of the release could work, or could not.
     case noteStart(release: Int64, failed: Bool)
     case tell(WorkerPool.Standing)
+    /// A release has something to do that had nothing before.
+    case ring
+    /// How long a worker took from its launch until it registered.
+    case measured(Duration)
     case log(String, WorkerHandle, release: Int64, isError: Bool)
   }
 
@@ -55,6 +63,10 @@ struct PoolState {
   private var reasons: [Int64: String] = [:]
   /// A worker that ends as soon as it starts is not started ten times a second.
   private var pausedUntil: [Int64: Instant] = [:]
+  /// Releases that had something to do at the last look; of none: 0.
+  private var served: Set<Int64> = []
+  /// Workers that were told to go because of a decision: each once.
+  private var dismissed: Set<WorkerHandle> = []
   /// Since when a release has had work and no worker.
   private var lonelySince: [Int64: Instant] = [:]
 
@@ -66,6 +78,19 @@ struct PoolState {
   /// Workers that were launched and are not proven yet.
   var starting: Set<WorkerHandle> { Set(starts.keys) }
 
+  /// Those that have not registered.
+  var coming: [ScalingBoard.Coming] {
+    starts.values.filter { !$0.hasRegistered }.map { ScalingBoard.Coming(release: $0.release, since: $0.at) }
+  }
+
+  /// By release, why starts fail that have not succeeded since.
+  var troubles: [Int64: String] {
+    failures.reduce(into: [:]) { troubles, each in
+      let times = each.value == 1 ? "" : ", \(each.value) times in a row"
+      troubles[each.key] = (reasons[each.key] ?? "a worker could not be started") + times
+    }
+  }
+
   /// What to do, in this order. Each launch is answered by ``launched(_:of:at:)`` or ``launchFailed(of:because:at:)``.
   mutating func steps(after look: Look) -> [Step] {
     let kept = look.fleet.filter { look.handles[$0.id] != nil }
@@ -76,14 +101,17 @@ struct PoolState {
     // On a host that is to be empty none is wanted, and who came late is one too many.
     if look.isDrained { starts = [:] }
     let demand = demand(look, kept: kept)
-    for worker in demand.surplus(workers) {
+    if aim == .scaled, begins(look) { steps.append(.ring) }
+    let leaving = aim == .scaled ? dismissals(look, workers) : demand.surplus(workers)
+    for worker in leaving {
       guard let handle = look.handles[worker.id] else { continue }
       starts[handle] = nil
       steps += [
         .log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false), .drain(handle),
       ]
     }
-    steps += standing(look.releases, workers)
+    steps += standing(look, workers)
+    guard mayLaunch(look) else { return steps }
     for (release, wanted) in demand.wanted.sorted(by: { $0.key < $1.key })
     where (pausedUntil[release] ?? look.now) <= look.now {
       let running = workers.filter { ($0.releaseID ?? 0) == release }.count
@@ -107,7 +135,40 @@ struct PoolState {
       WorkerDemand(look.releases, needs: look.needs, count: look.isDrained ? 0 : count, staging: Self.staging)
     case .lastOnes:
       WorkerDemand(lastOf: look.isDrained ? [] : look.releases, needs: look.needs, others: others(look, kept: kept))
+    case .scaled:
+      WorkerDemand(
+        decided: look.allotment?.counts ?? [:], elsewhere: elsewhere(look), releases: look.releases,
+        staging: Self.staging)
     }
+  }
+
+  /// A pool that follows a decision starts nothing on a host that is to be empty, before the first decision, and after the decision of its
+  /// own process has run out.
+  private func mayLaunch(_ look: Look) -> Bool {
+    guard aim == .scaled else { return true }
+    return !look.isDrained && look.allotment?.launchesUntil.map { $0 > look.now } ?? false
+  }
+
+  /// Whether a release has something to do that had nothing at the last look.
+  private mutating func begins(_ look: Look) -> Bool {
+    let now = Set(look.needs.filter { $0.value.isServed }.keys)
+    defer { served = now }
+    return !now.isSubset(of: served)
+  }
+
+  private func elsewhere(_ look: Look) -> [Int64: Int] {
+    look.fleet.filter { look.elsewhere.contains($0.id) && !$0.draining && !$0.servesOneRun }
+      .reduce(into: [:]) { $0[$1.releaseID ?? 0, default: 0] += 1 }
+  }
+
+  /// Workers that a decision lets go: idle ones, and those that are to finish what they do. On a host that is to be empty every idle one.
+  private mutating func dismissals(_ look: Look, _ workers: [WorkerRecord]) -> [WorkerRecord] {
+    let going = workers.filter { worker in
+      if worker.busy == 0, look.isDrained || look.allotment?.stops.contains(worker.id) == true { return true }
+      return look.allotment?.drains.contains(worker.id) == true
+    }
+    dismissed.formIntersection(look.handles.values)
+    return going.filter { worker in look.handles[worker.id].map { dismissed.insert($0).inserted } ?? false }
   }
 
   /// Releases that other pools serve, or have served a moment ago.
@@ -136,6 +197,7 @@ struct PoolState {
         steps += failed(start.release, because: reason, at: look.now)
       } else if !start.hasRegistered, registered.contains(worker) {
         starts[worker] = Start(release: start.release, at: look.now, hasRegistered: true)
+        if aim == .scaled { steps.append(.measured(age)) }
       } else if start.hasRegistered, age > Self.proof {
         starts[worker] = nil
         failures[start.release] = nil
@@ -159,9 +221,16 @@ struct PoolState {
     return [.noteStart(release: release, failed: true)]
   }
 
-  private func standing(_ releases: [JobStore.ReleaseRecord], _ workers: [WorkerRecord]) -> [Step] {
-    guard case .host = aim else { return [] }
-    let current = releases.first { $0.state == .current }?.id ?? 0
+  private func standing(_ look: Look, _ workers: [WorkerRecord]) -> [Step] {
+    let current = look.releases.first { $0.state == .current }?.id ?? 0
+    switch aim {
+    case .lastOnes: return []
+    case .host: break
+    case .scaled:
+      guard let allotment = look.allotment else { return [] }
+      // What is not started by this process is not waited for.
+      if (allotment.counts[current] ?? 0) == 0 || allotment.launchesUntil == nil { return [.tell(.notNeeded)] }
+    }
     if workers.contains(where: { ($0.releaseID ?? 0) == current }) { return [.tell(.working)] }
     guard let times = failures[current] else { return [] }
     return [.tell(.failing(reasons[current] ?? "", times: times))]

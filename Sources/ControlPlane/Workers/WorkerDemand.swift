@@ -33,6 +33,22 @@ struct WorkerDemand: Equatable {
     }
   }
 
+  /// As many as were decided, less those that other hosts have. A release that a deploy or a canary waits for has one at once.
+  ///
+  /// - Parameters:
+  ///   - counts: By release; 0: of none.
+  ///   - elsewhere: Workers that this launcher cannot reach, by release.
+  init(
+    decided counts: [Int64: Int], elsewhere: [Int64: Int], releases: [JobStore.ReleaseRecord], staging: Duration
+  ) {
+    wanted = counts
+    for release in releases {
+      let isComing = release.state == .staged && release.secondsInState < staging.inSeconds
+      if isComing || release.state == .canary { wanted[release.id] = max(1, wanted[release.id] ?? 0) }
+    }
+    for (release, count) in elsewhere { wanted[release] = wanted[release].map { max(0, $0 - count) } }
+  }
+
   /// Of workers that run, those that are too many: never one that has work in hand.
   func surplus(_ workers: [WorkerRecord]) -> [WorkerRecord] {
     Dictionary(grouping: workers) { $0.releaseID ?? 0 }.flatMap { release, workers in

@@ -15,12 +15,16 @@ package struct WorkerPool: Service {
     case host(Int)
     /// One of each release that has work and no worker anywhere: others start the rest.
     case lastOnes
+    /// As many of each release as are decided all the time.
+    case scaled
   }
 
   /// What became of the workers of the release that takes the new runs.
   package enum Standing: Sendable, Equatable {
     /// One has registered.
     case working
+    /// None is wanted now, or not of this process.
+    case notNeeded
     /// So many starts in a row have failed, the last one for this reason.
     case failing(String, times: Int)
   }
@@ -33,19 +37,23 @@ package struct WorkerPool: Service {
   private let logger: Logger
   private let tell: @Sendable (Standing) -> Void
   private let leavesWorkers: @Sendable () -> Bool
+  private let board: ScalingBoard?
   private let clock = ContinuousClock()
 
   /// - Parameters:
   ///   - aim: Which workers it keeps; only those are asked to stop when it ends.
   ///   - tell: Called with every look at the release that takes the new runs.
+  ///   - board: Where it finds what was decided, and says what becomes of it: with ``Aim/scaled``.
   ///   - leavesWorkers: Asked at the end: whether another pool takes over the workers.
   package init(
     store: JobStore, launcher: any Launcher, aim: Aim, host: String, tick: Duration = .milliseconds(200),
-    logger: Logger, tell: @escaping @Sendable (Standing) -> Void = { _ in },
+    logger: Logger, board: ScalingBoard? = nil, tell: @escaping @Sendable (Standing) -> Void = { _ in },
     leavesWorkers: @escaping @Sendable () -> Bool = { false }
   ) {
     self.tell = tell
     self.leavesWorkers = leavesWorkers
+    precondition((aim == .scaled) == (board != nil), "a pool that is scaled finds its count on a board")
+    self.board = board
     self.store = store
     self.launcher = launcher
     self.aim = aim
@@ -88,6 +96,8 @@ package struct WorkerPool: Service {
         for step in state.launchFailed(of: release, because: reason, at: clock.now) { try await take(step, &state) }
       }
     }
+    board?.note(coming: state.coming)
+    board?.note(troubles: state.troubles)
   }
 
   private func look(_ state: PoolState) async throws -> PoolState.Look {
@@ -96,8 +106,13 @@ package struct WorkerPool: Service {
     let handles = try await handles(of: fleet)
     return PoolState.Look(
       now: clock.now, fleet: fleet, handles: handles, living: try await launcher.alive(state.starting),
-      releases: releases, needs: try await store.needs(of: releases.map(\.id)),
-      isDrained: try await store.isDrained(host: host))
+      releases: releases, needs: try await store.needs(of: releases.map(\.id) + (aim == .scaled ? [0] : [])),
+      isDrained: try await store.isDrained(host: host), allotment: board?.allotment,
+      elsewhere: Set(fleet.filter { handle(of: $0) == nil }.map(\.id)))
+  }
+
+  private func handle(of worker: WorkerRecord) -> WorkerHandle? {
+    launcher.handle(of: RegisteredWorker(host: worker.host, pid: Int32(worker.pid)))
   }
 
   /// Of the workers that beat those that this pool keeps and that exist: a killed one is replaced before its lease runs out.
@@ -105,8 +120,7 @@ package struct WorkerPool: Service {
     let launched = aim == .lastOnes ? launcher.launched : nil
     var handles: [Int64: WorkerHandle] = [:]
     for worker in fleet where !worker.servesOneRun {
-      guard let handle = launcher.handle(of: RegisteredWorker(host: worker.host, pid: Int32(worker.pid))),
-        launched?.contains(handle) != false
+      guard let handle = handle(of: worker), launched?.contains(handle) != false
       else { continue }
       handles[worker.id] = handle
     }
@@ -124,6 +138,8 @@ package struct WorkerPool: Service {
     case .noteStart(let release, let failed):
       if release != 0 { try await store.noteStart(of: release, failed: failed) }
     case .tell(let standing): tell(standing)
+    case .ring: board?.ring()
+    case .measured(let start): board?.note(start: start)
     case .log(let text, let worker, let release, let isError):
       logger.log(
         level: isError ? .error : .info, "\(text)", metadata: ["worker": "\(worker)", "release": "\(release)"])
@@ -141,8 +157,7 @@ package struct WorkerPool: Service {
     do {
       let fleet = try await listing.value
       if aim != .lastOnes {
-        workers.formUnion(
-          fleet.compactMap { launcher.handle(of: RegisteredWorker(host: $0.host, pid: Int32($0.pid))) })
+        workers.formUnion(fleet.compactMap { handle(of: $0) })
       }
     } catch {
       logger.warning(

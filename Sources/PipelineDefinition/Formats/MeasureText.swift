@@ -45,6 +45,19 @@ enum MeasureText {
     return try byteCount(String(text.dropLast(2)))
   }
 
+  /// Worker-hours of a month, written as `200h/month`.
+  static func workerBudget(_ text: String) throws(ValueProblem) -> Double {
+    let (digits, unit) = split(text)
+    guard unit == "h/month", let hours = Double(digits) else {
+      throw ValueProblem(
+        "\"\(text)\" is not worker-hours of a month", write: "a number and h/month, such as 200h/month")
+    }
+    guard (0.1...1_000_000).contains(hours) else {
+      throw ValueProblem("\"\(text)\" is out of range", write: "0.1h/month to 1000000h/month")
+    }
+    return hours
+  }
+
   /// A share of 0...1, written as `0.5%`.
   static func share(_ text: String) throws(ValueProblem) -> Double {
     let (digits, unit) = split(text)

@@ -13,6 +13,7 @@ extension YAMLNode {
   func integer(_ key: String) -> Int? { self[key]?.scalar?.integer }
   func duration(_ key: String) -> Duration? { text(key).flatMap { try? MeasureText.duration($0) } }
   func byteCount(_ key: String) -> Int? { text(key).flatMap { try? MeasureText.byteCount($0) } }
+  func workerBudget(_ key: String) -> Double? { text(key).flatMap { try? MeasureText.workerBudget($0) } }
   func share(_ key: String) -> Double? { text(key).flatMap { try? MeasureText.share($0) } }
 
   func choice<Value: RawRepresentable<String>>(_ key: String, as type: Value.Type = Value.self) -> Value? {

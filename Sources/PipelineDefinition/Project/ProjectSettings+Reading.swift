@@ -16,7 +16,8 @@ extension ProjectSettings {
     let (document, reading) = YAMLReader.read(text: text, file: file)
     guard let document else { return (ProjectSettings(), reading) }
     let diagnostics = reading + ShapeValidator.validate(document, as: .object(ProjectSchema.settings), named: file)
-    return (ProjectSettings(document: document), diagnostics.sortedByPlace())
+    let settings = ProjectSettings(document: document)
+    return (settings, (diagnostics + settings.scalingProblems(document)).sortedByPlace())
   }
 
   private init(document: YAMLNode) {
@@ -25,11 +26,55 @@ extension ProjectSettings {
     databaseURL = document.template("database", in: .none)
     storage = document.location("storage") ?? storage
     secretsDirectory = document["secrets"]?.text("directory") ?? secretsDirectory
+    scaling = document["scaling"].map(Scaling.init(node:))
     guard let limits = document["limits"] else { return }
     self.limits = Limits(
       memoryBytes: limits.byteCount("memory") ?? self.limits.memoryBytes,
       threads: limits.integer("threads"), slots: limits.integer("slots") ?? self.limits.slots,
       temporaryBytes: limits.byteCount("temp"), expansion: limits.integer("expansion") ?? self.limits.expansion,
       releases: limits.integer("releases") ?? self.limits.releases)
+  }
+
+  /// What no shape says of `scaling`: the keys must fit together, and one job must have room.
+  private func scalingProblems(_ document: YAMLNode) -> [Diagnostic] {
+    guard let node = document["scaling"], let scaling else { return [] }
+    var problems: [Diagnostic] = []
+    if scaling.minWorkers > scaling.maxWorkers {
+      problems.append(
+        Diagnostic(
+          code: "scaling_bounds", place: (node["min"] ?? node).place,
+          message: "min is \(scaling.minWorkers) and max is \(scaling.maxWorkers)",
+          suggestion: "write max: \(scaling.minWorkers), or a lower min"))
+    }
+    if scaling.maxWorkers == 1 {
+      problems.append(
+        Diagnostic(
+          .warning, code: "scaling_single", place: (node["max"] ?? node).place,
+          message: "max is 1: while an earlier release has work left, the current one has no worker",
+          suggestion: "write max: 2 or more"))
+    }
+    let oneJob = scaling.workerBytes + limits.memoryBytes
+    if let memory = scaling.memoryBytes, memory < oneJob {
+      problems.append(
+        Diagnostic(
+          code: "scaling_memory", place: (node["memory"] ?? node).place,
+          message: "memory is \(memory / 1_000_000)MB, and one worker with one job may need \(oneJob / 1_000_000)MB "
+            + "(worker.memory and limits.memory)",
+          suggestion: "write memory: \((oneJob + 999_999) / 1_000_000)MB or more, or a lower limits.memory"))
+    }
+    return problems
+  }
+}
+
+extension ProjectSettings.Scaling {
+  fileprivate init(node: YAMLNode) {
+    self.init()
+    minWorkers = node.integer("min") ?? minWorkers
+    // A min alone is meant: the default of max does not contradict it.
+    maxWorkers = node.integer("max") ?? max(maxWorkers, minWorkers)
+    memoryBytes = node.byteCount("memory")
+    slotsPerWorker = node["worker"]?.integer("slots")
+    workerBytes = node["worker"]?.byteCount("memory") ?? workerBytes
+    budgetHours = node.workerBudget("budget")
   }
 }

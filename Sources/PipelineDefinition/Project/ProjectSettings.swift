@@ -27,6 +27,32 @@ package struct ProjectSettings: Sendable, Equatable {
     }
   }
 
+  /// How many workers there are; see docs/scaling.md.
+  package struct Scaling: Sendable, Equatable {
+    package var minWorkers: Int
+    package var maxWorkers: Int
+    /// Of all workers and their jobs together; nil: what the machine or its cgroup has.
+    package var memoryBytes: Int?
+    /// Nil: ``Limits/slots``.
+    package var slotsPerWorker: Int?
+    /// Of a worker process itself, without its jobs.
+    package var workerBytes: Int
+    /// Worker-hours that a calendar month may cost; nil: no limit.
+    package var budgetHours: Double?
+
+    package init(
+      minWorkers: Int = 0, maxWorkers: Int = 8, memoryBytes: Int? = nil, slotsPerWorker: Int? = nil,
+      workerBytes: Int = 128_000_000, budgetHours: Double? = nil
+    ) {
+      self.minWorkers = minWorkers
+      self.maxWorkers = maxWorkers
+      self.memoryBytes = memoryBytes
+      self.slotsPerWorker = slotsPerWorker
+      self.workerBytes = workerBytes
+      self.budgetHours = budgetHours
+    }
+  }
+
   package static let defaultStorage = "file:.sluice/storage"
 
   /// Tells installations apart that load into the same target.
@@ -36,18 +62,21 @@ package struct ProjectSettings: Sendable, Equatable {
   /// Where raw and curated objects go; a relative path is relative to the project directory.
   package var storage: ValueTemplate
   package var limits: Limits
+  /// Nil: as many workers as the command line says.
+  package var scaling: Scaling?
   /// Relative to the project directory, or absolute.
   package var secretsDirectory: String
 
   package init(
     installation: String = "default", databaseURL: ValueTemplate? = nil,
     storage: ValueTemplate = ValueTemplate(literal: ProjectSettings.defaultStorage), limits: Limits = Limits(),
-    secretsDirectory: String = "secrets"
+    scaling: Scaling? = nil, secretsDirectory: String = "secrets"
   ) {
     self.installation = installation
     self.databaseURL = databaseURL
     self.storage = storage
     self.limits = limits
+    self.scaling = scaling
     self.secretsDirectory = secretsDirectory
   }
 }

@@ -14,8 +14,26 @@ enum ProjectSchema {
         ObjectShape([
           .key("directory", .text(.text), "Where the files of secrets are", default: "secrets")
         ])), "Where secrets are found that are not in the environment"),
-    .later("launcher", .anything, "What starts workers", instead: "remove it: workers are local processes"),
-    .later("budget", .anything, "What the work may cost", instead: "remove it for now"),
+    .key("scaling", .object(scaling), "How many workers there are; without it, as many as `--workers` says"),
+    .later("launcher", .anything, "What starts workers", instead: "write it under scaling: {launcher: local}"),
+    .later("budget", .anything, "What the work may cost", instead: "write it under scaling: {budget: 200h/month}"),
+  ])
+
+  static let scaling = ObjectShape([
+    .key("min", .integer(0...1000), "The fewest workers; 0: none while there is nothing to do", default: "0"),
+    .key("max", .integer(1...1000), "The most workers", default: "8"),
+    .key(
+      "memory", .text(.byteCount), "Of all workers and their jobs together; never more than the machine has free",
+      default: "what the machine or its cgroup has", example: "12GB"),
+    .key(
+      "worker",
+      .object(
+        ObjectShape([
+          .key("slots", .integer(1...256), "Jobs of one worker at a time", default: "limits.slots"),
+          .key("memory", .text(.byteCount), "Of a worker process itself, without its jobs", default: "128MB"),
+        ])), "What one worker is"),
+    .key("budget", .text(.workerBudget), "Worker-hours that a calendar month (UTC) may cost", example: "200h/month"),
+    .key("launcher", .oneOf("local"), "What starts workers: processes of this machine", default: "local"),
   ])
 
   static let limits = ObjectShape([

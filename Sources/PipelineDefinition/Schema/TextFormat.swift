@@ -11,7 +11,7 @@ enum TextFormat: Sendable, Equatable {
   /// Text with variables, secrets and placeholders.
   case template(TemplateText.Scope)
   case location
-  case duration, byteCount, byteRate, share, change
+  case duration, byteCount, byteRate, share, change, workerBudget
   case columnType, timeZone, clock, cron, instantOrNumber
   /// How far a cursor may move.
   case cursorLimit
@@ -40,6 +40,7 @@ enum TextFormat: Sendable, Equatable {
     case .byteRate: _ = try MeasureText.byteRate(text)
     case .share: _ = try MeasureText.share(text)
     case .change: _ = try MeasureText.change(text)
+    case .workerBudget: _ = try MeasureText.workerBudget(text)
     case .columnType: _ = try ColumnTypeText.columnType(text)
     case .timeZone: try ClockText.timeZone(text)
     case .clock: try ClockText.timeOfDay(text)
@@ -70,6 +71,7 @@ enum TextFormat: Sendable, Equatable {
     case .byteRate: "bytes per second such as 40MB/s"
     case .share: "a percentage such as 0.5%"
     case .change: "a range of percentages such as \"-20%..+50%\""
+    case .workerBudget: "worker-hours such as 200h/month"
     case .columnType: "a column type such as bigint"
     case .timeZone: "a time zone such as Europe/Zurich"
     case .clock: "a time such as \"05:30\""

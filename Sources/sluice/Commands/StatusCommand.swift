@@ -43,6 +43,7 @@ struct StatusCommand: AsyncParsableCommand {
           ["worker", "pid", "host", "slots", "busy"],
           report.workers.map { ["\($0.id)", "\($0.pid)", $0.host, "\($0.slots)", "\($0.busy)"] }
         ).text)
+      tell(report.scaling)
       if !report.schedules.isEmpty {
         Console.data(
           TextTable(
@@ -75,6 +76,21 @@ struct StatusCommand: AsyncParsableCommand {
       for raw in report.rawDue {
         Console.data("raw due: \(raw.stream) of \(raw.pipeline), \(raw.runs) failed run(s), oldest \(raw.oldest)")
       }
+    }
+  }
+
+  private func tell(_ scaling: StatusReport.Scaling?) {
+    guard let scaling else { return }
+    if let workers = scaling.workers {
+      let why = [scaling.reasons.first, scaling.limitedBy].compactMap { $0 }
+      let told = why.count == 2 && why[0] == why[1] ? Array(why.prefix(1)) : why
+      Console.data("scaling: \(ScalingView.workers(workers)) wanted: " + told.joined(separator: "; "))
+    }
+    for problem in scaling.problems { Console.data("scaling: \(problem)") }
+    if let override = scaling.override {
+      Console.data(
+        "scaling: set by \(override.author) to \(ScalingView.workers(override.workers)) until \(override.expiresAt): "
+          + "\(override.reason)\n  end it: sluice scale auto")
     }
   }
 }

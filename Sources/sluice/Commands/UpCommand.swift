@@ -9,14 +9,19 @@ import PipelineDefinition
 struct UpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "up", abstract: "Run the system on this machine: control and workers.",
-    discussion: "Logs and the control file lie under .sluice/ENV/. sluice down stops it.")
+    discussion: """
+      Logs and the control file lie under .sluice/ENV/. sluice down stops it. With scaling: in sluice.yaml the number of workers \
+      follows the work; --workers N keeps it as it is.
+      """)
 
   @OptionGroup var options: ProjectOptions
   @Flag(help: "Return when the control API answers and a worker is ready, and go on in the background.") var detach =
     false
-  @Option(help: "Worker processes.") var workers = 2
+  @Option(help: "Worker processes (default: what scaling: of sluice.yaml allows, else 2).") var workers: Int?
   @Option(help: "Jobs at once in each worker (default: limits.slots of sluice.yaml).") var slots: Int?
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
+
+  private static let standardWorkers = 2
 
   /// Longer than any start takes, the first initdb of a slow machine included.
   private static let patience = Duration.seconds(60)
@@ -35,7 +40,7 @@ struct UpCommand: AsyncParsableCommand {
 
   func run() async throws {
     let project = try options.project()
-    let pool: WorkerPool.Aim? = workers > 0 ? .host(workers) : nil
+    let pool = pool(project)
     guard detach else { return try await Installation.control(project, pool: pool, slots: slots, port: port) }
     let control = try await startDetached(project)
     try await Installation.with(project, logger: Logs.quiet) { try await $0.noteReleaseTroubles() }
@@ -50,6 +55,12 @@ struct UpCommand: AsyncParsableCommand {
         "up at \(control.url) (pid \(control.pid)); logs in \(Installation.stateDirectory(project))/logs")
   }
 
+  private func pool(_ project: Project) -> WorkerPool.Aim? {
+    if workers == nil, project.settings.scaling != nil { return .scaled }
+    let count = workers ?? Self.standardWorkers
+    return count > 0 ? .host(count) : nil
+  }
+
   /// Starts control, and returns once it answers and one of its workers has registered.
   private func startDetached(_ project: Project) async throws -> ControlFile {
     try StateOwnership(project).confirm()
@@ -58,7 +69,8 @@ struct UpCommand: AsyncParsableCommand {
     if processes.entry(ProcessTable.control) != nil || ControlFile.read(stateDirectory) != nil {
       throw Refusal.alreadyUp(project)
     }
-    var verb = ["up", "--workers", "\(workers)", "--port", "\(port)"]
+    var verb = ["up", "--port", "\(port)"]
+    if let workers { verb += ["--workers", "\(workers)"] }
     if let slots { verb += ["--slots", "\(slots)"] }
     let log = try ServiceLog(folder: stateDirectory + "/logs", control: "control.log", workers: "workers.log")
     let process = try Installation.detached(

@@ -26,7 +26,8 @@ final class ControlNotice: Sendable {
   func tell(_ standing: WorkerPool.Standing) {
     change { state in
       switch standing {
-      case .working: state.firstWorkers = .registered
+      // Where none is wanted, none is waited for.
+      case .working, .notNeeded: state.firstWorkers = .registered
       case .failing(let reason, let times):
         // Later ones are replaced, and that is in the log.
         if state.firstWorkers != .registered { state.firstWorkers = .failing(reason, times: times) }

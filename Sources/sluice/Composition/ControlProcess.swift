@@ -38,7 +38,7 @@ extension Installation {
       do {
         return try await with(project, logger: Logs.service) { installation in
           // Who starts a host anew means it to work.
-          if case .host = pool, !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
+          if keepsHost(pool), !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
           try await installation.serveControl(socket, lock, token, pool: pool, slots: slots, stop: stop)
         }
       } catch let error as any Failure where error.isTransient && isSuccessor && clock.now < deadline && !stop.wasAsked
@@ -82,7 +82,7 @@ extension Installation {
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
     let succession = ControlSuccession(
       logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
-    let keepsHost = if case .host = aim { true } else { false }
+    let keepsHost = Self.keepsHost(aim)
     let notice = ControlNotice(stateDirectory: stateDirectory, keepsWorkers: keepsHost, logger: logger)
     let clients = overOwnConnections(maximum: Self.clientConnections)
     var services: [any Service] = [
@@ -96,13 +96,18 @@ extension Installation {
     if isEmbedded { services.append(ServerCare(installation: self)) }
     var pool: WorkerPool?
     if let aim {
+      let board = aim == .scaled ? ScalingBoard() : nil
+      let slots = slots ?? (board == nil ? nil : project.settings.scaling?.slotsPerWorker)
       let launcher = LocalProcessLauncher(processes: processes, host: Self.host) {
         try await workerProcess(of: $0, slots: slots)
       }
       let own = WorkerPool(
-        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, tell: { notice.tell($0) },
+        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, board: board,
+        tell: { notice.tell($0) },
         leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
       services.append(own)
+      // Behind the pool, so that it ends before: another process decides while this one waits for its workers to end.
+      if let board { services += scalingServices(board, slots: slots) }
       pool = own
     }
     do {
@@ -127,6 +132,14 @@ extension Installation {
     }
     // It was to stop after all: nobody else looks after the workers that were left for the successor.
     try await pool?.drainAll()
+  }
+
+  /// Whether control keeps all workers of this host.
+  private static func keepsHost(_ pool: WorkerPool.Aim?) -> Bool {
+    switch pool {
+    case .host, .scaled: true
+    case .lastOnes, nil: false
+    }
   }
 
   /// Whether a worker of the release that takes the new runs is at work on this host; false where the database does not answer.

@@ -1,0 +1,208 @@
+import Autoscaling
+import JobModel
+import JobStore
+import Logging
+import Postgres
+import ServiceLifecycle
+
+/// Decides every second how many workers of each release there are to be.
+///
+/// Any number of these services may run; one decides, by a lease with an epoch that each decision carries. The others take from the
+/// stored decision which of their workers may go, and start none. While the database does not answer, nothing changes.
+package struct ScalingService: Service {
+  /// Without being renewed the lease ends after this: another process then decides.
+  private static let lease = Duration.seconds(10)
+  /// Attempts that ended of which one look learns. More of them say nothing more.
+  private static let maxFinished = 5000
+  private static let spendEvery = Duration.seconds(30)
+  private static let expireEvery = Duration.seconds(600)
+  /// How long decisions and predictions are kept, and how many go at once.
+  private static let retention = Duration.seconds(14 * 86_400)
+  private static let expireRows = 5000
+  /// Where there is nothing to do, looks are so much rarer: the first job rings.
+  private static let quietTicks = 3
+  /// The least time between two looks, however often it rings.
+  private static let shortestPause = Duration.milliseconds(100)
+
+  private let store: JobStore
+  private let limits: ScalingLimits
+  private let stages: Set<String>
+  private let board: ScalingBoard
+  private let holder: String
+  private let memory: @Sendable () -> HostMemory
+  private let tick: Duration
+  private let logger: Logger
+  private let clock = ContinuousClock()
+
+  /// - Parameters:
+  ///   - limits: What the definition allows.
+  ///   - stages: Those that the workers serve.
+  ///   - holder: A name that no other process ever has.
+  ///   - tick: Between two looks while there is work.
+  ///   - memory: What this machine has and uses.
+  package init(
+    store: JobStore, limits: ScalingLimits, stages: Set<String>, board: ScalingBoard, holder: String,
+    tick: Duration = .seconds(1), logger: Logger, memory: @escaping @Sendable () -> HostMemory = { .now() }
+  ) {
+    self.store = store
+    self.limits = limits
+    self.stages = stages
+    self.board = board
+    self.holder = holder
+    self.memory = memory
+    self.tick = tick
+    self.logger = logger
+  }
+
+  package func run() async throws {
+    let listener = store.bell?.listen { [board] _ in board.ring() }
+    defer { if let listener { store.bell?.remove(listener) } }
+    // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
+    do { try await cancelWhenGracefulShutdown { try await keepDeciding() } } catch is CancellationError {}
+    // In a task of its own: the group is shutting down, and that must not cut the farewell off.
+    let leaving = Task { [store, holder] in try await store.leaveScaling(as: holder) }
+    do { try await leaving.value } catch {
+      logger.info("the lease of scaling runs out by itself", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func keepDeciding() async throws {
+    var turn: Turn?
+    while !Task.isCancelled {
+      do { try await decide(&turn) } catch let error as any Failure where error.isTransient {
+        logger.warning("the number of workers was not decided; it stays", metadata: ["error": "\(error)"])
+      } catch {
+        if error is CancellationError { throw error }
+        // Workers, schedules and the API do not depend on it.
+        logger.error("the number of workers could not be decided; it stays", metadata: ["error": "\(error)"])
+      }
+      try await pause(turn?.isQuiet == true ? tick * Self.quietTicks : tick)
+    }
+  }
+
+  /// What this process has in hand while it decides.
+  struct Turn {
+    var epoch: Int64
+    var state: ScalingState
+    /// Of the look before: the number of the newest job, and until when history was read.
+    var newestJob: Int64?
+    var settled: String?
+    /// Nothing was queued and nothing ran.
+    var isQuiet = false
+    /// What was logged last.
+    var counts: [Int64: Int]?
+    var spentAt: ContinuousClock.Instant?
+    var expiredAt: ContinuousClock.Instant?
+  }
+
+  /// One look, and what follows from it.
+  ///
+  /// - Parameter turn: Nil while this process does not decide.
+  func decide(_ turn: inout Turn?) async throws {
+    let begun = clock.now
+    guard let lead = try await store.leadScaling(as: holder, lease: Self.lease) else {
+      if turn != nil { logger.info("another process decides the number of workers") }
+      turn = nil
+      return try await follow()
+    }
+    if turn?.epoch != lead.epoch {
+      logger.info("this process decides the number of workers", metadata: ["epoch": "\(lead.epoch)"])
+      turn = Turn(
+        epoch: lead.epoch, state: ScalingState(limits: limits, stages: stages, history: lead.history))
+    }
+    guard var own = turn else { return }
+    try await lookAfter(&own)
+    // What was spent is not to be counted again where the look fails.
+    turn = own
+    let look = try await measure(&own)
+    let outcome = try own.state.decide(look)
+    if let record = outcome.record {
+      guard try await store.keep(record, as: holder, epoch: own.epoch) != nil else {
+        turn = nil
+        return
+      }
+      if own.counts != record.counts { log(record, epoch: own.epoch) }
+      own.counts = record.counts
+    }
+    own.isQuiet = outcome.isQuiet
+    turn = own
+    board.post(
+      ScalingBoard.Allotment(
+        epoch: own.epoch, counts: outcome.counts, stops: Set(outcome.decision.stops),
+        drains: Set(outcome.decision.drains), launchesUntil: begun + Self.lease))
+    board.note(isQuiet: outcome.isQuiet)
+    try await store.settle(outcome.settled)
+  }
+
+  private func log(_ decision: JobStore.NewScalingDecision, epoch: Int64) {
+    logger.info(
+      "the number of workers was decided",
+      metadata: [
+        "workers": "\(decision.total)", "demanded": "\(decision.demanded)", "epoch": "\(epoch)",
+        "reason": "\(decision.reasons.first ?? "")", "limited_by": "\(decision.limitedBy ?? "")",
+      ])
+  }
+
+  /// Another process decides: what it allows to go may go, and it starts what is missing.
+  private func follow() async throws {
+    board.note(isQuiet: false)
+    guard let last = try await store.scalingDecision() else { return }
+    board.post(
+      ScalingBoard.Allotment(
+        epoch: last.epoch, counts: last.counts, stops: Set(last.stops), drains: Set(last.drains)))
+  }
+
+  private func measure(_ turn: inout Turn) async throws -> ScalingMeasurement {
+    let begun = clock.now
+    let moment = try await store.scalingMoment()
+    var look = ScalingMeasurement(moment: moment)
+    if let before = turn.newestJob { look.arrivals = try await store.arrivals(above: before, upTo: moment.newestJob) }
+    look.lanes = try await store.laneDepths()
+    look.running = try await store.runningAttempts()
+    look.finished = try await store.finishedAttempts(
+      after: turn.settled, until: moment.settled, limit: Self.maxFinished)
+    look.isFinishedWhole = turn.settled != nil && look.finished.count < Self.maxFinished
+    look.workers = try await store.workers()
+    look.releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])
+    look.override = try await store.scalingOverride()
+    look.coming = board.coming.map { ($0.release, max(0, $0.since.duration(to: clock.now).inSeconds)) }
+    look.startSeconds = board.startSeconds
+    look.troubles = board.troubles
+    look.memory = memory()
+    look.ageSeconds = begun.duration(to: clock.now).inSeconds
+    turn.newestJob = moment.newestJob
+    turn.settled = moment.settled
+    return look
+  }
+
+  /// What is not for every look: what the month has cost, and what is too old to keep.
+  private func lookAfter(_ turn: inout Turn) async throws {
+    let now = clock.now
+    let unspent = turn.spentAt.map { $0.duration(to: now) }
+    if unspent.map({ $0 >= Self.spendEvery }) ?? true {
+      let workers = unspent == nil ? 0 : try await store.workers().count { !$0.servesOneRun }
+      let hours = (unspent?.inSeconds ?? 0) / 3600 * Double(workers)
+      let month = try await store.spend(workerHours: hours)
+      turn.state.limits.usedHours = month.used
+      turn.state.limits.budgetRenewsInSeconds = month.renewsInSeconds
+      turn.spentAt = now
+    }
+    if turn.expiredAt.map({ $0.duration(to: now) >= Self.expireEvery }) ?? true {
+      _ = try await store.expireScaling(after: Self.retention, limit: Self.expireRows)
+      turn.expiredAt = now
+    }
+  }
+
+  /// Until the next look is due, or jobs became ready where there was nothing to do.
+  private func pause(_ length: Duration) async throws {
+    try await clock.sleep(for: Self.shortestPause)
+    let left = length - Self.shortestPause
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [clock] in try? await clock.sleep(for: left) }
+      group.addTask { [board] in await board.rung.wait() }
+      await group.next()
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+  }
+}

@@ -1,0 +1,285 @@
+import Autoscaling
+import FoundationEssentials
+import JobModel
+import JobStore
+
+/// What the process that decides remembers between two looks, and what follows from a look: no clock, no process and no database.
+struct ScalingState: Sendable {
+  /// What follows from one look.
+  struct Outcome: Sendable {
+    var decision: ScalingDecision
+    /// Workers by release; 0: of none.
+    var counts: [Int64: Int]
+    /// To be stored; nil: nothing has changed since the last one that was.
+    var record: JobStore.NewScalingDecision?
+    var settled: [JobStore.SettledPrediction]
+    /// Nothing is queued and nothing runs.
+    var isQuiet: Bool
+  }
+
+  /// Without a change a decision is stored again after this many seconds.
+  static let storeSeconds = 60.0
+  /// Of controls, the command line and the superuser.
+  private static let reservedConnections = 20
+  /// Of a worker for itself: its session, the queue's, the one that listens, and one for maintenance.
+  private static let ownConnections = 4
+  /// A worker's jobs share so many at most.
+  private static let pooledConnections = 8
+  /// How long a staged release keeps a worker without becoming anything.
+  private static let staging = PoolState.staging
+
+  /// What was stored last, as far as a change of it is worth another row.
+  private struct Stored: Equatable {
+    var counts: [Int64: Int]
+    var stops: [Int64]
+    var drains: [Int64]
+    var limitedBy: String?
+    var override: Int64?
+    var isLate: Bool
+    var troubled: Set<Int64>
+  }
+
+  private let policy: ScalingPolicy
+  /// With what the month has cost so far.
+  var limits: ScalingLimits
+  /// Stages that the workers serve; jobs of others are for programs that embed the queue.
+  private let stages: Set<String>
+  private(set) var predictor: Predictor
+  private var history: ScalingHistory
+  private var arrivals = ArrivalWindow()
+  private var watch = FleetWatch()
+  private var ledger = PredictionLedger()
+  /// Predicted seconds of what has finished.
+  private var doneSeconds = 0.0
+  private var workSeconds = 0.0
+  private var stored: (what: Stored, at: Double)?
+
+  /// - Parameter history: JSON that the decision before left, perhaps of another process or engine: what cannot be read is left out.
+  init(
+    limits: ScalingLimits, stages: Set<String>, settings: ScalingSettings = ScalingSettings(), history: String? = nil
+  ) {
+    policy = ScalingPolicy(settings: settings)
+    self.limits = limits
+    self.stages = stages
+    predictor = Predictor(settings: settings)
+    let earlier = history.flatMap { try? JSONDecoder().decode(ScalingHistory.self, from: Data($0.utf8)) }
+    self.history = earlier ?? ScalingHistory()
+  }
+
+  mutating func decide(_ look: ScalingMeasurement) throws -> Outcome {
+    let now = look.moment.seconds
+    for each in look.arrivals where stages.contains(each.lane.stage) { arrivals.add(each.jobs, to: each.lane, at: now) }
+    arrivals.forget(at: now)
+    let running = look.running.filter { stages.contains($0.stage) }
+    let predictions = running.map { ledger.prediction(of: $0, by: predictor) }
+    learn(look)
+    measureWork(look, running: running, predictions: predictions)
+
+    var bases: [String: Prediction.Basis] = [:]
+    let inputs = inputs(look, running: running, predictions: predictions, bases: &bases)
+    let decision = policy.decide(inputs)
+    history = decision.history
+    let counts = decision.wanted.reduce(into: [Int64: Int]()) { counts, each in
+      if let release = Int64(each.release) { counts[release] = each.workers }
+    }
+    return Outcome(
+      decision: decision, counts: counts, record: try record(decision, counts, inputs, look, bases: bases),
+      settled: ledger.settle(look.finished, running: look.running),
+      isQuiet: running.isEmpty && inputs.lanes.allSatisfy(\.queued.isEmpty))
+  }
+
+  // MARK: - What was learned
+
+  /// An attempt that yielded or was put off says nothing of a whole one.
+  private mutating func learn(_ look: ScalingMeasurement) {
+    for attempt in look.finished where attempt.status == "done" && !attempt.kind.isEmpty {
+      var job = Autoscaling.FinishedJob(kind: attempt.kind, release: "\(attempt.release)", seconds: attempt.seconds)
+      // The measured peak is the worker's process and the job's child; the process is counted for itself.
+      job.peakBytes = attempt.memory.map { max(0, $0 - limits.workerBytes) }
+      predictor.learn(job)
+    }
+  }
+
+  /// The predicted seconds of all that was done: of attempts that ended, and of the part that is done of those that run.
+  private mutating func measureWork(
+    _ look: ScalingMeasurement, running: [JobStore.RunningAttempt], predictions: [Prediction]
+  ) {
+    guard look.isFinishedWhole else {
+      // What is not known whole says nothing of a rate: it is counted from new.
+      (doneSeconds, workSeconds) = (0, 0)
+      return
+    }
+    for attempt in look.finished where attempt.status == "done" {
+      let prediction =
+        ledger.prediction(of: attempt) ?? predictor.predict(kind: attempt.kind, release: "\(attempt.release)")
+      doneSeconds += prediction.seconds.mean
+    }
+    let partly = zip(running, predictions).reduce(0.0) { sum, each in
+      let mean = each.1.seconds.mean
+      return sum + mean * min(1, each.0.progress ?? (mean > 0 ? each.0.seconds / mean : 0))
+    }
+    workSeconds = max(workSeconds, doneSeconds + partly)
+  }
+
+  // MARK: - Inputs
+
+  private mutating func inputs(
+    _ look: ScalingMeasurement, running: [JobStore.RunningAttempt], predictions: [Prediction],
+    bases: inout [String: Prediction.Basis]
+  ) -> ScalingInputs {
+    let now = look.moment.seconds
+    var inputs = ScalingInputs(seconds: now)
+    inputs.ageSeconds = look.ageSeconds
+    inputs.lanes = lanes(look, bases: &bases)
+    inputs.running = zip(running, predictions).map(Self.runningJob)
+    inputs.workers = workers(look, now: now)
+    let current = look.releases.first { $0.state == .current }?.id ?? 0
+    inputs.currentRelease = "\(current)"
+    inputs.pinnedReleases = pinned(look, current: current, running: running)
+    inputs.startSeconds = look.startSeconds
+    inputs.memory.pressure = look.memory.pressure
+    inputs.database = ConnectionLoad(
+      maximum: look.moment.connections, reserve: Self.reservedConnections,
+      perWorker: Self.ownConnections + min(limits.slotsPerWorker, Self.pooledConnections))
+    inputs.throughput = Throughput(
+      workSeconds: look.isFinishedWhole ? workSeconds : nil, waits: Self.waits(watch.waits(of: running, now: now)))
+    inputs.limits = limits
+    inputs.limits.memoryBytes = memoryLimit(look, running: predictions)
+    inputs.override = look.override.map {
+      ScalingOverride(workers: $0.workers, expires: $0.expiresSeconds, reason: $0.reason)
+    }
+    inputs.history = history
+    return inputs
+  }
+
+  private func lanes(
+    _ look: ScalingMeasurement, bases: inout [String: Prediction.Basis]
+  ) -> [LaneLoad] {
+    let engines = Self.servable(look.releases)
+    let counts = arrivals.counts(at: look.moment.seconds)
+    let depths = Dictionary(look.lanes.map { ($0.lane, $0) }) { first, _ in first }
+    var known: [String: Prediction] = [:]
+    let all = Set(depths.keys).union(counts.keys).filter { engines.contains($0.engine) && stages.contains($0.stage) }
+    return all.sorted { ($0.lane, $0.kind) < ($1.lane, $1.kind) }.map { lane in
+      let name = "\(lane.engine)/\(lane.kind)"
+      let prediction = known[name] ?? predictor.predict(kind: lane.kind, release: "\(lane.engine)")
+      known[name] = prediction
+      bases[name] = prediction.basis
+      var load = LaneLoad(
+        release: "\(lane.engine)", kind: lane.kind, stage: lane.stage, priority: -lane.urgencyClass)
+      if let depth = depths[lane] {
+        load.queued = [
+          QueuedClass(
+            deadline: nil, jobs: depth.ready, seconds: prediction.seconds, memoryBytes: prediction.memoryBytes)
+        ]
+        load.running = depth.running
+        load.maxRunning = depth.maxRunning
+      }
+      let arrived = counts[lane] ?? ArrivalWindow.Counts()
+      load.arrivals = Arrivals(
+        jobs5Minutes: arrived.minutes5, jobs30Minutes: arrived.minutes30, meanSeconds: prediction.seconds.mean)
+      return load
+    }
+  }
+
+  private static func runningJob(_ attempt: JobStore.RunningAttempt, _ prediction: Prediction) -> RunningJob {
+    var job = RunningJob(
+      job: attempt.job, release: "\(attempt.engine)", kind: attempt.kind, worker: attempt.worker,
+      elapsedSeconds: attempt.seconds, seconds: prediction.seconds, memoryBytes: prediction.memoryBytes)
+    job.priority = -attempt.urgencyClass
+    job.progress = attempt.progress
+    job.peakBytes = attempt.memory
+    job.sinceCheckpointSeconds = attempt.checkpointSeconds
+    return job
+  }
+
+  /// Those that register, and after them those that come, with numbers below zero.
+  private mutating func workers(_ look: ScalingMeasurement, now: Double) -> [WorkerLoad] {
+    let fleet = look.workers.filter { !$0.servesOneRun }
+    let since = watch.look(at: fleet, now: now)
+    let registered = fleet.map { worker in
+      var load = WorkerLoad(
+        worker: worker.id, release: "\(worker.releaseID ?? 0)", state: worker.draining ? .draining : .ready,
+        slots: worker.slots, busySlots: worker.busy)
+      load.sinceSeconds = since[worker.id] ?? 0
+      return load
+    }
+    let coming = look.coming.enumerated().map { index, each in
+      var load = WorkerLoad(
+        worker: -Int64(index) - 1, release: "\(each.release)", state: .starting, slots: limits.slotsPerWorker)
+      load.sinceSeconds = each.seconds
+      return load
+    }
+    return registered + coming
+  }
+
+  /// Releases that must have a worker: those with jobs that one could claim now or that run, next to the current one; a canary, and one
+  /// that comes.
+  private func pinned(
+    _ look: ScalingMeasurement, current: Int64, running: [JobStore.RunningAttempt]
+  ) -> [String] {
+    let busy = Set(look.lanes.filter { stages.contains($0.lane.stage) && $0.ready > 0 }.map(\.lane.engine))
+      .union(running.map(\.engine))
+    return look.releases.filter { release in
+      guard release.id != current else { return false }
+      let isComing = release.state == .staged && release.secondsInState < Self.staging.inSeconds
+      return isComing || release.state == .canary || busy.contains(release.id)
+    }.map { "\($0.id)" }.sorted()
+  }
+
+  /// Whose jobs a worker can be started for. Before anything is deployed, workers are of no release.
+  private static func servable(_ releases: [JobStore.ReleaseRecord]) -> Set<Int64> {
+    let known = Set(releases.map(\.id))
+    return releases.contains { $0.state == .current } ? known : known.union([0])
+  }
+
+  /// What workers and jobs may have together: what the definition says, and never more than other programs leave. One worker with one job
+  /// has room in any case: a machine that is full for a while must not keep work from starting for ever.
+  private func memoryLimit(_ look: ScalingMeasurement, running: [Prediction]) -> Double? {
+    guard let machine = look.memory.limitBytes else { return limits.memoryBytes }
+    let own = running.reduce(Double(look.workers.count) * limits.workerBytes) { $0 + $1.memoryBytes.mean }
+    let least = limits.workerBytes + policy.settings.coldStartBytes.mean
+    let left = max(least, machine - max(0, look.memory.usedBytes - own))
+    return min(left, limits.memoryBytes ?? left)
+  }
+
+  private static func waits(_ shares: [String: Double]) -> [Autoscaling.WaitCause: Double] {
+    shares.reduce(into: [:]) { waits, each in
+      if let cause = Autoscaling.WaitCause(rawValue: each.key) { waits[cause] = each.value }
+    }
+  }
+
+  // MARK: - What is stored
+
+  private mutating func record(
+    _ decision: ScalingDecision, _ counts: [Int64: Int], _ inputs: ScalingInputs, _ look: ScalingMeasurement,
+    bases: [String: Prediction.Basis]
+  ) throws -> JobStore.NewScalingDecision? {
+    let what = Stored(
+      counts: counts, stops: decision.stops, drains: decision.drains,
+      limitedBy: decision.limit.map(Self.kind), override: look.override?.id, isLate: !decision.warnings.isEmpty,
+      troubled: Set(look.troubles.keys))
+    if let stored, stored.what == what, (0..<Self.storeSeconds).contains(inputs.seconds - stored.at) { return nil }
+    stored = (what, inputs.seconds)
+    return JobStore.NewScalingDecision(
+      total: decision.total, demanded: decision.demanded, counts: counts, stops: decision.stops.filter { $0 > 0 },
+      drains: decision.drains.filter { $0 > 0 }, reasons: decision.reasons.map(\.description),
+      limitedBy: decision.limit?.description,
+      inputs: try ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles).json,
+      history: String(decoding: try JSONEncoder().encode(history), as: UTF8.self))
+  }
+
+  /// A limit without its numbers, which change all the time.
+  private static func kind(_ limit: ScalingLimit) -> String {
+    switch limit {
+    case .maximum: "maximum"
+    case .memory: "memory"
+    case .connections: "connections"
+    case .budget: "budget"
+    case .claimable: "claimable"
+    case .jobTooLarge(let kind, _): "job_too_large \(kind)"
+    case .frozen: "frozen"
+    case .pinnedReleases: "pinned_releases"
+    }
+  }
+}

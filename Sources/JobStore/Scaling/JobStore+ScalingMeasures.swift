@@ -1,0 +1,200 @@
+import Postgres
+
+/// What a decision about the number of workers looks at. None of these statements costs more because more jobs wait.
+extension JobStore {
+  /// The database's clock and what goes with it.
+  package struct ScalingMoment: Sendable, Equatable {
+    /// Since 1970.
+    package var seconds: Double
+    /// The same as the database writes it.
+    package var at: String
+    /// Until when the history is complete.
+    package var settled: String
+    /// What the server takes.
+    package var connections: Int
+    package var newestJob: Int64
+  }
+
+  /// Where jobs of one kind are done.
+  package struct LaneKind: Sendable, Hashable {
+    package var lane: Int64
+    /// Whose workers claim from it; 0: those of no release.
+    package var engine: Int64
+    package var pipeline: String
+    package var stage: String
+    /// Lower is more urgent.
+    package var urgencyClass: Int
+    package var kind: String
+
+    package init(lane: Int64, engine: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, kind: String) {
+      self.lane = lane
+      self.engine = engine
+      self.pipeline = pipeline
+      self.stage = stage
+      self.urgencyClass = urgencyClass
+      self.kind = kind
+    }
+  }
+
+  package struct LaneDepth: Sendable, Equatable {
+    package var lane: LaneKind
+    /// Exact up to a bound, and estimated above it.
+    package var ready: Int
+    /// Of the lane's pipeline.
+    package var running: Int
+    /// Of the lane's pipeline at a time; nil: no limit.
+    package var maxRunning: Int?
+
+    package init(lane: LaneKind, ready: Int, running: Int = 0, maxRunning: Int? = nil) {
+      self.lane = lane
+      self.ready = ready
+      self.running = running
+      self.maxRunning = maxRunning
+    }
+  }
+
+  package struct LaneArrivals: Sendable, Equatable {
+    package var lane: LaneKind
+    package var jobs: Int
+
+    package init(lane: LaneKind, jobs: Int) {
+      self.lane = lane
+      self.jobs = jobs
+    }
+  }
+
+  package struct RunningAttempt: Sendable, Equatable {
+    package var job: Int64
+    package var epoch: Int64
+    package var worker: Int64
+    package var engine: Int64
+    package var pipeline: String
+    package var stage: String
+    package var urgencyClass: Int
+    package var kind: String
+    package var seconds: Double
+    /// A ``WaitCause``, or one of a later engine.
+    package var waiting: String?
+    /// Bytes.
+    package var memory: Double?
+    /// 0...1.
+    package var progress: Double?
+    package var checkpointSeconds: Double?
+
+    package init(
+      job: Int64, epoch: Int64 = 1, worker: Int64, engine: Int64 = 0, pipeline: String = "p", stage: String = "ingest",
+      urgencyClass: Int = 0, kind: String, seconds: Double, waiting: String? = nil, memory: Double? = nil,
+      progress: Double? = nil, checkpointSeconds: Double? = nil
+    ) {
+      self.job = job
+      self.epoch = epoch
+      self.worker = worker
+      self.engine = engine
+      self.pipeline = pipeline
+      self.stage = stage
+      self.urgencyClass = urgencyClass
+      self.kind = kind
+      self.seconds = seconds
+      self.waiting = waiting
+      self.memory = memory
+      self.progress = progress
+      self.checkpointSeconds = checkpointSeconds
+    }
+  }
+
+  package struct FinishedAttempt: Sendable, Equatable {
+    package var job: Int64
+    package var epoch: Int64
+    package var kind: String
+    /// Of the worker; 0: none.
+    package var release: Int64
+    package var status: String
+    package var seconds: Double
+    /// Bytes; nil: not measured.
+    package var memory: Double?
+
+    package init(
+      job: Int64, epoch: Int64 = 1, kind: String, release: Int64 = 0, status: String = "done", seconds: Double,
+      memory: Double? = nil
+    ) {
+      self.job = job
+      self.epoch = epoch
+      self.kind = kind
+      self.release = release
+      self.status = status
+      self.seconds = seconds
+      self.memory = memory
+    }
+  }
+
+  /// - Source: `scaling_moment.sql`.
+  package func scalingMoment() async throws -> ScalingMoment {
+    let row = try await database.query(Statement.scalingMoment).only
+    return ScalingMoment(
+      seconds: try row.double("seconds"), at: try row.string("at"), settled: try row.string("settled"),
+      connections: Int(try row.int("connections")), newestJob: try row.int("newest_job"))
+  }
+
+  /// Lanes with ready jobs that are not paused.
+  ///
+  /// - Source: `scaling_lanes.sql`.
+  package func laneDepths() async throws -> [LaneDepth] {
+    try await database.query(Statement.scalingLanes).map { row in
+      LaneDepth(
+        lane: try LaneKind(row: row), ready: Int(try row.int("ready")), running: Int(try row.int("running")),
+        maxRunning: try row.optionalInt("max_running").map { Int($0) })
+    }
+  }
+
+  /// The jobs with numbers in a range, by lane and kind.
+  ///
+  /// - Parameter probes: Of more numbers only as many are looked at, evenly spaced.
+  /// - Source: `scaling_arrivals.sql`.
+  package func arrivals(above: Int64, upTo newest: Int64, probes: Int = 2000) async throws -> [LaneArrivals] {
+    guard newest > above else { return [] }
+    return try await database.query(Statement.scalingArrivals, [.int(above), .int(newest), .int(Int64(probes))]).map {
+      LaneArrivals(lane: try LaneKind(row: $0), jobs: Int(try $0.int("jobs")))
+    }
+  }
+
+  /// - Source: `scaling_running.sql`.
+  package func runningAttempts() async throws -> [RunningAttempt] {
+    try await database.query(Statement.scalingRunning).map { row in
+      RunningAttempt(
+        job: try row.int("job_id"), epoch: try row.int("epoch"), worker: try row.int("worker_id"),
+        engine: try row.int("engine_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
+        urgencyClass: Int(try row.int("class")), kind: try row.optionalString("kind") ?? "",
+        seconds: try row.double("seconds"), waiting: try row.optionalString("waiting"),
+        memory: try row.optionalDouble("memory"), progress: try row.optionalDouble("progress"),
+        checkpointSeconds: try row.optionalDouble("checkpoint_seconds"))
+    }
+  }
+
+  /// Attempts that ended within a time, at most `limit` of them, in no order.
+  ///
+  /// - Parameters:
+  ///   - after: ``ScalingMoment/settled`` of the last look; nil: the last hour.
+  ///   - until: That of this look.
+  /// - Source: `scaling_finished.sql`.
+  package func finishedAttempts(
+    after: String?, until: String, limit: Int
+  ) async throws -> [FinishedAttempt] {
+    try await database.query(
+      Statement.scalingFinished, [.optional(after), .text(until), .int(Int64(limit))]
+    ).map { row in
+      FinishedAttempt(
+        job: try row.int("job_id"), epoch: try row.int("epoch"), kind: try row.optionalString("kind") ?? "",
+        release: try row.int("release_id"), status: try row.string("status"), seconds: try row.double("seconds"),
+        memory: try row.optionalDouble("memory"))
+    }
+  }
+}
+
+extension JobStore.LaneKind {
+  fileprivate init(row: PostgresRow) throws {
+    self.init(
+      lane: try row.int("lane_id"), engine: try row.int("engine_id"), pipeline: try row.string("pipeline"),
+      stage: try row.string("stage"), urgencyClass: Int(try row.int("class")),
+      kind: try row.optionalString("kind") ?? "")
+  }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import ControlPlane
+import FoundationEssentials
+import JobModel
+import JobStore
+import PipelineDefinition
+
+struct ScaleCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scale", abstract: "How many workers there are to be, and why; set the number for a time.",
+    discussion: """
+      Without a number: what is decided now, for each release and stage. --why adds what it was decided from; with --at TIME, of an \
+      earlier decision. sluice scale 5 --for 2h --reason "a large backfill" sets the number, within the limits of scaling: in \
+      sluice.yaml, until the time is over; sluice scale auto ends that.
+      """)
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "A number of workers, or auto.") var count: String?
+  @Option(name: .customLong("for"), help: "For how long the number holds, such as 30m or 2h.") var duration: String?
+  @Option(help: "Why; shown as long as the number holds.") var reason: String?
+  @Flag(help: "What the decision was made from.") var why = false
+  @Option(help: "With --why, the decision that held at this time, such as 2026-11-30T08:00:00Z.") var at: String?
+
+  private static let auto = "auto"
+  private static let longest = Duration.seconds(30 * 86_400)
+
+  func validate() throws {
+    if at != nil, !why { throw ValidationError("--at needs --why") }
+    if let at, (try? Date(at, strategy: .iso8601)) == nil {
+      throw ValidationError("--at: \(at) is no time; write one such as 2026-11-30T08:00:00Z")
+    }
+    guard let count else {
+      if duration != nil || reason != nil { throw ValidationError("--for and --reason need a number of workers") }
+      return
+    }
+    if why { throw ValidationError("--why goes without a number and without auto") }
+    guard count != Self.auto else {
+      if duration != nil || reason != nil { throw ValidationError("auto goes without --for and --reason") }
+      return
+    }
+    guard let number = Int(count) else { throw ValidationError("\(count) is neither a number of workers nor auto") }
+    try Bounds.check("the number of workers", number, Bounds.workers)
+    guard duration != nil, reason?.isEmpty == false else {
+      throw ValidationError("a number needs --for, such as --for 2h, and --reason \"…\"")
+    }
+  }
+
+  func run() async throws {
+    switch count {
+    case nil: try await show()
+    case Self.auto: try await end()
+    case let count?: try await set(Int(count) ?? 0)
+    }
+  }
+
+  private func show() async throws {
+    try await Installation.with(options, access: .reading) { installation in
+      let store = installation.store
+      let decision = try await store.scalingDecision(at: at)
+      let view = ScalingView(
+        decision: decision, override: at == nil ? try await store.scalingOverride() : nil,
+        names: try await installation.releaseNames(), isNow: at == nil)
+      if options.json {
+        Console.data(json: view.json)
+      } else {
+        Console.data(view.text(why: why))
+      }
+      if decision == nil, installation.project.settings.scaling == nil {
+        Console.note("sluice.yaml has no scaling: there are as many workers as sluice up --workers says")
+      }
+    }
+  }
+
+  private func set(_ workers: Int) async throws {
+    let time = try DeployCommand.duration(duration ?? "", option: "--for")
+    guard time <= Self.longest else {
+      throw StageFailure(
+        code: "usage", message: "--for: \(duration ?? "") is longer than 30 days",
+        hint: "change scaling: in sluice.yaml where the number is to stay")
+    }
+    let project = try options.project()
+    guard let scaling = project.settings.scaling else {
+      throw StageFailure(
+        code: "no_scaling", message: "sluice.yaml has no scaling: nothing follows the number",
+        hint:
+          "write scaling: {max: \(max(workers, 1))} into sluice.yaml and call sluice up again, or use sluice up --workers"
+      )
+    }
+    try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
+      let set = try await installation.store.overrideScaling(
+        workers: workers, for: time, reason: reason ?? "", author: Installation.actor)
+      if options.json { return Console.data(json: ScalingView.json(set)) }
+      Console.data("\(ScalingView.workers(workers)) until \(set.expiresAt); end it: sluice scale auto")
+      if workers > scaling.maxWorkers { Console.note("scaling.max allows \(scaling.maxWorkers)") }
+    }
+  }
+
+  private func end() async throws {
+    try await Installation.with(options, access: .steering) { installation in
+      let ended = try await installation.store.endScalingOverride(by: Installation.actor)
+      if options.json {
+        Console.data(json: .object([("auto", .bool(true)), ("ended", ended.map(ScalingView.json) ?? .null)]))
+      } else {
+        Console.data(
+          ended.map { "the number follows the work again; it was set to \($0.workers): \($0.reason)" }
+            ?? "the number follows the work; none was set")
+      }
+    }
+  }
+}
+
+extension Installation {
+  /// What a person calls each release, by its number.
+  fileprivate func releaseNames() async throws -> [Int64: String] {
+    let releases = try await store.releases(in: [.staged, .canary, .current, .draining, .drained, .rejected, .retired])
+    return Dictionary(releases.map { ($0.id, $0.name) }) { first, _ in first }
+  }
+}

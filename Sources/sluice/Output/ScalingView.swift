@@ -1,0 +1,150 @@
+import ControlPlane
+import JobStore
+
+/// A decision about the number of workers, as text and as JSON.
+struct ScalingView {
+  /// A decision is stored once a minute at least: one that is older is none of a process that decides.
+  private static let freshSeconds = 150.0
+
+  let decision: JobStore.ScalingDecisionRecord?
+  let override: JobStore.ScalingOverrideRecord?
+  let names: [Int64: String]
+  /// Whether it is what holds now, and not an earlier one.
+  let isNow: Bool
+  /// Nil also where another engine wrote it.
+  private let report: ScalingReport?
+
+  init(
+    decision: JobStore.ScalingDecisionRecord?, override: JobStore.ScalingOverrideRecord?, names: [Int64: String],
+    isNow: Bool
+  ) {
+    self.decision = decision
+    self.override = override
+    self.names = names
+    self.isNow = isNow
+    report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
+  }
+
+  func text(why: Bool) -> String {
+    let tail = override.map { [Self.text($0)] } ?? []
+    guard let decision else {
+      let none = isNow ? "nothing is decided: no control with scaling has run" : "no decision of that time is kept"
+      return ([none] + tail).joined(separator: "\n")
+    }
+    var lines: [String] = []
+    if let report, !report.stages.isEmpty { lines.append(stages(report)) }
+    if let report, report.moreStages > 0 { lines.append("and \(report.moreStages) more stages with less to do") }
+    if let report, !report.releases.isEmpty { lines.append(releases(report)) }
+    var total = "\(Self.workers(decision.total)) wanted"
+    if decision.demanded != decision.total { total += "; the work asks for \(decision.demanded)" }
+    lines.append("\(total) (decided \(decision.decidedAt))")
+    lines += decision.reasons.map { "  because: \($0)" }
+    if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
+    lines += report?.warnings.map { "late: \($0)" } ?? []
+    lines += report?.troubles.map { "no worker could be started: \($0)" } ?? []
+    if isNow, decision.ageSeconds > Self.freshSeconds {
+      lines.append("no process decides now; start one: sluice up")
+    }
+    lines += tail
+    if why {
+      lines += report.map { details(decision, $0) } ?? ["its measurements were written by another engine: see --json"]
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private func stages(_ report: ScalingReport) -> String {
+    TextTable(
+      ["release", "stage", "queued", "running", "arrivals/min", "seconds", "memory", "basis"],
+      report.stages.map {
+        [
+          name($0.release), $0.stage == $0.kind ? $0.stage : "\($0.stage)/\($0.kind)", "\($0.queued)", "\($0.running)",
+          Self.number($0.arrived5Minutes / 5), Self.number($0.predictedSeconds), Self.bytes($0.predictedBytes),
+          $0.basis,
+        ]
+      }
+    ).text
+  }
+
+  private func releases(_ report: ScalingReport) -> String {
+    TextTable(
+      ["release", "workers", "starting", "draining", "busy slots", "wanted"],
+      report.releases.map {
+        [name($0.release), "\($0.workers)", "\($0.starting)", "\($0.draining)", "\($0.busySlots)", "\($0.wanted)"]
+      }
+    ).text
+  }
+
+  private func details(_ decision: JobStore.ScalingDecisionRecord, _ report: ScalingReport) -> [String] {
+    var lines = [
+      "decision \(decision.id) of epoch \(decision.epoch), \(Self.number(decision.ageSeconds)) s old; measurements were "
+        + "\(Self.number(report.ageSeconds)) s old",
+      "min \(report.minWorkers), max \(report.maxWorkers), \(report.slotsPerWorker) slots a worker; a start takes "
+        + "\(Self.number(report.startSeconds)) s",
+      "memory: " + (report.memoryLimit.map(Self.bytes) ?? "no limit")
+        + (report.memoryPressure.map { ", pressure \(Self.number($0 * 100)) %" } ?? ""),
+    ]
+    if let budget = report.budgetHours {
+      lines.append("budget: \(Self.number(report.usedHours)) of \(Self.number(budget)) h used this month")
+    }
+    lines += report.stages.map {
+      "\(name($0.release)) \($0.stage)/\($0.kind): \(Self.number($0.arrived5Minutes)) arrived in 5 min, "
+        + "\(Self.number($0.arrived30Minutes)) in 30 min; one job takes \(Self.number($0.predictedSeconds)) s "
+        + "(up to \(Self.number($0.predictedSecondsHigh)) s) and \(Self.bytes($0.predictedBytes)) "
+        + "(up to \(Self.bytes($0.predictedBytesHigh)))"
+    }
+    if !decision.stops.isEmpty { lines.append("idle workers that may stop: \(Self.list(decision.stops))") }
+    if !decision.drains.isEmpty { lines.append("workers that finish and end: \(Self.list(decision.drains))") }
+    return lines
+  }
+
+  var json: JSONValue {
+    guard let decision else { return .object([("decision", .null), ("override", override.map(Self.json) ?? .null)]) }
+    return .object([
+      (
+        "decision",
+        .object([
+          ("id", .int(decision.id)), ("epoch", .int(decision.epoch)), ("decided_at", .text(decision.decidedAt)),
+          ("workers", .int(Int64(decision.total))), ("demanded", .int(Int64(decision.demanded))),
+          (
+            "counts",
+            .object(decision.counts.sorted { $0.key < $1.key }.map { ("\($0.key)", .int(Int64($0.value))) })
+          ),
+          ("stops", .list(decision.stops.map { .int($0) })), ("drains", .list(decision.drains.map { .int($0) })),
+          ("reasons", .list(decision.reasons.map { .text($0) })), ("limited_by", .optional(decision.limitedBy)),
+          ("inputs", .raw(decision.inputs)),
+        ])
+      ), ("override", override.map(Self.json) ?? .null),
+    ])
+  }
+
+  static func json(_ override: JobStore.ScalingOverrideRecord) -> JSONValue {
+    .object([
+      ("workers", .int(Int64(override.workers))), ("reason", .text(override.reason)),
+      ("author", .text(override.author)),
+      ("created_at", .text(override.createdAt)), ("expires_at", .text(override.expiresAt)),
+    ])
+  }
+
+  static func text(_ override: JobStore.ScalingOverrideRecord) -> String {
+    "set by \(override.author) to \(workers(override.workers)) until \(override.expiresAt): \(override.reason); "
+      + "end it: sluice scale auto"
+  }
+
+  static func workers(_ count: Int) -> String { count == 1 ? "1 worker" : "\(count) workers" }
+
+  private func name(_ release: String) -> String {
+    release == "0" ? "none" : Int64(release).flatMap { names[$0] } ?? release
+  }
+
+  private static func list(_ numbers: [Int64]) -> String { numbers.map { "\($0)" }.joined(separator: ", ") }
+
+  private static func number(_ value: Double) -> String {
+    guard value.isFinite, abs(value) < 1e15 else { return "?" }
+    let rounded = (value * 10).rounded() / 10
+    return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+  }
+
+  private static func bytes(_ value: Double) -> String {
+    value < 1e9 ? "\(number((value / 1e6).rounded())) MB" : "\(number(value / 1e9)) GB"
+  }
+}

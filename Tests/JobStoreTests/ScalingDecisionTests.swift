@@ -1,0 +1,149 @@
+import JobModel
+import JobStore
+import Postgres
+import TestSupport
+import Testing
+
+@Suite("Decisions about the number of workers")
+struct ScalingDecisionTests {
+  private let lease = Duration.seconds(10)
+
+  private func withStore(_ body: @Sendable (JobStore) async throws -> Void) async throws {
+    try await TestDatabase.withDatabase { try await body(JobStore(database: $0.pool)) }
+  }
+
+  private func decision(_ total: Int, history: String = "{}") -> JobStore.NewScalingDecision {
+    JobStore.NewScalingDecision(
+      total: total, demanded: total + 1, counts: [0: 1, 7: total], stops: [3, 4], drains: [5],
+      reasons: ["a \"quoted\" reason", "another, with a comma"], limitedBy: "limited by max", inputs: #"{"a":1}"#,
+      history: history)
+  }
+
+  @Test("one process decides until its lease ends; each that begins has a higher epoch")
+  func lead() async throws {
+    try await withStore { store in
+      #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 1)
+      #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 1, "it renews")
+      #expect(try await store.leadScaling(as: "b", lease: lease) == nil)
+      try await store.leaveScaling(as: "b")
+      #expect(try await store.leadScaling(as: "b", lease: lease) == nil, "the lease is not its own")
+      try await store.leaveScaling(as: "a")
+      #expect(try await store.leadScaling(as: "b", lease: lease)?.epoch == 2)
+      try await store.database.execute("update sluice.scaling_lead set until = now() - interval '1 s'")
+      #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 3)
+    }
+  }
+
+  @Test("a lease that a clock dated that was ahead keeps no other process from deciding")
+  func clock() async throws {
+    try await withStore { store in
+      _ = try await store.leadScaling(as: "a", lease: lease)
+      try await store.database.execute("update sluice.scaling_lead set until = now() + interval '1 h'")
+      #expect(try await store.leadScaling(as: "b", lease: lease)?.epoch == 2)
+    }
+  }
+
+  @Test("a decision is stored with its epoch, and what it leaves goes to the next process")
+  func stored() async throws {
+    try await withStore { store in
+      #expect(try await store.scalingDecision() == nil)
+      let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
+      #expect(lead.history == nil)
+      #expect(try await store.keep(decision(3, history: #"{"n":1}"#), as: "a", epoch: lead.epoch) != nil)
+      let found = try #require(try await store.scalingDecision())
+      #expect((found.epoch, found.total, found.demanded) == (1, 3, 4))
+      #expect(found.counts == [0: 1, 7: 3])
+      #expect((found.stops, found.drains) == ([3, 4], [5]))
+      #expect(found.reasons == ["a \"quoted\" reason", "another, with a comma"])
+      #expect(found.limitedBy == "limited by max")
+      #expect(found.inputs.contains("\"a\""))
+      try await store.leaveScaling(as: "a")
+      #expect(try await store.leadScaling(as: "b", lease: lease)?.history?.contains("\"n\"") == true)
+    }
+  }
+
+  @Test("a process whose lease has ended, or that another one has replaced, stores nothing")
+  func fenced() async throws {
+    try await withStore { store in
+      let first = try #require(try await store.leadScaling(as: "a", lease: lease))
+      try await store.leaveScaling(as: "a")
+      #expect(try await store.keep(decision(1), as: "a", epoch: first.epoch) == nil)
+      _ = try await store.leadScaling(as: "b", lease: lease)
+      #expect(try await store.keep(decision(1), as: "a", epoch: first.epoch) == nil)
+      #expect(try await store.keep(decision(1), as: "b", epoch: first.epoch) == nil, "not its epoch")
+      #expect(try await store.scalingDecision() == nil)
+    }
+  }
+
+  @Test("the decision that held at a time is found, and old ones go, but the last one stays")
+  func past() async throws {
+    try await withStore { store in
+      let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
+      for total in 1...3 { _ = try await store.keep(decision(total), as: "a", epoch: lead.epoch) }
+      try await store.database.execute(
+        "update sluice.scaling_decision set decided_at = timestamptz '2026-01-01T00:00:00Z' + total * interval '1 h'")
+      #expect(try await store.scalingDecision(at: "2026-01-01T00:30:00Z") == nil)
+      #expect(try await store.scalingDecision(at: "2026-01-01T01:30:00Z")?.total == 1)
+      #expect(try await store.scalingDecision(at: "2026-01-01T02:00:00Z")?.total == 2)
+      #expect(try await store.scalingDecision()?.total == 3)
+      let now = "2026-01-01T02:30:00Z"
+      #expect(try await store.expireScaling(after: .seconds(3600), limit: 10, now: now) == 1)
+      #expect(try await store.expireScaling(after: .zero, limit: 10, now: "2026-02-01T00:00:00Z") == 1)
+      #expect(try await store.scalingDecision()?.total == 3)
+    }
+  }
+
+  @Test("a number that a person set holds until it expires, is replaced, or is ended")
+  func override() async throws {
+    try await withStore { store in
+      #expect(try await store.scalingOverride() == nil)
+      #expect(try await store.endScalingOverride(by: "me") == nil)
+      _ = try await store.overrideScaling(workers: 2, for: .seconds(3600), reason: "a test", author: "me")
+      let second = try await store.overrideScaling(workers: 5, for: .seconds(7200), reason: "a backfill", author: "you")
+      let found = try #require(try await store.scalingOverride())
+      #expect(found.id == second.id)
+      #expect((found.workers, found.reason, found.author) == (5, "a backfill", "you"))
+      #expect((7100...7200).contains(found.secondsLeft))
+      #expect(try await store.endScalingOverride(by: "me")?.workers == 5)
+      #expect(try await store.scalingOverride() == nil)
+      _ = try await store.overrideScaling(workers: 2, for: .seconds(3600), reason: "a test", author: "me")
+      try await store.database.execute("update sluice.scaling_override set expires_at = now() - interval '1 s'")
+      #expect(try await store.scalingOverride() == nil)
+      #expect(try await store.endScalingOverride(by: "me") == nil)
+    }
+  }
+
+  @Test("predictions are kept next to what came, and go with their time")
+  func predictions() async throws {
+    try await withStore { store in
+      let seconds = JobStore.PredictedAmount(mean: 60.5, deviation: 6, high: 90, actual: 42)
+      let bytes = JobStore.PredictedAmount(mean: 5e8, deviation: 1e8, high: 7e8, actual: nil)
+      let one = JobStore.SettledPrediction(
+        job: 1, kind: "curate", release: 7, basis: "kind", seconds: seconds, bytes: bytes)
+      var other = one
+      other.bytes.actual = 4e8
+      try await store.settle([])
+      try await store.settle([one, other])
+      let rows = try await store.database.query(
+        "select seconds_mean, seconds_actual, bytes_actual from sluice.scaling_prediction order by prediction_id", [])
+      #expect(try rows.map { try $0.double("seconds_mean") } == [60.5, 60.5])
+      #expect(try rows.map { try $0.double("seconds_actual") } == [42, 42])
+      #expect(try rows.map { try $0.isNull("bytes_actual") } == [true, false])
+      #expect(try await store.expireScaling(after: .seconds(60), limit: 10) == 0)
+      #expect(try await store.expireScaling(after: .seconds(60), limit: 10, now: "2126-01-01T00:00:00Z") == 2)
+    }
+  }
+
+  @Test("worker-hours add up by month")
+  func hours() async throws {
+    try await withStore { store in
+      #expect(try await store.spend(workerHours: 0).used == 0)
+      #expect(try await store.spend(workerHours: 1.5).used == 1.5)
+      let month = try await store.spend(workerHours: 0.25)
+      #expect(month.used == 1.75)
+      #expect((0...31 * 86_400.0).contains(month.renewsInSeconds))
+      try await store.database.execute("update sluice.scaling_usage set month = month - interval '1 month'")
+      #expect(try await store.spend(workerHours: 0).used == 0)
+    }
+  }
+}

@@ -1,0 +1,91 @@
+--! compatible
+-- How many workers there are to be: which process decides it, what it has decided and why, what a person has set in its place, what was
+-- predicted and what came, and what a month has cost. An engine that does not know these tables keeps as many workers as its command line says.
+
+-- The process that decides. One row. Its epoch is one higher whenever another process begins; every decision carries it.
+create table sluice.scaling_lead (
+  is_only   boolean primary key default true check (is_only),
+  epoch     bigint not null,
+  holder    text not null,
+  until     timestamptz not null,
+  history   jsonb                                       -- what one decision gives to the next, also to another process's
+) with (fillfactor = 50);
+
+-- A decision is stored when it differs from the one before, and once a minute.
+create table sluice.scaling_decision (
+  decision_id bigint generated always as identity primary key,
+  epoch       bigint not null,
+  decided_at  timestamptz not null default now(),
+  total       integer not null,
+  demanded    integer not null,                         -- what the work asked for, before limits
+  counts      jsonb not null,                           -- workers by the number of the release; 0: of none
+  stops       bigint[] not null,                        -- idle workers that may be stopped
+  drains      bigint[] not null,                        -- busy workers that are to finish and end
+  reasons     text[] not null,
+  limited_by  text,
+  inputs      jsonb not null                            -- a summary of the measurements
+);
+create index scaling_decision_time on sluice.scaling_decision (decided_at);
+
+-- A count that a person set.
+create table sluice.scaling_override (
+  override_id bigint generated always as identity primary key,
+  workers     integer not null check (workers >= 0),
+  reason      text not null,
+  author      text not null,
+  created_at  timestamptz not null default now(),
+  expires_at  timestamptz not null,
+  ended_at    timestamptz,                              -- before it expired
+  ended_by    text
+);
+
+-- What was expected of an attempt that ran, and what came.
+create table sluice.scaling_prediction (
+  prediction_id     bigint generated always as identity primary key,
+  job_id            bigint not null,
+  kind              text not null,
+  release_id        bigint not null,
+  basis             text not null,
+  seconds_mean      double precision not null,
+  seconds_deviation double precision not null,
+  seconds_high      double precision not null,
+  seconds_actual    double precision not null,
+  bytes_mean        double precision not null,
+  bytes_deviation   double precision not null,
+  bytes_high        double precision not null,
+  bytes_actual      double precision,                   -- null: not measured
+  settled_at        timestamptz not null default now()
+);
+create index scaling_prediction_time on sluice.scaling_prediction (settled_at);
+
+-- Worker-hours by month (UTC).
+create table sluice.scaling_usage (
+  month date primary key,
+  hours double precision not null
+);
+
+-- What ended since a moment. History is written in the order of time: ranges of pages find it, for a hundredth of a B-tree's cost. Days before
+-- today get no index: a decision looks at the last hour, and while a long history is read no attempt could end.
+create or replace function sluice.outcome_day(day date) returns boolean language plpgsql as $$
+declare
+  partition text := 'outcome_' || to_char(day, 'YYYYMMDD');
+  first timestamptz := day::timestamp at time zone 'UTC';
+  next timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+  if to_regclass('sluice.' || partition) is not null
+    or exists (select from sluice.outcome_rest where finished_at >= first and finished_at < next) then
+    return false;
+  end if;
+  execute format('create table sluice.%I partition of sluice.outcome for values from (%L) to (%L)', partition, first, next);
+  perform sluice.outcome_time(partition);
+  return true;
+end $$;
+
+create function sluice.outcome_time(partition text) returns void language plpgsql as $$
+begin
+  execute format(
+    'create index on sluice.%I using brin (finished_at) with (pages_per_range = 16, autosummarize = on)', partition);
+end $$;
+select sluice.outcome_time(c.relname) from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'sluice.outcome'::regclass
+  and (c.relname = 'outcome_rest' or c.relname >= 'outcome_' || to_char(now() at time zone 'UTC', 'YYYYMMDD'));
