@@ -89,9 +89,9 @@ struct ScaleCommand: AsyncParsableCommand {
     try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
       let set = try await installation.store.overrideScaling(
         workers: workers, for: time, reason: reason ?? "", author: Installation.actor)
+      if workers > scaling.maxWorkers { Console.note("scaling.max allows \(scaling.maxWorkers)") }
       if options.json { return Console.data(json: ScalingView.json(set)) }
       Console.data("\(ScalingView.workers(workers)) until \(set.expiresAt); end it: sluice scale auto")
-      if workers > scaling.maxWorkers { Console.note("scaling.max allows \(scaling.maxWorkers)") }
     }
   }
 

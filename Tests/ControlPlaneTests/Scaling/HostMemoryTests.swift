@@ -18,7 +18,7 @@ struct HostMemoryTests {
   func bare() {
     let bare = memory(["/proc/self/cgroup": "0::/user.slice\n", "/sys/fs/cgroup/user.slice/memory.max": "max\n"])
     #expect(bare == HostMemory(limitBytes: 16_000_000 * 1024, usedBytes: 4_000_000 * 1024, pressure: 0.125))
-    #expect(memory([:]).limitBytes == 16_000_000 * 1024)
+    #expect(memory([:]).limitBytes == 16_384_000_000)
     #expect(HostMemory { _ in nil } == HostMemory(), "nothing is known")
   }
 
@@ -49,7 +49,7 @@ struct HostMemoryTests {
     #expect(memory(files) == HostMemory(limitBytes: 2e9, usedBytes: 0.5e9, pressure: 0.125))
     var unlimited = files
     unlimited["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "9223372036854771712\n"
-    #expect(memory(unlimited).limitBytes == 16_000_000 * 1024)
+    #expect(memory(unlimited).limitBytes == 16_384_000_000)
   }
 
   @Test(
