@@ -51,7 +51,8 @@ struct CountPlan: Sendable {
     let backlog = demand.releases.reduce(0) { $0 + $1.backlogWorkers }
     if backlog > 0 { reasons.append(.backlog(workers: backlog)) }
     let arrivals = demand.releases.reduce(0) { $0 + $1.arrivalWorkers }
-    if arrivals > 0 { reasons.append(.arrivals(workers: arrivals)) }
+    // Without a job that could run what arrives asks for nothing yet.
+    if arrivals > 0, !needed.isEmpty { reasons.append(.arrivals(workers: arrivals)) }
     if demand.releases.contains(where: { $0.workers > 0 && $0.workers * limits.slotsPerWorker >= $0.runnableSlots }) {
       reasons.append(.runnable(slots: demand.releases.reduce(0) { $0 + $1.runnableSlots }))
     }

@@ -8,7 +8,7 @@ extension ScalingReason: CustomStringConvertible {
     case .arrivals(let workers): "arrivals without deadlines need \(Text.workers(workers))"
     case .minimum(let count): "the minimum is \(Text.workers(count))"
     case .pinned(let release): "release \(release) has pinned work and keeps 1 worker"
-    case .runnable(let slots): "\(slots) jobs can run now; more slots would be idle"
+    case .runnable(let slots): "\(slots) \(slots == 1 ? "job" : "jobs") can run now; more slots would be idle"
     case .recentlyNeeded(let workers): "\(Text.workers(workers)) were needed a short time ago"
     case .stale(let age): "the measurements are \(Text.duration(age)) old; the count stays"
     case .override(let workers, let reason, let expires):

@@ -56,10 +56,19 @@ package final class ScalingBoard: Sendable {
   private let state = Mutex(State())
   /// Set when jobs became ready while there was nothing to do.
   package let rung = WakeUp()
+  /// Set when what a pool may do has changed.
+  package let changed = WakeUp()
 
   package init() {}
 
-  package func post(_ allotment: Allotment) { state.withLock { $0.allotment = allotment } }
+  package func post(_ allotment: Allotment) {
+    let isNews = state.withLock { state in
+      defer { state.allotment = allotment }
+      return state.allotment?.counts != allotment.counts || state.allotment?.stops != allotment.stops
+        || state.allotment?.drains != allotment.drains
+    }
+    if isNews { changed.set() }
+  }
 
   /// The last one; nil: nothing is decided yet.
   package var allotment: Allotment? { state.withLock { $0.allotment } }

@@ -78,6 +78,9 @@ struct PoolState {
   /// Workers that were launched and are not proven yet.
   var starting: Set<WorkerHandle> { Set(starts.keys) }
 
+  /// At the last look there was neither a worker nor work: what begins is told, or may wait for a second.
+  private(set) var isQuiet = false
+
   /// Those that have not registered.
   var coming: [ScalingBoard.Coming] {
     starts.values.filter { !$0.hasRegistered }.map { ScalingBoard.Coming(release: $0.release, since: $0.at) }
@@ -94,6 +97,7 @@ struct PoolState {
   /// What to do, in this order. Each launch is answered by ``launched(_:of:at:)`` or ``launchFailed(of:because:at:)``.
   mutating func steps(after look: Look) -> [Step] {
     let kept = look.fleet.filter { look.handles[$0.id] != nil }
+    isQuiet = aim == .scaled && look.fleet.isEmpty && starts.isEmpty && !look.needs.values.contains(where: \.isServed)
     // A worker that was told to go says nothing of its release.
     for worker in kept where worker.draining { look.handles[worker.id].map { starts[$0] = nil } }
     let workers = kept.filter { !$0.draining }

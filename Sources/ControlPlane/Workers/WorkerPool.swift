@@ -29,6 +29,9 @@ package struct WorkerPool: Service {
     case failing(String, times: Int)
   }
 
+  /// Looks of a pool that follows a decision are so much rarer while there is neither a worker nor work.
+  private static let quietTicks = 5
+
   private let store: JobStore
   private let launcher: any Launcher
   private let aim: Aim
@@ -74,11 +77,25 @@ package struct WorkerPool: Service {
         } catch let error as any Failure where error.isTransient {
           logger.warning("the worker pool could not be looked after", metadata: ["error": "\(error)"])
         }
-        try? await clock.sleep(for: tick)
+        await pause(state.isQuiet ? tick * Self.quietTicks : tick)
       }
       return state.starting
     }
     if !leavesWorkers() { try await drainAll(starting: unregistered) }
+  }
+
+  /// Until the next look is due, or something was decided.
+  private func pause(_ length: Duration) async {
+    guard let board else {
+      try? await clock.sleep(for: length)
+      return
+    }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [clock] in try? await clock.sleep(for: length) }
+      group.addTask { await board.changed.wait() }
+      await group.next()
+      group.cancelAll()
+    }
   }
 
   private func keep(_ state: inout PoolState) async throws {

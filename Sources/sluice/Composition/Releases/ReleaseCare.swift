@@ -13,21 +13,24 @@ extension Installation {
   /// One look after releases: the canary is judged, what failed on it is tried on the current release, the runs of rejected ones
   /// are moved, and what has ended is retired. Any number of processes may do this at once.
   func lookAfterReleases() async throws {
-    if let canary = try await store.releases(in: .canary).first {
+    let unsettled = try await store.releases(in: [.canary, .rejected, .staged, .draining, .drained])
+    func all(_ state: ReleaseState) -> [JobStore.ReleaseRecord] { unsettled.filter { $0.state == state } }
+    if let canary = all(.canary).first {
       do { try await judge(canary) } catch let failure as any Failure where !failure.isTransient {
         // What cannot be decided here is for a person to decide, and keeps nothing else from being looked after.
         try await hold(canary, because: failure.message)
       }
     }
-    for rejected in try await store.releases(in: .rejected) where rejected.secondsInState < 86_400 {
+    for rejected in all(.rejected) where rejected.secondsInState < 86_400 {
       try await moveRuns(of: rejected)
     }
-    for staged in try await store.releases(in: .staged) where staged.secondsInState > Self.longestDeploy {
+    for staged in all(.staged) where staged.secondsInState > Self.longestDeploy {
       let author = JobStore.Author(Self.automatic, reason: "its deploy was left before it became anything")
       _ = try await desk.reject(staged.id, from: [.staged], by: author)
     }
     // Also where nobody keeps their number.
-    for drained in try await store.releases(in: .drained) { _ = try await store.askToDrain(release: drained.id) }
+    for drained in all(.drained) { _ = try await store.askToDrain(release: drained.id) }
+    guard !unsettled.isEmpty else { return }
     try await desk.retire()
   }
 
