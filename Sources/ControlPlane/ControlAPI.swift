@@ -6,7 +6,8 @@ import NIOCore
 import Postgres
 import ServiceLifecycle
 
-/// The HTTP API of `sluice control`, on loopback: `GET /health`, `GET /v1/status`, and `POST /v1/runs`, which starts a run.
+/// The HTTP API of `sluice control`, on loopback: `GET /health`, `GET /v1/status`, `GET /v1/scaling`, and `POST /v1/runs`, which starts a
+/// run.
 package struct ControlAPI: Service {
   /// A run that was started.
   package struct StartedRun: Sendable, Codable {
@@ -30,6 +31,7 @@ package struct ControlAPI: Service {
   let connections: OpenConnections
   /// The encoded report, so that a client costs no more than its bytes.
   private let status: SharedAnswer<ByteBuffer>
+  private let scaling: SharedAnswer<ByteBuffer>
   private let start: @Sendable (_ pipeline: String) async throws -> StartedRun
   private let onReady: @Sendable (_ url: String) async -> Void
   private let logger: Logger
@@ -37,11 +39,13 @@ package struct ControlAPI: Service {
   /// - Parameters:
   ///   - requestGuard: Decides who may ask.
   ///   - status: Gathers the report, at most once a second, for all who ask.
+  ///   - scaling: The number of workers that is wanted, at most once a second too.
   ///   - start: Puts a run of a pipeline into the queue; what it throws is answered with its code.
   ///   - onReady: Called once with the URL at which the API answers.
   package init(
     socket: ListeningSocket, requestGuard: RequestGuard, limits: ControlLimits = ControlLimits(), logger: Logger,
     status: @escaping @Sendable () async throws -> StatusReport,
+    scaling: @escaping @Sendable () async throws -> ScalingAnswer,
     start: @escaping @Sendable (_ pipeline: String) async throws -> StartedRun,
     onReady: @escaping @Sendable (_ url: String) async -> Void
   ) {
@@ -52,6 +56,9 @@ package struct ControlAPI: Service {
     self.logger = logger
     self.status = SharedAnswer(lifetime: limits.statusLifetime) {
       ByteBuffer(bytes: try StatusReport.encoder.encode(try await status()))
+    }
+    self.scaling = SharedAnswer(lifetime: limits.statusLifetime) {
+      ByteBuffer(bytes: try StatusReport.encoder.encode(try await scaling()))
     }
     self.start = start
     self.onReady = onReady
@@ -67,24 +74,26 @@ package struct ControlAPI: Service {
     await onReady(socket.url)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { [status] in await status.run() }
+      group.addTask { [scaling] in await scaling.run() }
       group.addTask { try await server.run() }
       defer { group.cancelAll() }
       try await group.next()
     }
   }
 
-  /// Three requests are the whole API.
+  /// Four requests are the whole API.
   private func answer(_ request: Request) async throws -> Response {
     let path = request.uri.path
     let method: HTTPRequest.Method? =
       switch path {
-      case "/health", "/v1/status": .get
+      case "/health", "/v1/status", "/v1/scaling": .get
       case "/v1/runs": .post
       default: nil
       }
     guard let method else {
       throw APIFault(
-        .notFound, "not_found", "the API has no such path", hint: "/health, /v1/status and /v1/runs are there")
+        .notFound, "not_found", "the API has no such path",
+        hint: "/health, /v1/status, /v1/scaling and /v1/runs are there")
     }
     guard request.method == method else {
       var fault = APIFault(
@@ -95,6 +104,7 @@ package struct ControlAPI: Service {
     switch path {
     case "/health": return Self.json(ByteBuffer(string: "{\"ok\":true}"))
     case "/v1/status": return Self.json(try await status.value())
+    case "/v1/scaling": return Self.json(try await scaling.value())
     default: return try await startRun(request)
     }
   }

@@ -174,11 +174,8 @@ package struct StatusReport: Sendable, Codable {
       unreadable: try await unreadable(store), scaling: try await scaling(store), bottleneck: "not measured yet")
   }
 
-  /// A decision is stored once a minute at least: one that is older is none of a process that decides.
-  private static let decisionSeconds = 150.0
-
   private static func scaling(_ store: JobStore) async throws -> Scaling? {
-    let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= decisionSeconds ? $0 : nil }
+    let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= ScalingAnswer.freshSeconds ? $0 : nil }
     let override = try await store.scalingOverride()
     guard decision != nil || override != nil else { return nil }
     // Another engine may have written it.

@@ -27,6 +27,7 @@ struct ControlAPITests {
   static func with(
     limits: ControlLimits = ControlLimits(),
     status: @escaping @Sendable () async throws -> StatusReport = { .empty },
+    scaling: @escaping @Sendable () async throws -> ScalingAnswer = { throw TestSupportError("not asked for") },
     start: @escaping @Sendable (String) async throws -> ControlAPI.StartedRun = { pipeline in
       ControlAPI.StartedRun(run: 7, pipeline: pipeline, release: 1)
     },
@@ -36,8 +37,8 @@ struct ControlAPITests {
     let (ready, isReady) = AsyncStream<Void>.makeStream()
     let api = ControlAPI(
       socket: socket, requestGuard: RequestGuard(token: token, hint: "read the file"), limits: limits,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, status: status, start: start,
-      onReady: { _ in isReady.finish() })
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, status: status, scaling: scaling,
+      start: start, onReady: { _ in isReady.finish() })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await api.run() }
       group.addTask {
@@ -68,6 +69,7 @@ struct ControlAPITests {
   /// What a request lacks, and the answer.
   static let refusals: [(line: String, host: String?, headers: [String], status: Int, code: String)] = [
     ("GET /v1/status", "127.0.0.1", [], 401, "unauthorized"),
+    ("GET /v1/scaling", "127.0.0.1", [], 401, "unauthorized"),
     ("GET /v1/status", "127.0.0.1", ["Authorization: Bearer 0123456789abcdee"], 401, "unauthorized"),
     ("GET /v1/status", "127.0.0.1", ["Authorization: Bearer 0123456789abcde"], 401, "unauthorized"),
     ("GET /v1/status", "127.0.0.1", ["Authorization: Bearer 0123456789abcdef0"], 401, "unauthorized"),

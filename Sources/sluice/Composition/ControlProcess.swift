@@ -166,6 +166,8 @@ extension Installation {
   private func api(_ socket: ListeningSocket, _ token: ControlToken, _ notice: ControlNotice) -> ControlAPI {
     ControlAPI(socket: socket, requestGuard: token.requestGuard(environment: environment), logger: logger) {
       try await statusReport(controlURL: socket.url)
+    } scaling: {
+      try await ScalingAnswer.gather(store: store, isScaled: project.settings.scaling != nil)
     } start: { pipeline in
       try await refusePaused(pipeline)
       return try await whileReleasesMove {

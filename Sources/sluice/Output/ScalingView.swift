@@ -3,9 +3,6 @@ import JobStore
 
 /// A decision about the number of workers, as text and as JSON.
 struct ScalingView {
-  /// A decision is stored once a minute at least: one that is older is none of a process that decides.
-  private static let freshSeconds = 150.0
-
   let decision: JobStore.ScalingDecisionRecord?
   let override: JobStore.ScalingOverrideRecord?
   let names: [Int64: String]
@@ -42,7 +39,7 @@ struct ScalingView {
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
     lines += report?.warnings.map { "late: \($0)" } ?? []
     lines += report?.troubles.map { "no worker could be started: \($0)" } ?? []
-    if isNow, decision.ageSeconds > Self.freshSeconds {
+    if isNow, decision.ageSeconds > ScalingAnswer.freshSeconds {
       lines.append("no process decides now; start one: sluice up")
     }
     lines += tail
