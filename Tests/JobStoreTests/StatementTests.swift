@@ -60,7 +60,8 @@ struct PlanTests {
     "job_list": "7, null, null, 10000",
     "job_lives": "'{7,8}', 'curate', 'd'",
     "ready_lock": "1, 0, null",
-    "scaling_arrivals": "1, 20000, 2000",
+    "scaling_arrivals": "1, 20000, 1000",
+    "scaling_lanes": "'{1,2}', 0, 256",
   ]
   /// Tables in which a statement looks for what nobody has told it of: no more rows than there are slots.
   private static let looksThrough = ["lease_reap": "lease"]

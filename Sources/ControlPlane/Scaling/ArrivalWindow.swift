@@ -15,6 +15,11 @@ struct ArrivalWindow: Sendable, Equatable {
   struct Counts: Sendable, Equatable {
     var minutes5 = 0.0
     var minutes30 = 0.0
+
+    mutating func add(_ other: Counts) {
+      minutes5 += other.minutes5
+      minutes30 += other.minutes30
+    }
   }
 
   private var buckets: [JobStore.LaneKind: [Bucket]] = [:]

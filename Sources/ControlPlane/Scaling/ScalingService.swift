@@ -13,7 +13,7 @@ package struct ScalingService: Service {
   /// Without being renewed the lease ends after this: another process then decides.
   private static let lease = Duration.seconds(10)
   /// Attempts that ended of which one look learns. More of them say nothing more.
-  private static let maxFinished = 5000
+  private static let maxFinished = 2000
   private static let spendEvery = Duration.seconds(30)
   private static let expireEvery = Duration.seconds(600)
   /// How long decisions and predictions are kept, and how many go at once.
@@ -84,6 +84,7 @@ package struct ScalingService: Service {
   struct Turn {
     var epoch: Int64
     var state: ScalingState
+    var lanes = LaneMemory()
     /// Of the look before: the number of the newest job, and until when history was read.
     var newestJob: Int64?
     var settled: String?
@@ -157,10 +158,14 @@ package struct ScalingService: Service {
     let moment = try await store.scalingMoment()
     var look = ScalingMeasurement(moment: moment)
     if let before = turn.newestJob { look.arrivals = try await store.arrivals(above: before, upTo: moment.newestJob) }
-    look.lanes = try await store.laneDepths()
     look.running = try await store.runningAttempts()
     look.finished = try await store.finishedAttempts(
       after: turn.settled, until: moment.settled, limit: Self.maxFinished)
+    turn.lanes.note(changed: look.arrivals.map(\.lane.lane) + look.running.map(\.lane))
+    turn.lanes.note(changed: look.finished.compactMap(\.lane))
+    let part = turn.lanes.next
+    turn.lanes.take(try await store.laneDepths(part), of: part)
+    look.lanes = turn.lanes.lanes
     look.isFinishedWhole = turn.settled != nil && look.finished.count < Self.maxFinished
     look.workers = try await store.workers()
     look.releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])

@@ -152,15 +152,47 @@ struct ScalingState: Sendable {
     return inputs
   }
 
+  /// Lanes that differ in nothing that a decision looks at are one: thousands of pipelines are a few loads.
+  private struct Load: Hashable {
+    var engine: Int64
+    var kind: String
+    var stage: String
+    var urgencyClass: Int
+    /// Nil: the pipeline has no limit.
+    var limitedPipeline: String?
+
+    init(_ lane: JobStore.LaneKind, isLimited: Bool) {
+      engine = lane.engine
+      kind = lane.kind
+      stage = lane.stage
+      urgencyClass = lane.urgencyClass
+      limitedPipeline = isLimited ? lane.pipeline : nil
+    }
+
+    static func inOrder(_ left: Load, _ right: Load) -> Bool {
+      (left.engine, left.kind, left.stage, left.urgencyClass, left.limitedPipeline ?? "")
+        < (right.engine, right.kind, right.stage, right.urgencyClass, right.limitedPipeline ?? "")
+    }
+  }
+
   private func lanes(
     _ look: ScalingMeasurement, bases: inout [String: Prediction.Basis]
   ) -> [LaneLoad] {
     let engines = Self.servable(look.releases)
-    let counts = arrivals.counts(at: look.moment.seconds)
-    let depths = Dictionary(look.lanes.map { ($0.lane, $0) }) { first, _ in first }
+    func isServed(_ lane: JobStore.LaneKind) -> Bool { engines.contains(lane.engine) && stages.contains(lane.stage) }
+    var depths: [Load: (ready: Int, maxRunning: Int?)] = [:]
+    for each in look.lanes where isServed(each.lane) {
+      let load = Load(each.lane, isLimited: each.maxRunning != nil)
+      depths[load] = (each.ready + (depths[load]?.ready ?? 0), each.maxRunning)
+    }
+    var counts: [Load: ArrivalWindow.Counts] = [:]
+    let limited = Set(look.lanes.lazy.filter { $0.maxRunning != nil }.map(\.lane))
+    for (lane, arrived) in arrivals.counts(at: look.moment.seconds) where isServed(lane) {
+      counts[Load(lane, isLimited: limited.contains(lane)), default: ArrivalWindow.Counts()].add(arrived)
+    }
+    let running = look.running.reduce(into: [:]) { $0[$1.pipeline, default: 0] += 1 }
     var known: [String: Prediction] = [:]
-    let all = Set(depths.keys).union(counts.keys).filter { engines.contains($0.engine) && stages.contains($0.stage) }
-    return all.sorted { ($0.lane, $0.kind) < ($1.lane, $1.kind) }.map { lane in
+    return Set(depths.keys).union(counts.keys).sorted(by: Load.inOrder).map { lane in
       let name = "\(lane.engine)/\(lane.kind)"
       let prediction = known[name] ?? predictor.predict(kind: lane.kind, release: "\(lane.engine)")
       known[name] = prediction
@@ -172,7 +204,7 @@ struct ScalingState: Sendable {
           QueuedClass(
             deadline: nil, jobs: depth.ready, seconds: prediction.seconds, memoryBytes: prediction.memoryBytes)
         ]
-        load.running = depth.running
+        load.running = lane.limitedPipeline.flatMap { running[$0] } ?? 0
         load.maxRunning = depth.maxRunning
       }
       let arrived = counts[lane] ?? ArrivalWindow.Counts()

@@ -38,18 +38,34 @@ extension JobStore {
 
   package struct LaneDepth: Sendable, Equatable {
     package var lane: LaneKind
-    /// Exact up to a bound, and estimated above it.
+    /// Exact up to a bound, and estimated above it. A paused lane has none.
     package var ready: Int
-    /// Of the lane's pipeline.
-    package var running: Int
-    /// Of the lane's pipeline at a time; nil: no limit.
+    /// Running attempts of the lane's pipeline at a time; nil: no limit.
     package var maxRunning: Int?
+    /// Whether the lane was looked at in its turn (``LanePart/above``), and not only because it has changed.
+    package var isInTurn: Bool
 
-    package init(lane: LaneKind, ready: Int, running: Int = 0, maxRunning: Int? = nil) {
+    package init(lane: LaneKind, ready: Int, maxRunning: Int? = nil, isInTurn: Bool = true) {
       self.lane = lane
       self.ready = ready
-      self.running = running
       self.maxRunning = maxRunning
+      self.isInTurn = isInTurn
+    }
+  }
+
+  /// The lanes that one look counts.
+  package struct LanePart: Sendable, Equatable {
+    /// Their numbers.
+    package var changed: [Int64] = []
+    /// Next to these, lanes with numbers above this one, in order.
+    package var above: Int64 = 0
+    /// So many of them; nil: all.
+    package var limit: Int?
+
+    package init(changed: [Int64] = [], above: Int64 = 0, limit: Int? = nil) {
+      self.changed = changed
+      self.above = above
+      self.limit = limit
     }
   }
 
@@ -67,6 +83,7 @@ extension JobStore {
     package var job: Int64
     package var epoch: Int64
     package var worker: Int64
+    package var lane: Int64
     package var engine: Int64
     package var pipeline: String
     package var stage: String
@@ -82,13 +99,15 @@ extension JobStore {
     package var checkpointSeconds: Double?
 
     package init(
-      job: Int64, epoch: Int64 = 1, worker: Int64, engine: Int64 = 0, pipeline: String = "p", stage: String = "ingest",
+      job: Int64, epoch: Int64 = 1, worker: Int64, lane: Int64 = 0, engine: Int64 = 0, pipeline: String = "p",
+      stage: String = "ingest",
       urgencyClass: Int = 0, kind: String, seconds: Double, waiting: String? = nil, memory: Double? = nil,
       progress: Double? = nil, checkpointSeconds: Double? = nil
     ) {
       self.job = job
       self.epoch = epoch
       self.worker = worker
+      self.lane = lane
       self.engine = engine
       self.pipeline = pipeline
       self.stage = stage
@@ -106,6 +125,8 @@ extension JobStore {
     package var job: Int64
     package var epoch: Int64
     package var kind: String
+    /// Nil: the job is not kept any more.
+    package var lane: Int64?
     /// Of the worker; 0: none.
     package var release: Int64
     package var status: String
@@ -114,12 +135,14 @@ extension JobStore {
     package var memory: Double?
 
     package init(
-      job: Int64, epoch: Int64 = 1, kind: String, release: Int64 = 0, status: String = "done", seconds: Double,
+      job: Int64, epoch: Int64 = 1, kind: String, lane: Int64? = nil, release: Int64 = 0, status: String = "done",
+      seconds: Double,
       memory: Double? = nil
     ) {
       self.job = job
       self.epoch = epoch
       self.kind = kind
+      self.lane = lane
       self.release = release
       self.status = status
       self.seconds = seconds
@@ -135,22 +158,24 @@ extension JobStore {
       connections: Int(try row.int("connections")), newestJob: try row.int("newest_job"))
   }
 
-  /// Lanes with ready jobs that are not paused.
+  /// What waits in a part of the lanes; of each lane that was looked at, also where nothing does.
   ///
   /// - Source: `scaling_lanes.sql`.
-  package func laneDepths() async throws -> [LaneDepth] {
-    try await database.query(Statement.scalingLanes).map { row in
+  package func laneDepths(_ part: LanePart = LanePart()) async throws -> [LaneDepth] {
+    try await database.query(
+      Statement.scalingLanes, [.ints(part.changed), .int(part.above), .optional(part.limit.map(Int64.init))]
+    ).map { row in
       LaneDepth(
-        lane: try LaneKind(row: row), ready: Int(try row.int("ready")), running: Int(try row.int("running")),
-        maxRunning: try row.optionalInt("max_running").map { Int($0) })
+        lane: try LaneKind(row: row), ready: Int(try row.int("ready")),
+        maxRunning: try row.optionalInt("max_running").map { Int($0) }, isInTurn: try row.bool("in_turn"))
     }
   }
 
   /// The jobs with numbers in a range, by lane and kind.
   ///
-  /// - Parameter probes: Of more numbers only as many are looked at, evenly spaced.
+  /// - Parameter probes: Of more numbers only as many are looked at, one of each range.
   /// - Source: `scaling_arrivals.sql`.
-  package func arrivals(above: Int64, upTo newest: Int64, probes: Int = 2000) async throws -> [LaneArrivals] {
+  package func arrivals(above: Int64, upTo newest: Int64, probes: Int = 1000) async throws -> [LaneArrivals] {
     guard newest > above else { return [] }
     return try await database.query(Statement.scalingArrivals, [.int(above), .int(newest), .int(Int64(probes))]).map {
       LaneArrivals(lane: try LaneKind(row: $0), jobs: Int(try $0.int("jobs")))
@@ -162,7 +187,8 @@ extension JobStore {
     try await database.query(Statement.scalingRunning).map { row in
       RunningAttempt(
         job: try row.int("job_id"), epoch: try row.int("epoch"), worker: try row.int("worker_id"),
-        engine: try row.int("engine_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
+        lane: try row.int("lane_id"), engine: try row.int("engine_id"), pipeline: try row.string("pipeline"),
+        stage: try row.string("stage"),
         urgencyClass: Int(try row.int("class")), kind: try row.optionalString("kind") ?? "",
         seconds: try row.double("seconds"), waiting: try row.optionalString("waiting"),
         memory: try row.optionalDouble("memory"), progress: try row.optionalDouble("progress"),
@@ -184,7 +210,8 @@ extension JobStore {
     ).map { row in
       FinishedAttempt(
         job: try row.int("job_id"), epoch: try row.int("epoch"), kind: try row.optionalString("kind") ?? "",
-        release: try row.int("release_id"), status: try row.string("status"), seconds: try row.double("seconds"),
+        lane: try row.optionalInt("lane_id"), release: try row.int("release_id"), status: try row.string("status"),
+        seconds: try row.double("seconds"),
         memory: try row.optionalDouble("memory"))
     }
   }

@@ -1,7 +1,7 @@
 -- The attempts that run: by what worker, for how long, how far they are (0 to 1), what they wait for, their most memory in bytes, and how long
 -- ago they wrote a checkpoint. What is not known is null.
 -- Locks: none. Reads the leases, which are as many as slots. Index: primary keys of job, lane, progress and mark.
-select e.job_id, e.epoch, e.worker_id, l.engine_id, l.pipeline, l.stage, l.class,
+select e.job_id, e.epoch, e.worker_id, l.lane_id, l.engine_id, l.pipeline, l.stage, l.class,
   (select j.kind from sluice.job j where j.job_id = e.job_id) as kind,
   greatest(0, extract(epoch from now() - e.claimed_at))::double precision as seconds,
   p.state ->> 'waiting' as waiting,

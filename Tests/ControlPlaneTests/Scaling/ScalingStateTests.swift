@@ -94,6 +94,29 @@ struct ScalingStateTests {
     #expect(outcome.record?.limitedBy?.contains("raise scaling.max") == true)
   }
 
+  @Test("pipelines without limits are one load; each limit holds for its own pipeline")
+  func limits() throws {
+    func depth(_ lane: Int64, _ pipeline: String, _ ready: Int, limit: Int? = nil) -> JobStore.LaneDepth {
+      JobStore.LaneDepth(
+        lane: JobStore.LaneKind(lane: lane, engine: 7, pipeline: pipeline, stage: "ingest", kind: "ingest"),
+        ready: ready, maxRunning: limit)
+    }
+    var free = state()
+    let together = try free.decide(look(at: 1000, [depth(1, "a", 1), depth(2, "b", 2), depth(3, "c", 1)]))
+    #expect(together.counts == [7: 2])
+    let report = try ScalingReport(json: together.record?.inputs ?? "")
+    #expect(report.stages.map(\.queued) == [4])
+    var limited = state()
+    let held = [depth(1, "a", 5000, limit: 1), depth(2, "b", 5000, limit: 2), depth(3, "c", 1)]
+    #expect(try limited.decide(look(at: 1000, held)).counts == [7: 2], "one of a, two of b and one of c can run")
+    var busy = look(at: 1002, held, workers: [worker(1, busy: 2)])
+    busy.running = ["a", "b"].enumerated().map { number, pipeline in
+      JobStore.RunningAttempt(
+        job: Int64(number), worker: 1, engine: 7, pipeline: pipeline, kind: "ingest", seconds: 1)
+    }
+    #expect(try limited.decide(busy).counts == [7: 2], "two run, and one more of b and one of c can")
+  }
+
   @Test("an idle worker is stopped when it has been idle for long; a busy one never is")
   func down() throws {
     var state = state()
