@@ -37,12 +37,15 @@ package struct RunPlan: Sendable, Equatable {
   package var concurrency: Int?
   /// Whether its jobs go to the engine of the next current release at their next checkpoint.
   package var handsOver: Bool
+  /// By when it and its loads must be done; nil: whenever they are.
+  package var deadline: DeadlineRule?
 
   package init(
     pipeline: String, urgencyClass: Int = 0, weight: Double = 1, concurrency: Int? = nil, handsOver: Bool = false,
-    jobs: [Job], loads: [Job]
+    deadline: DeadlineRule? = nil, jobs: [Job], loads: [Job]
   ) {
     self.handsOver = handsOver
+    self.deadline = deadline
     self.pipeline = pipeline
     self.urgencyClass = urgencyClass
     self.weight = weight

@@ -73,14 +73,16 @@ extension JobStore {
     return try await take(turn, worker: worker, release: release, on: session, now: now).claims
   }
 
-  /// Surveys, then claims up to `limit` jobs, most urgent lane and oldest first. For those who claim once, such as tests; a
+  /// Surveys, then claims up to `limit` jobs, most urgent lane, earliest deadline and oldest first. For those who claim once, such as tests; a
   /// worker plans its claims.
   package func claim(
     worker: Int64, release: Int64 = 0, stages: [String]? = nil, limit: Int, now: String? = nil
   ) async throws -> [Claim] {
     precondition(limit > 0, "a claim asks for at least one job")
     var lanes = try await survey(release: release, stages: stages).filter(\.hasWork)
-      .sorted { ($0.urgencyClass, $0.lowest) < ($1.urgencyClass, $1.lowest) }
+      .sorted {
+        ($0.urgencyClass, $0.deadline ?? .infinity, $0.lowest) < ($1.urgencyClass, $1.deadline ?? .infinity, $1.lowest)
+      }
     var claims: [Claim] = []
     while claims.count < limit, let lane = lanes.first {
       let batch = ClaimBatch.largest(within: limit - claims.count)

@@ -20,9 +20,12 @@ extension JobStore {
 
   /// As ``enqueue(_:release:now:)``, in the caller's transaction; workers are told after the commit.
   ///
-  /// - Throws: ``ReleaseMoved`` where the release takes no new runs any more: a transaction that assigns anew is to be tried.
+  /// - Parameter scheduledAt: The time of its schedule that the run is for; nil: it is for its start.
+  /// - Throws: ``ReleaseMoved`` where the release takes no new runs any more: a transaction that assigns again is to be tried.
+  ///   ``ScheduleRefused`` where the database does not know the time zone of the deadline.
   package func enqueue(
-    _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String? = nil
+    _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String? = nil,
+    scheduledAt: String? = nil
   ) async throws -> EnqueuedRun {
     try await hold(assignment, in: transaction)
     if plan.jobs.isEmpty { return try await enqueueLoad(plan, with: assignment, in: transaction, now: now) }
@@ -39,6 +42,10 @@ extension JobStore {
     let jobs = plan.jobs + plan.loads
     let runs = plan.jobs.map { _ in batch } + loads
     let lanes = try await insert(jobs, of: runs, plan: plan, lanes: assignment.lanes, in: transaction, now: now)
+    if let deadline = plan.deadline {
+      try await setDeadline(
+        deadline, of: [batch] + loads, pipeline: plan.pipeline, after: scheduledAt ?? now, in: transaction)
+    }
     ring(lanes, after: transaction)
     return EnqueuedRun(runID: batch, loads: loads)
   }

@@ -31,8 +31,14 @@ extension JobStore {
   package func requireTimeZone(
     of rule: ScheduleRule, pipeline: String, in session: (any PostgresSession)? = nil
   ) async throws {
-    let zone = try await (session ?? database).query(Statement.scheduleZone, [.text(rule.timeZone)])
-    guard try zone.only.bool("is_known") else { throw ScheduleRefused(pipeline: pipeline, timeZone: rule.timeZone) }
+    guard try await knowsTimeZone(rule.timeZone, in: session) else {
+      throw ScheduleRefused(pipeline: pipeline, timeZone: rule.timeZone)
+    }
+  }
+
+  /// - Source: `schedule_zone.sql`.
+  func knowsTimeZone(_ name: String, in session: (any PostgresSession)?) async throws -> Bool {
+    try await (session ?? database).query(Statement.scheduleZone, [.text(name)]).only.bool("is_known")
   }
 
   /// Ends the schedules of all other pipelines. Returns whose ended.
@@ -205,7 +211,7 @@ extension JobStore {
   ) async throws -> EnqueuedRun? {
     let isOpen = try await decide(time, of: plan.pipeline, as: .waiting, now: now, in: transaction)
     guard isOpen else { return nil }
-    let run = try await enqueue(plan, with: assignment, in: transaction, now: now)
+    let run = try await enqueue(plan, with: assignment, in: transaction, now: now, scheduledAt: time)
     try await transaction.query(
       Statement.scheduleRunTime, [.ints(([run.runID] + run.loads).map(\.rawValue)), .text(time)])
     _ = try await decide(time, of: plan.pipeline, as: .started(run.runID), now: now, in: transaction)
@@ -226,12 +232,15 @@ extension JobStore {
 package struct ScheduleRefused: Failure, Equatable {
   package var pipeline: String
   package var timeZone: String
-  package init(pipeline: String, timeZone: String) {
+  /// What of the pipeline names it: its `schedule` or its `deadline`.
+  package var part: String
+  package init(pipeline: String, timeZone: String, part: String = "schedule") {
     self.pipeline = pipeline
     self.timeZone = timeZone
+    self.part = part
   }
   package var code: String { "unknown_time_zone" }
-  package var message: String { "the schedule of \(pipeline): there is no time zone \"\(timeZone)\"" }
+  package var message: String { "the \(part) of \(pipeline): there is no time zone \"\(timeZone)\"" }
   package var hint: String? { "write a name of the IANA list, such as Europe/Zurich" }
   package var isTransient: Bool { false }
 }

@@ -16,10 +16,14 @@ package struct ReadyLane: Sendable, Equatable {
   package var suspect: JobID?
   /// Whether its jobs need a permit of their pipeline before they begin.
   package var isLimited: Bool
+  /// The earliest deadline of the open runs of its pipeline, in seconds since 1970; nil: none has one.
+  package var deadline: Double?
+  /// How long ``lowest`` has been ready, in seconds.
+  package var waited: Double
 
   package init(
     id: Int64, pipeline: String, stage: String, urgencyClass: Int = 0, weight: Double = 1, lowest: Int64 = 0,
-    suspect: JobID? = nil, isLimited: Bool = false
+    suspect: JobID? = nil, isLimited: Bool = false, deadline: Double? = nil, waited: Double = 0
   ) {
     self.id = id
     self.pipeline = pipeline
@@ -29,6 +33,8 @@ package struct ReadyLane: Sendable, Equatable {
     self.lowest = lowest
     self.suspect = suspect
     self.isLimited = isLimited
+    self.deadline = deadline
+    self.waited = waited
   }
 
   /// Whether there is more than jobs that must run alone.
@@ -39,7 +45,8 @@ package struct ReadyLane: Sendable, Equatable {
       id: try row.int("lane_id"), pipeline: try row.string("pipeline"), stage: try row.string("stage"),
       urgencyClass: Int(try row.int("class")), weight: try row.double("weight"),
       lowest: try row.optionalInt("lowest") ?? .max,
-      suspect: try row.optionalInt("suspect").map { JobID($0) }, isLimited: try row.bool("limited"))
+      suspect: try row.optionalInt("suspect").map { JobID($0) }, isLimited: try row.bool("limited"),
+      deadline: try row.optionalDouble("deadline"), waited: try row.optionalDouble("waited") ?? 0)
   }
 }
 

@@ -3,8 +3,9 @@ import JobStore
 
 /// Decides what a worker asks of the queue next: from which lanes, how many jobs of each, and when to look again.
 ///
-/// - Lanes of a lower class come first, always. Within a class free slots go to the pipelines with the fewest jobs in hand
-///   here for their weight, so that a million jobs of one pipeline do not delay another's.
+/// - Lanes of a lower class come first, always. Within a class pipelines with a deadline come first, the earliest before the others, but
+///   for every eighth claim while another pipeline has waited for long. Otherwise free slots go to the pipelines with the fewest jobs
+///   in hand here for their weight, so that a million jobs of one pipeline do not delay another's.
 /// - Each lane is claimed from its watermark on: the lowest job of its last claim. What lies below was claimed, and its
 ///   dead rows are not walked over again. A survey finds what came to stand below, and sets the watermark back.
 /// - A job that must run alone is claimed when nothing is in hand, and nothing else until it has ended (``SuspectTurns``).
@@ -24,6 +25,10 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   static var surveyShare: Int { 20 }
   static var shortestSurveyGap: Duration { .milliseconds(25) }
   static var longestSurveyGap: Duration { .seconds(2) }
+  /// While a pipeline has waited for so many seconds, one claim of so many disregards deadlines: pipelines that always have one do not
+  /// keep the others from their work.
+  static var longWait: Double { 300 }
+  static var fairTurn: Int { 8 }
 
   private struct Lane {
     var ready: ReadyLane
@@ -43,6 +48,8 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   /// Lanes whose watermark was set back since then.
   private var loweredSince: Set<Int64> = []
   private var suspects = SuspectTurns<Instant>()
+  /// Claims in a row that went to a deadline before others that have waited for long.
+  private var preferred = 0
 
   package init(now: Instant) {
     nextSurvey = now
@@ -160,7 +167,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
       if let other = pipelines[lane.ready.pipeline], other.watermark <= lane.watermark { continue }
       pipelines[lane.ready.pipeline] = lane
     }
-    let shares = shares(of: Array(pipelines.values), free: free)
+    let shares = shares(of: due(pipelines.values), free: free)
     let most = shares.map(\.count).max() ?? 1
     let each = ClaimBatch.largest(within: most)
     let chosen = shares.filter { $0.count >= each.rawValue }
@@ -173,6 +180,16 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
         return (lane.ready.pipeline, min(1, max(-1, debt)))
       })
     return ClaimRequest(lanes: chosen.map { ($0.lane.ready, $0.lane.watermark) }, each: each)
+  }
+
+  /// Those whose turn it is: the ones with the earliest deadline, those that have waited for long, or all where none has a deadline.
+  private mutating func due(_ candidates: some Collection<Lane>) -> [Lane] {
+    guard let earliest = candidates.compactMap(\.ready.deadline).min() else { return Array(candidates) }
+    let due = candidates.filter { $0.ready.deadline == earliest }
+    let kept = candidates.filter { $0.ready.deadline != earliest && $0.ready.waited >= Self.longWait }
+    guard !kept.isEmpty else { return due }
+    preferred = (preferred + 1) % Self.fairTurn
+    return preferred == 0 ? kept : due
   }
 
   /// Gives the free slots out one by one, each to the pipeline that has the least in hand for its weight.

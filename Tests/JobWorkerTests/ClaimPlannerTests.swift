@@ -73,6 +73,42 @@ struct ClaimPlannerTests {
     #expect(third.lanes.map(\.lane.id) == [2])
   }
 
+  @Test("within a class the earliest deadline is served first, then the later ones, then what has none")
+  func deadlines() throws {
+    let urgent = lane(4, "d", class: -1, lowest: 40)
+    var (early, late) = (lane(1, "a", lowest: 30), lane(2, "b", lowest: 20))
+    (early.deadline, late.deadline) = (1000, 2000)
+    var planner = planner([lane(3, "c", lowest: 10), late, early, urgent])
+    var served: [Int64] = []
+    while let request = asked(planner.next(free: 5, now: Tick())) {
+      served += request.lanes.map(\.lane.id)
+      planner.claimed(request, [])
+    }
+    #expect(served == [4, 1, 2, 3])
+  }
+
+  @Test("pipelines with one deadline share by weight; one that waits for long gets every eighth claim, whatever is due")
+  func deadlineShares() throws {
+    var (first, second, patient) = (lane(1, "a"), lane(2, "b"), lane(3, "c"))
+    (first.deadline, second.deadline) = (1000, 1000)
+    var planner = planner([first, second, patient])
+    let shared = try #require(asked(planner.next(free: 20, now: Tick())))
+    #expect(Set(shared.lanes.map(\.lane.id)) == [1, 2])
+    second.deadline = nil
+    patient.waited = 300
+    planner = self.planner([first, second, patient])
+    var served: [Int64] = []
+    for job in 1...16 {
+      let request = try #require(asked(planner.next(free: 1, now: Tick())))
+      let lane = try #require(request.lanes.first?.lane)
+      served.append(lane.id)
+      let one = claim(Int64(job), lane)
+      planner.claimed(request, [one])
+      planner.ended(one)
+    }
+    #expect(served == [1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 3])
+  }
+
   @Test("the urgent class comes first again as soon as it rings")
   func urgentAgain() throws {
     let (urgent, usual) = (lane(1, "a", class: -5), lane(2, "b"))

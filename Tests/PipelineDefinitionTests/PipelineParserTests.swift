@@ -123,7 +123,6 @@ struct PipelineParserTests {
   }
 
   private static let later = [
-    "4:1 \"deadline\" is not supported yet",
     "23:5 \"postgres\" is not supported yet",
     "29:17 locations of the kind \"s3:\" are not supported yet",
     "33:5 \"singer\" is not supported yet",

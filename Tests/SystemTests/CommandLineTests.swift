@@ -84,7 +84,7 @@ struct CommandLineTests {
         "pipelines/p.yaml",
         """
         pipeline: p
-        deadline: {loaded_by: "05:30", timezone: Europe/Zurich}
+        was: q
         sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv"}}}}
         curate: {d: {from: s.a}}
 

@@ -64,6 +64,10 @@ create table sluice.scaling_usage (
   hours double precision not null
 );
 
+-- By when a run must be done; null: it has no deadline. Of runs that an engine before this one starts it is null.
+alter table sluice.run add column deadline_at timestamptz;
+create index run_deadline on sluice.run (pipeline, deadline_at) where deadline_at is not null and state in ('queued', 'running');
+
 -- What ended since a moment. History is written in the order of time: ranges of pages find it, for a hundredth of a B-tree's cost. Days before
 -- today get no index: a decision looks at the last hour, and while a long history is read no attempt could end.
 create or replace function sluice.outcome_day(day date) returns boolean language plpgsql as $$

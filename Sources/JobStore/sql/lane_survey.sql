@@ -1,8 +1,9 @@
 -- The lanes with ready work that a worker of release $1 (0: of no release) serving the stages $2 (null: any) may claim from, with the
--- lowest job of each, and the lowest of those that must run alone, which the first number leaves out.
+-- lowest job of each, and the lowest of those that must run alone, which the first number leaves out; with the earliest deadline of the open
+-- runs of its pipeline (null: none has one) and how long the lowest job has been ready, in seconds.
 -- One probe of an index for each lane, so that 300 lanes cost about a millisecond. Suspects are few or none: each is looked up once,
 -- for all lanes together. Whether there is any is asked once; only then a ready row asks for its own, by its key.
--- Locks: none. Index: primary keys of ready, suspect, job; lane is small.
+-- Locks: none. Index: primary keys of ready, suspect, job; run_deadline; lane is small.
 with alone as materialized (
   select r.lane_id, min(r.job_id) as job_id
   from sluice.suspect s
@@ -12,10 +13,14 @@ with alone as materialized (
   where s.runs_alone
   group by r.lane_id
 )
-select l.lane_id, l.pipeline, l.stage, l.class, l.weight, l.limited, h.job_id as lowest, a.job_id as suspect
+select l.lane_id, l.pipeline, l.stage, l.class, l.weight, l.limited, h.job_id as lowest, a.job_id as suspect,
+  (select extract(epoch from r.deadline_at)::double precision from sluice.run r
+   where r.pipeline = l.pipeline and r.deadline_at is not null and r.state in ('queued', 'running')
+   order by r.deadline_at limit 1) as deadline,
+  extract(epoch from now() - h.since)::double precision as waited
 from sluice.lane l
 left join lateral (
-  select r.job_id from sluice.ready r
+  select r.job_id, r.since from sluice.ready r
   where r.lane_id = l.lane_id and ((select not exists (select from sluice.suspect))
     or not exists (select from sluice.suspect s where s.job_id = r.job_id and s.runs_alone offset 0))
   order by r.job_id limit 1) h on true

@@ -10,6 +10,8 @@ package struct Pipeline: Sendable, Equatable {
   package var owner: String?
   /// When its runs start by themselves; nil: only when they are asked for.
   package var schedule: ScheduleRule?
+  /// By when what its runs bring must be loaded; nil: whenever it is.
+  package var deadline: DeadlineRule?
   package var onDeploy: OnDeploy
   /// 0...1000: ahead of pipelines with a lower number.
   package var priority: Int
@@ -30,7 +32,8 @@ package struct Pipeline: Sendable, Equatable {
 
   package init(
     name: String, was: String? = nil, owner: String? = nil, schedule: ScheduleRule? = nil,
-    onDeploy: OnDeploy = .finish, priority: Int = 0, weight: Double = 1, concurrency: Int? = nil,
+    deadline: DeadlineRule? = nil, onDeploy: OnDeploy = .finish, priority: Int = 0, weight: Double = 1,
+    concurrency: Int? = nil,
     sources: [Source] = [], raw: RawZone = RawZone(), curate: [CurateStep] = [], load: [LoadTarget] = [],
     notify: [NotifyRule] = [], place: Place = .unknown
   ) {
@@ -38,6 +41,7 @@ package struct Pipeline: Sendable, Equatable {
     self.was = was
     self.owner = owner
     self.schedule = schedule
+    self.deadline = deadline
     self.onDeploy = onDeploy
     self.priority = priority
     self.weight = weight

@@ -22,7 +22,8 @@ struct PipelineBuilder {
     guard let name = definition.text("pipeline") else { return nil }
     return Pipeline(
       name: name, was: definition.text("was"), owner: definition.text("owner"), schedule: scheduleRule(),
-      onDeploy: definition.choice("on_deploy") ?? .finish, priority: definition.integer("priority") ?? 0,
+      deadline: deadlineRule(), onDeploy: definition.choice("on_deploy") ?? .finish,
+      priority: definition.integer("priority") ?? 0,
       weight: definition["weight"]?.scalar?.number ?? 1, concurrency: definition["limits"]?.integer("concurrency"),
       sources: sources, raw: RawZone(location: definition["raw"]?.location("to")), curate: curate, load: load,
       notify: notifyRules(), place: definition.entry("pipeline")?.place ?? definition.place)
@@ -44,6 +45,12 @@ struct PipelineBuilder {
     return ScheduleRule(
       cron: cron, timeZone: timeZone, overlap: node.choice("overlap") ?? .skip,
       catchUp: node.choice("catch_up") ?? .latest)
+  }
+
+  private func deadlineRule() -> DeadlineRule? {
+    guard let node = definition["deadline"], let time = node.text("loaded_by"), let timeZone = node.text("timezone")
+    else { return nil }
+    return DeadlineRule(loadedBy: time, timeZone: timeZone)
   }
 
   private mutating func notifyRules() -> [NotifyRule] {

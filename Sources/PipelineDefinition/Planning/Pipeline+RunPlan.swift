@@ -11,7 +11,9 @@ extension Pipeline {
   /// The jobs of one run: an ingest for each stream that a dataset reads, a curate for each dataset after the ingests
   /// of its streams, and for each target a load of its own after the curates of its tables.
   package var runPlan: RunPlan {
-    plan(pulledStreams.map { ($0.0, nil) }, steps: curate, urgencyClass: -priority)
+    var plan = plan(pulledStreams.map { ($0.0, nil) }, steps: curate, urgencyClass: -priority)
+    plan.deadline = deadline
+    return plan
   }
 
   /// The streams that a run pulls.

@@ -11,9 +11,8 @@ package enum PipelineSchema {
     .key(
       "schedule", schedule, "When runs start by themselves",
       example: "{cron: \"15 21 * * *\", timezone: Europe/Zurich}"),
-    .later(
-      "deadline", deadline, "When the data must be loaded", example: "{loaded_by: \"05:30\", timezone: Europe/Zurich}",
-      instead: "remove it for now"),
+    .key(
+      "deadline", deadline, "When the data must be loaded", example: "{loaded_by: \"05:30\", timezone: Europe/Zurich}"),
     .key(
       "on_deploy", .oneOf("finish", "handover"),
       "Whether a running batch ends on its release or moves to the new one at the next checkpoint", default: "finish"),
@@ -104,7 +103,7 @@ package enum PipelineSchema {
   private static func notificationKind(_ name: String, _ channel: KeyShape...) -> VariantShape.Variant {
     let events: [Choice] = [
       Choice("failed"), Choice("recovered"), Choice("quarantined"), Choice("schema_drift"),
-      .later("late", "remove it until deadlines are supported"),
+      .later("late", "remove it until late runs are told"),
     ]
     return .init(
       name,

@@ -32,6 +32,7 @@ struct PlanCommand: AsyncParsableCommand {
         streams.append((reference.description, stream.read.rawValue, stored, from))
       }
       let next = try await nextTimes(definition.schedule, installation)
+      let due = try await nextDeadline(definition.deadline, installation)
       let paused = try await installation.store.pausedSince(pipeline)
       guard options.json else {
         Console.data(
@@ -46,6 +47,9 @@ struct PlanCommand: AsyncParsableCommand {
           Console.data("\(rule.cron.text) in \(rule.timeZone): " + next.joined(separator: ", "))
         } else {
           Console.data("no schedule: sluice run \(pipeline)")
+        }
+        if let deadline = definition.deadline, let due {
+          Console.data("due by \(deadline.loadedBy) in \(deadline.timeZone): a run that starts now, by \(due)")
         }
         if let paused { Console.data("paused since \(paused): sluice resume \(pipeline)") }
         return
@@ -65,6 +69,7 @@ struct PlanCommand: AsyncParsableCommand {
         json: .object([
           ("pipeline", .text(pipeline)), ("priority", .int(Int64(definition.priority))), ("streams", .list(read)),
           ("targets", .list(targets)), ("schedule", Self.json(definition.schedule, next)),
+          ("deadline", Self.json(definition.deadline, due)),
           ("paused_since", .optional(paused)),
         ]))
     }
@@ -77,6 +82,18 @@ struct PlanCommand: AsyncParsableCommand {
     try await installation.store.requireTimeZone(of: rule, pipeline: pipeline)
     return try await installation.store.nextTimes(
       of: rule.cron, timeZone: rule.timeZone, limit: Self.times, in: installation.database)
+  }
+
+  private func nextDeadline(_ rule: DeadlineRule?, _ installation: Installation) async throws -> String? {
+    guard let rule else { return nil }
+    return try await installation.store.nextDeadline(of: rule, pipeline: pipeline, in: installation.database)
+  }
+
+  private static func json(_ rule: DeadlineRule?, _ next: String?) -> JSONValue {
+    guard let rule else { return .null }
+    return .object([
+      ("loaded_by", .text(rule.loadedBy)), ("timezone", .text(rule.timeZone)), ("next", .optional(next)),
+    ])
   }
 
   private static func json(_ rule: ScheduleRule?, _ next: [String]) -> JSONValue {

@@ -146,6 +146,10 @@ extension Installation {
     let deployed = try await definitions.project(of: release.id)
     let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }
     for (pipeline, rule) in rules { try await store.requireTimeZone(of: rule, pipeline: pipeline) }
+    for pipeline in deployed.pipelines {
+      guard let deadline = pipeline.deadline else { continue }
+      _ = try await store.nextDeadline(of: deadline, pipeline: pipeline.name, in: store.database)
+    }
     let promotion = try await desk.promote(release.id, action: action, replacing: expected, by: author) {
       [store] transaction in
       for (pipeline, rule) in rules {
