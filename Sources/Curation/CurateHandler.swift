@@ -3,6 +3,7 @@ import DuckDB
 import FoundationEssentials
 import JobModel
 import JobStore
+import Logging
 import ObjectStore
 import PipelineDefinition
 import Postgres
@@ -130,6 +131,12 @@ package struct CurateHandler: JobHandler {
     var request = try await request(
       step, of: pipeline, sql: sql, due: due, visible: visible, segments: stored, directory: directory, upTo: run)
     request.edition = edition
+    request.limits = limits.grown(after: attempt.claim.memoryKills)
+    if attempt.claim.memoryKills > 0 {
+      await attempt.log(
+        .info, "runs alone with \(request.limits.memoryBytes / 1_000_000) MB of memory: an attempt before ran out of it"
+      )
+    }
     let total = due.reduce(0) { $0 + $1.objects.count }
     let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
     let curator = Curator(duckdb: duckDB.telling { attempt.noteMemory(ofChild: $0) }) { progress in

@@ -39,6 +39,7 @@ extension DuckDB {
         workingDirectory: FilePath(place.directory), platformOptions: options, input: .inputWriter, output: .sequence,
         error: error
       ) { execution in
+        Self.endsFirst(execution.processIdentifier.value)
         do {
           return try await watchingMemory(of: execution.processIdentifier.value) { try await body(execution) }
         } catch {

@@ -33,6 +33,7 @@ package struct DuckDBError: Failure, Equatable, CustomDebugStringConvertible {
   }
 
   package var code: String { kind.rawValue }
+  package var isOutOfMemory: Bool { [.memoryLimit, .killed].contains(kind) }
   package var debugDescription: String { detail.isEmpty ? description : "\(description)\n\(detail)" }
 
   /// Reads what the child wrote to its standard error.

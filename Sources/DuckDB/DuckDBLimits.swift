@@ -8,6 +8,8 @@ package struct DuckDBLimits: Sendable, Equatable {
   package var time: Duration
   /// What may be spilled into the scratch directory, in bytes.
   package var temporaryBytes: Int
+  /// Memory that ``grown(after:)`` does not exceed; nil: no such limit.
+  package var mostMemoryBytes: Int?
 
   package init(
     memoryBytes: Int = 1_000_000_000, threads: Int = 2, time: Duration = .seconds(3600),
@@ -18,6 +20,17 @@ package struct DuckDBLimits: Sendable, Equatable {
     self.time = time
     self.temporaryBytes = temporaryBytes
   }
+
+  /// What the next attempt gets after so many that ran out of memory: half more each time, within ``mostMemoryBytes``.
+  package func grown(after memoryKills: Int) -> DuckDBLimits {
+    var grown = self
+    for _ in 0..<min(max(memoryKills, 0), Self.mostGrowths) { grown.memoryBytes += grown.memoryBytes / 2 }
+    grown.memoryBytes = max(memoryBytes, min(grown.memoryBytes, mostMemoryBytes ?? grown.memoryBytes))
+    return grown
+  }
+
+  /// More attempts of a job do not run out of memory.
+  private static let mostGrowths = 8
 
   /// Below this DuckDB cannot start its threads and read a file.
   package static let minimumMemoryBytes = 256_000_000

@@ -13,10 +13,13 @@ public protocol Failure: Error, CustomStringConvertible {
   var at: String? { get }
   /// Whether trying again later can help.
   var isTransient: Bool { get }
+  /// Whether the work, or a child process that did it, ended for lack of memory: trying again helps alone and with more of it.
+  var isOutOfMemory: Bool { get }
 }
 
 extension Failure {
   public var at: String? { nil }
+  public var isOutOfMemory: Bool { false }
 
   public var description: String {
     var text = message

@@ -215,6 +215,7 @@ extension Claim {
       timeLimit: row.optionalString(at: 10).flatMap { Double($0) }.map { .seconds(min($0, 1e9)) },
       runAt: row.optionalString(at: 12), mark: zip(format, state).map { JobMark(format: $0, state: $1) })
     self.isAlone = isAlone
+    memoryKills = Int(try row.optionalInt(at: 15) ?? 0)
   }
 }
 

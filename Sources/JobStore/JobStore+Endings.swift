@@ -54,7 +54,12 @@ extension JobStore {
     /// stayed. Back after a while that doubles each time, not charged; dead at ``lossLimit`` times in a row. The ends that end a row of
     /// ``lostSession(after:failure:)`` end this one.
     case brokenSession(after: Duration, failure: String)
+    /// It ran out of memory. Back after a while, charged: the next attempt runs alone in its worker, and its claim says how often it was.
+    case outOfMemory(after: Duration, failure: String)
   }
+
+  /// At so many attempts that ran out of memory a job is dead.
+  package static let memoryKillLimit = 3
 
   /// How often in a row a job may lose its database session alone: with the default delays, for four to nine minutes.
   package static let lossLimit = 10
@@ -81,6 +86,7 @@ extension JobStore {
       case .cancelled: (AttemptStatus.cancelled.rawValue, .zero, nil)
       case .lostSession(let delay, let failure): ("lost", delay, failure)
       case .brokenSession(let delay, let failure): ("broken", delay, failure)
+      case .outOfMemory(let delay, let failure): ("memory", delay, failure)
       }
     let session = session ?? database
     let bounded = min(max(delay, .zero), Self.longestDelay)

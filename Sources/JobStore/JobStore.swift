@@ -49,6 +49,8 @@ package struct Claim: Sendable {
   package var permits: Set<String> = []
   /// It must have its worker to itself, because an earlier worker ended under it and others.
   package var isAlone = false
+  /// How many of its attempts ran out of memory: this one gets more of it.
+  package var memoryKills = 0
 
   package init(
     jobID: JobID, runID: RunID?, releaseID: Int64?, epoch: Int64, ticket: Int64, attempt: Int, maximumAttempts: Int,

@@ -98,6 +98,11 @@ package struct AttemptExecutor: Sendable {
       default: failure = UnexpectedError(error)
       }
     }
+    if failure.isOutOfMemory {
+      let shortage = OutOfMemory(job: claim.jobID, kills: claim.memoryKills + 1, error: failure)
+      guard shortage.isTransient, claim.attempt < claim.maximumAttempts else { return .dead(failure: shortage.json) }
+      return .outOfMemory(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: shortage.json)
+    }
     guard failure.isTransient, claim.attempt < claim.maximumAttempts else { return .dead(failure: failure.json) }
     return .retried(after: retry.delay(afterAttempt: claim.attempt, jitter: jitter), failure: failure.json)
   }
@@ -166,6 +171,11 @@ package struct AttemptExecutor: Sendable {
       attempt.logger.warning(
         "attempt lost its database session alone; its job waits longer each time, and is dead in the end",
         metadata: ["failure": "\(failure)", "limit": "\(JobStore.lossLimit)"])
+    case .outOfMemory(let delay, let failure):
+      attempt.logger.warning(
+        "attempt ran out of memory; the next one runs alone with more",
+        metadata: ["failure": "\(failure)", "after": "\(delay)"])
+      await attempt.log(.warning, failure)
     case .snoozed(let delay): attempt.logger.info("attempt put its job off", metadata: ["after": "\(delay)"])
     }
     // Written also when this task was cancelled, as it is when the worker ends in disorder.
@@ -194,7 +204,7 @@ extension JobStore.AttemptEnd {
   /// Whether the job is charged for it, or may be.
   fileprivate var isFailure: Bool {
     switch self {
-    case .retried, .dead, .lostSession, .brokenSession: true
+    case .retried, .dead, .lostSession, .brokenSession, .outOfMemory: true
     case .yielded, .snoozed, .interrupted, .cancelled: false
     }
   }

@@ -84,7 +84,7 @@ package struct LoadHandler: JobHandler {
   ) async throws -> Loaded {
     let target = try connect(
       definition, by: duckDB.telling { attempt.noteMemory(ofChild: $0) }, directory: directory,
-      isRepeated: attempt.claim.attempt > 1)
+      isRepeated: attempt.claim.attempt > 1, memoryKills: attempt.claim.memoryKills)
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
       ticket: attempt.ticket)
@@ -115,14 +115,17 @@ package struct LoadHandler: JobHandler {
     !["target_unreachable", "target_url", "target_read_only", "target_disk_full"].contains(error.code)
   }
 
-  /// - Parameter isRepeated: Whether an earlier attempt failed: this one keeps what it gets done, by staging all rows.
+  /// - Parameters:
+  ///   - isRepeated: Whether an earlier attempt failed: this one keeps what it gets done, by staging all rows.
+  ///   - memoryKills: How many of the job's attempts ran out of memory.
   func connect(
-    _ definition: LoadTarget, by duckDB: DuckDB, directory: String, isRepeated: Bool = false
+    _ definition: LoadTarget, by duckDB: DuckDB, directory: String, isRepeated: Bool = false, memoryKills: Int = 0
   ) throws -> any Target {
     switch definition.kind {
     case .postgres:
       return PostgresTarget(
         name: definition.name, url: try url(of: definition), duckDB: duckDB, directory: directory,
+        limits: PostgresTarget.childLimits.grown(after: memoryKills),
         straightRows: isRepeated ? 0 : StraightCopy.maximumRows)
     }
   }

@@ -48,6 +48,7 @@ extension ModelledStore {
     let resets = mistake == .epochResetAtRetry
     move(id, to: pending == 0 ? .ready : .blocked, .risen) {
       $0.attempt = 0
+      $0.memoryKills = 0
       $0.pending = pending
       if resets { $0.epoch = 0 }
     }

@@ -193,17 +193,21 @@ extension ModelledStore {
         jobs[id]?.lostSession = false
         jobs[id]?.losses = 0
       }
+    case .outOfMemory(let delay, _):
+      retry(id, after: delay)
+      jobs[id]?.isSuspect = true
+      jobs[id]?.memoryKills += 1
     case .dead: bury(id, as: .dead, .died)
     }
     return true
   }
 
-  /// A charged attempt that the job survived: it is suspected no more.
+  /// A charged attempt that the job survived: it is suspected no more, but for the memory that it needs.
   private mutating func retry(_ id: JobID, after delay: Duration) {
     let now = now
     move(id, to: .later, .retried) {
       $0.runAt = now.advanced(by: delay)
-      ($0.isSuspect, $0.lostSession, $0.losses) = (false, false, 0)
+      ($0.isSuspect, $0.lostSession, $0.losses) = ($0.memoryKills > 0 && $0.isSuspect, false, 0)
     }
   }
 
@@ -243,7 +247,11 @@ extension ModelledStore {
         let refund = isShared || mistake == .unchargedCrash ? 1 : 0
         move(id, to: .ready, isShared ? .suspected : .crashed) {
           $0.attempt -= refund
-          if isCrash { $0.isSuspect = true } else { ($0.isSuspect, $0.lostSession, $0.losses) = (false, false, 0) }
+          if isCrash {
+            $0.isSuspect = true
+          } else if $0.memoryKills == 0 {
+            ($0.isSuspect, $0.lostSession, $0.losses) = (false, false, 0)
+          }
         }
       }
       return ReapedJob(job: id, isDead: isDead)

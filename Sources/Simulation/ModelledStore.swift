@@ -33,6 +33,8 @@ package struct ModelledStore: Sendable {
     var lostSession = false
     /// How often in a row it lost its database session alone.
     var losses = 0
+    /// How many of its attempts ran out of memory.
+    var memoryKills = 0
   }
 
   /// What makes a lane.

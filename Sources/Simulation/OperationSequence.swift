@@ -114,7 +114,10 @@ package struct OperationSequence: Sendable {
     case 4: .cancelled
     case 1:
       isInterrupted ? .interrupted(after: random.duration(1...6000)) : .snoozed(random.duration(1...6000))
-    case 2: .retried(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
+    case 2:
+      isInterrupted
+        ? .outOfMemory(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
+        : .retried(after: random.duration(1...6000), failure: "{\"code\": \"test\"}")
     default: .dead(failure: "{\"code\": \"test\"}")
     }
   }

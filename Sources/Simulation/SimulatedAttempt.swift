@@ -156,7 +156,7 @@ extension Simulation {
   func outageIsNotCharged(_ end: JobStore.AttemptEnd, _ holder: LeaseHolder) throws {
     switch end {
     case .yielded, .snoozed, .interrupted, .cancelled, .lostSession, .brokenSession: return
-    case .retried, .dead:
+    case .retried, .outOfMemory, .dead:
       throw InvariantBroken("outage_is_not_charged", "job \(holder.jobID) pays for an outage of the database")
     }
   }

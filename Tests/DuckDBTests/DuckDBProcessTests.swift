@@ -35,6 +35,29 @@ struct DuckDBProcessTests {
     }
   }
 
+  @Test("comes before that of any other process where the machine has no memory left", .timeLimit(.minutes(1)))
+  func outOfMemory() async throws {
+    try await withScratch { duckdb, place in
+      try await duckdb.withSession(in: place, limits: DuckDBLimits()) { session in
+        try await session.run("select 1")
+        let marks = children(in: place.directory).map { pid in
+          FileManager.default.contents(atPath: "/proc/\(pid)/oom_score_adj").map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(marks == ["1000\n"])
+      }
+    }
+  }
+
+  @Test("has more memory after each attempt that ran out of it, within what the machine has")
+  func grown() {
+    var limits = DuckDBLimits(memoryBytes: 1_000_000_000)
+    #expect((0...2).map { limits.grown(after: $0).memoryBytes } == [1_000_000_000, 1_500_000_000, 2_250_000_000])
+    limits.mostMemoryBytes = 1_200_000_000
+    #expect(limits.grown(after: 2).memoryBytes == 1_200_000_000)
+    limits.mostMemoryBytes = 500_000_000
+    #expect(limits.grown(after: 2).memoryBytes == 1_000_000_000, "never less than without")
+  }
+
   @Test("comes with the body's own error", .timeLimit(.minutes(1)))
   func bodyThrows() async throws {
     struct Stop: Error {}

@@ -32,6 +32,7 @@ struct AttemptEndTests {
     case .cancelled: "cancelled"
     case .lostSession: "lost session"
     case .brokenSession: "broken session"
+    case .outOfMemory: "out of memory"
     }
   }
 
@@ -74,6 +75,33 @@ struct AttemptEndTests {
     #expect(name(StageFailure(code: "x", message: "m", isTransient: true), attempt: 3) == "dead")
     #expect(name(StageFailure(code: "x", message: "m")) == "dead")
     #expect(name(Unknown()) == "retried")
+  }
+
+  private struct Shortage: Failure {
+    var code: String { "memory_limit" }
+    var message: String { "the SQL needs more than 90 MB of memory" }
+    var hint: String? { "raise limits.memory" }
+    var isTransient: Bool { false }
+    var isOutOfMemory: Bool { true }
+  }
+
+  @Test(
+    "one that ran out of memory is tried again, although the same attempt would fail again; the third is dead, with the command",
+    arguments: [(0, 1, 8, false), (1, 2, 8, false), (2, 3, 8, true), (0, 8, 8, true)])
+  func outOfMemory(kills: Int, attempt: Int, maximum: Int, isDead: Bool) {
+    var claim = claim(attempt: attempt, of: maximum)
+    claim.memoryKills = kills
+    let end = AttemptExecutor.end(
+      of: .failure(Shortage()), claim: claim, hasMovedOn: false, stop: nil, retry: RetryPolicy(), jitter: 0)
+    switch end {
+    case .outOfMemory(let delay, let failure):
+      #expect(!isDead && delay > .zero)
+      #expect(failure.contains("90 MB of memory; the next attempt runs alone with 1.5 times the memory"))
+    case .dead(let failure):
+      #expect(isDead)
+      if kills > 0 { #expect(failure.contains("3 attempts") && failure.contains("sluice jobs retry 1")) }
+    default: Issue.record("\(String(describing: end))")
+    }
   }
 
   @Test("a handler that returns without completing its job is a dead job, not a lost one")

@@ -196,6 +196,38 @@ struct WorkerTests {
     }
   }
 
+  @Test("a job that ran out of memory runs alone from then on, and is dead at the third time")
+  func outOfMemory() async throws {
+    try await WorkerFixture.with { queue in
+      let jobs = try await queue.store.enqueue((0..<20).map { _ in NewJob(kind: "test") })
+      let running = Mutex<Set<JobID>>([])
+      let company = Mutex<[Set<JobID>]>([])
+      let worker = queue.worker(slots: 4) { attempt in
+        running.withLock { _ = $0.insert(attempt.jobID) }
+        defer { running.withLock { _ = $0.remove(attempt.jobID) } }
+        if attempt.jobID == jobs[0].id {
+          if attempt.claim.memoryKills > 0 { company.withLock { $0.append(running.withLock { $0 }) } }
+          throw Exhausted()
+        }
+        try await attempt.complete()
+      }
+      try await queue.running([worker]) {
+        try await eventually("it is dead") { try await queue.store.jobs(job: jobs[0].id).first?.state == .dead }
+        try await queue.allDone(19)
+      }
+      #expect(company.withLock { $0 } == [[jobs[0].id], [jobs[0].id]])
+      #expect(try await queue.store.attempts(of: [jobs[0].id]).map(\.status) == ["retried", "retried", "dead"])
+    }
+  }
+
+  private struct Exhausted: Failure {
+    var code: String { "memory_limit" }
+    var message: String { "the SQL needs more memory" }
+    var hint: String? { nil }
+    var isTransient: Bool { false }
+    var isOutOfMemory: Bool { true }
+  }
+
   @Test("what an attempt waits for is shown while it runs, and its history has the seconds", arguments: [true, false])
   func waits(succeeds: Bool) async throws {
     try await WorkerFixture.with { queue in

@@ -58,6 +58,9 @@ create table sluice.scaling_prediction (
 );
 create index scaling_prediction_time on sluice.scaling_prediction (settled_at);
 
+-- How many attempts of the job ran out of memory: the next one gets more of it. An engine from before this column gives it no more.
+alter table sluice.suspect add column memory_kills integer not null default 0;
+
 -- Worker-hours by month (UTC).
 create table sluice.scaling_usage (
   month date primary key,

@@ -53,7 +53,8 @@ with alive as materialized (
 )
 select c.lane_id, c.job_id, c.epoch, c.ticket, c.attempt, c.max_attempts, c.kind, c.label, c.payload, c.run_id,
   extract(epoch from c.time_limit)::double precision as time_limit, r.release_id, r.run_at,
-  m.format as mark_format, m.state as mark_state
+  m.format as mark_format, m.state as mark_state,
+  case when $6::bigint is not null then (select s.memory_kills from sluice.suspect s where s.job_id = c.job_id) end as memory_kills
 from claimed c
 left join lateral (select r.release_id, r.run_at from sluice.run r where r.run_id = c.run_id offset 0) r on true
 left join lateral (

@@ -1,4 +1,4 @@
--- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, interrupted, cancelled, lost, broken),
+-- Ends one attempt that is not done: $1 job, $2 epoch, $3 status (retried, dead, yielded, snoozed, interrupted, cancelled, lost, broken, memory),
 -- $4 seconds until it is tried again, $5 the failure as JSON, $8 how long the attempt waited, by cause (null: not): kept in its history. Does nothing when (job, epoch) no longer holds.
 -- A yield and a snooze are not charged: the attempt goes back to what it was. Of a job that is to be cancelled every end is a
 -- cancellation, and a cancellation that was withdrawn meanwhile is a yield. A death fails the run and tells the outbox. Returns how it ended.
@@ -10,6 +10,8 @@
 -- back without end. The ends that end a row of lost sessions end this one.
 -- interrupted: by an outage, from outside, or by a handler that did not move the job on. A yield, with $4 above zero a snooze, that
 -- says nothing of the job and ends no row.
+-- memory: the attempt ran out of memory. It is charged, and the job runs alone from then on; how often it was is counted until a person
+-- takes the job up again, so a charged end for another reason keeps the row.
 -- Locks: the lease row, then the run row.
 with ended as (
   delete from sluice.lease where job_id = $1::bigint and epoch = $2::bigint
@@ -18,6 +20,7 @@ with ended as (
       when $3::text = 'interrupted' then case when $4::double precision > 0 then 'snoozed' else 'yielded' end
       when $3::text = 'broken' then case when coalesce((select s.losses from sluice.suspect s where s.job_id = $1::bigint), 0) + 1
         < $7::integer then 'snoozed' else 'dead' end
+      when $3::text = 'memory' then 'retried'
       when $3::text <> 'lost' then $3::text
       when not exists (select from sluice.suspect s where s.job_id = $1::bigint and s.lost_session) then 'snoozed'
       when attempt < (select j.max_attempts from sluice.job j where j.job_id = $1::bigint) then 'retried'
@@ -31,15 +34,21 @@ with ended as (
   select job_id, 1, coalesce($6::timestamptz, clock_timestamp()) from ended where $3::text = 'broken' and status = 'snoozed'
   on conflict (job_id) do update set losses = suspect.losses + 1
   returning losses
+), out_of_memory as (
+  insert into sluice.suspect (job_id, runs_alone, memory_kills, since)
+  select job_id, true, 1, coalesce($6::timestamptz, clock_timestamp()) from ended where $3::text = 'memory' and status = 'retried'
+  on conflict (job_id) do update
+  set runs_alone = true, memory_kills = suspect.memory_kills + 1, lost_session = false, losses = 0
 ), cleared as (
   delete from sluice.suspect
   where job_id = any (array(select job_id from ended where status = $3::text and status in ('retried', 'yielded', 'snoozed')))
-    and ($3::text = 'retried' or not runs_alone)
+    and case when $3::text = 'retried' then memory_kills = 0 else not runs_alone end
 ), in_order as (
   update sluice.suspect set lost_session = false, losses = 0
-  where job_id = any (array(select job_id from ended where status = $3::text and status in ('yielded', 'snoozed')
+  where job_id = any (array(select job_id from ended where status = $3::text and status in ('retried', 'yielded', 'snoozed')
       or $3::text = 'broken' and status = 'dead'))
-    and ($3::text = 'broken' or runs_alone) and (lost_session or losses > 0)
+    and case $3::text when 'broken' then true when 'retried' then memory_kills > 0 else runs_alone end
+    and (lost_session or losses > 0)
 ), noted as (
   insert into sluice.outcome (job_id, attempt, epoch, status, worker_id, started_at, finished_at, detail)
   select job_id, attempt, epoch, status, worker_id, claimed_at, coalesce($6::timestamptz, clock_timestamp()),

@@ -35,6 +35,9 @@ with concerned as materialized (
 ), again as (
   insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
   select lane_id, job_id, 0, epoch, coalesce($3::timestamptz, now()) from placed where waits = 0
+), forgiven as (
+  update sluice.suspect set memory_kills = 0
+  where memory_kills > 0 and job_id = any (array(select job_id from risen))
 ), waiting as (
   insert into sluice.blocked (job_id, pending, lane_id) select job_id, waits, lane_id from placed where waits > 0
 ), reopened as (

@@ -43,6 +43,7 @@ with lost as materialized (
   on conflict (job_id) do update set runs_alone = true
 ), cleared as (
   delete from sluice.suspect where job_id = any (array(select job_id from judged where not is_crash and not is_dead and not cancelled))
+    and memory_kills = 0
 ), buried as (
   insert into sluice.dead (job_id, lane_id, attempt, epoch, cancelled, since)
   select job_id, lane_id, attempt, epoch, cancelled, coalesce($2::timestamptz, now()) from judged where is_dead or cancelled

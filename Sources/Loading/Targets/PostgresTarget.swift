@@ -27,13 +27,16 @@ package struct PostgresTarget: Target {
   /// More streams than this only move the queue into the target.
   static let maximumStreams = 16
 
+  /// Of each stream's DuckDB child.
+  static let childLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1)
+
   /// - Parameters:
   ///   - url: Where the target is, with its password; never shown.
   ///   - limits: Of each stream's DuckDB child, which only reads and encodes.
   ///   - streams: Three keep two processors of the server busy, because one of them is starting its next child now and then.
   package init(
     name: String, url: String, duckDB: DuckDB, directory: String,
-    limits: DuckDBLimits = DuckDBLimits(memoryBytes: 256_000_000, threads: 1), streams: Int = 3,
+    limits: DuckDBLimits = childLimits, streams: Int = 3,
     straightRows: Int64 = StraightCopy.maximumRows,
     lockTimeout: Duration = .seconds(30), idleTimeout: Duration = .seconds(10)
   ) {

@@ -1,4 +1,5 @@
 import Catalog
+import ControlPlane
 import DuckDB
 import EmbeddedPostgres
 import FoundationEssentials
@@ -172,9 +173,14 @@ struct Installation: Sendable {
   /// The SQL engine's limits, from `sluice.yaml`.
   var sqlLimits: DuckDBLimits {
     let limits = project.settings.limits
-    return DuckDBLimits(
+    var sql = DuckDBLimits(
       memoryBytes: limits.memoryBytes, threads: limits.threads ?? ProcessInfo.processInfo.activeProcessorCount,
       temporaryBytes: limits.temporaryBytes ?? 20_000_000_000)
+    // What one worker with one job may have: of what scaling allows, and of the machine.
+    let scaling = project.settings.scaling
+    let most = [scaling?.memoryBytes.map(Double.init), HostMemory.now().limitBytes].compactMap { $0 }.min()
+    sql.mostMemoryBytes = most.map { max(0, Int($0) - (scaling?.workerBytes ?? 0)) }
+    return sql
   }
 
   static func privateState(_ project: Project) throws -> PrivateState {
