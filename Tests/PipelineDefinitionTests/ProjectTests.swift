@@ -122,7 +122,7 @@ struct ProjectTests {
   func scaling() {
     #expect(ProjectSettings.parse(text: "limits: {slots: 4}\n", file: "sluice.yaml").settings.scaling == nil)
     let text = """
-      scaling: {min: 1, max: 6, memory: 12GB, worker: {slots: 3, memory: 1GB}, budget: 200h/month, launcher: local}
+      scaling: {min: 1, max: 6, memory: 12GB, worker: {slots: 3, memory: 1GB}, budget: 200h/month, backlog_within: 2m, launcher: local}
       """
     let (settings, none) = ProjectSettings.parse(text: text, file: "sluice.yaml")
     #expect(none == [])
@@ -130,7 +130,7 @@ struct ProjectTests {
       settings.scaling
         == ProjectSettings.Scaling(
           minWorkers: 1, maxWorkers: 6, memoryBytes: 12_000_000_000, slotsPerWorker: 3, workerBytes: 1_000_000_000,
-          budgetHours: 200))
+          budgetHours: 200, backlogWithin: .seconds(120)))
     #expect(ProjectSettings.parse(text: "scaling: {}\n", file: "s").settings.scaling == ProjectSettings.Scaling())
     #expect(ProjectSettings.parse(text: "scaling: {min: 20}\n", file: "s").settings.scaling?.maxWorkers == 20)
   }
@@ -141,6 +141,10 @@ struct ProjectTests {
       (
         "{max: 1}",
         "s:1:16: max is 1: while an earlier release has work left, the current one has no worker; write max: 2 or more"
+      ),
+      (
+        "{backlog_within: 5s}",
+        "s:1:27: backlog_within is shorter than a worker takes to start; write 10s or more"
       ),
       ("{min: 9, max: 4}", "s:1:16: min is 9 and max is 4; write max: 9, or a lower min"),
       (

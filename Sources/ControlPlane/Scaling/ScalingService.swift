@@ -26,6 +26,7 @@ package struct ScalingService: Service {
 
   private let store: JobStore
   private let limits: ScalingLimits
+  private let settings: ScalingSettings
   private let stages: Set<String>
   private let board: ScalingBoard
   private let holder: String
@@ -41,11 +42,13 @@ package struct ScalingService: Service {
   ///   - tick: Between two looks while there is work.
   ///   - memory: What this machine has and uses.
   package init(
-    store: JobStore, limits: ScalingLimits, stages: Set<String>, board: ScalingBoard, holder: String,
+    store: JobStore, limits: ScalingLimits, settings: ScalingSettings = ScalingSettings(), stages: Set<String>,
+    board: ScalingBoard, holder: String,
     tick: Duration = .seconds(1), logger: Logger, memory: @escaping @Sendable () -> HostMemory = { .now() }
   ) {
     self.store = store
     self.limits = limits
+    self.settings = settings
     self.stages = stages
     self.board = board
     self.holder = holder
@@ -109,7 +112,8 @@ package struct ScalingService: Service {
     if turn?.epoch != lead.epoch {
       logger.info("this process decides the number of workers", metadata: ["epoch": "\(lead.epoch)"])
       turn = Turn(
-        epoch: lead.epoch, state: ScalingState(limits: limits, stages: stages, history: lead.history))
+        epoch: lead.epoch,
+        state: ScalingState(limits: limits, stages: stages, settings: settings, history: lead.history))
     }
     guard var own = turn else { return }
     try await lookAfter(&own)

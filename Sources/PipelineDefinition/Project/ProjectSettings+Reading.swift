@@ -53,6 +53,12 @@ extension ProjectSettings {
           message: "max is 1: while an earlier release has work left, the current one has no worker",
           suggestion: "write max: 2 or more"))
     }
+    if scaling.backlogWithin < .seconds(10) {
+      problems.append(
+        Diagnostic(
+          code: "scaling_backlog", place: (node["backlog_within"] ?? node).place,
+          message: "backlog_within is shorter than a worker takes to start", suggestion: "write 10s or more"))
+    }
     let oneJob = scaling.workerBytes + limits.memoryBytes
     if let memory = scaling.memoryBytes, memory < oneJob {
       problems.append(
@@ -76,5 +82,6 @@ extension ProjectSettings.Scaling {
     slotsPerWorker = node["worker"]?.integer("slots")
     workerBytes = node["worker"]?.byteCount("memory") ?? workerBytes
     budgetHours = node.workerBudget("budget")
+    backlogWithin = node.duration("backlog_within") ?? backlogWithin
   }
 }

@@ -39,10 +39,12 @@ package struct ProjectSettings: Sendable, Equatable {
     package var workerBytes: Int
     /// Worker-hours that a calendar month may cost; nil: no limit.
     package var budgetHours: Double?
+    /// How soon waiting work without a deadline is to be done.
+    package var backlogWithin: Duration
 
     package init(
       minWorkers: Int = 0, maxWorkers: Int = 8, memoryBytes: Int? = nil, slotsPerWorker: Int? = nil,
-      workerBytes: Int = 128_000_000, budgetHours: Double? = nil
+      workerBytes: Int = 128_000_000, budgetHours: Double? = nil, backlogWithin: Duration = .seconds(900)
     ) {
       self.minWorkers = minWorkers
       self.maxWorkers = maxWorkers
@@ -50,6 +52,7 @@ package struct ProjectSettings: Sendable, Equatable {
       self.slotsPerWorker = slotsPerWorker
       self.workerBytes = workerBytes
       self.budgetHours = budgetHours
+      self.backlogWithin = backlogWithin
     }
   }
 

@@ -33,6 +33,9 @@ enum ProjectSchema {
           .key("memory", .text(.byteCount), "Of a worker process itself, without its jobs", default: "128MB"),
         ])), "What one worker is"),
     .key("budget", .text(.workerBudget), "Worker-hours that a calendar month (UTC) may cost", example: "200h/month"),
+    .key(
+      "backlog_within", .text(.duration), "How soon waiting work without a deadline is to be done; at least 10s",
+      default: "15m"),
     .key("launcher", .oneOf("local"), "What starts workers: processes of this machine", default: "local"),
   ])
 

@@ -16,13 +16,15 @@ extension Installation {
   /// - Parameter slots: Of the workers that this process starts; nil: those of the definition.
   func scalingServices(_ board: ScalingBoard, slots: Int?) -> [any Service] {
     guard let scaling = project.settings.scaling else { return [] }
+    var settings = ScalingSettings()
+    settings.catchUpSeconds = scaling.backlogWithin.inSeconds
     let decider = ScalingService(
-      store: store, limits: scaling.limits(slots: slots ?? project.settings.limits.slots),
+      store: store, limits: scaling.limits(slots: slots ?? project.settings.limits.slots), settings: settings,
       stages: [StageJob.ingest, StageJob.curate, StageJob.load], board: board,
       holder: "\(Self.host)/\(getpid())/\(UUID().uuidString.lowercased())", logger: logger)
     // Behind a transaction pooler nothing can be heard; the next look finds it.
-    return settings.isPooled
-      ? [decider] : [decider, LaneEar(store: store, settings: settings, board: board, logger: logger)]
+    return self.settings.isPooled
+      ? [decider] : [decider, LaneEar(store: store, settings: self.settings, board: board, logger: logger)]
   }
 }
 
