@@ -94,6 +94,26 @@ public final class JobAttempt: Sendable {
     }
   }
 
+  /// Writes a checkpoint that leaves parts of the work out, and gives these to new jobs of the run, in one transaction fenced by (job, epoch).
+  ///
+  /// What waits for this job waits for the new ones as well. They have its kind and payload, and differ by their checkpoints alone.
+  ///
+  /// - Throws: ``LeaseLost``; ``JobYield`` where the job is to be cancelled. Nothing is written then.
+  package func split(format: CheckpointFormat, state: String, into parts: [JobPart]) async throws {
+    guard let run = claim.runID else { preconditionFailure("a job without a run is not split") }
+    let holder = claim.holder
+    let lane = try await store.database.transaction { transaction in
+      let lane = try await store.split(holder, of: run, format: format, into: parts, in: transaction)
+      try await store.checkpoint(holder, JobMark(format: format, state: state), since: claim.mark, in: transaction)
+      return lane
+    }
+    self.state.withLock {
+      $0.movements += 1
+      $0.hasMovedOn = true
+    }
+    store.bell?.ring([lane])
+  }
+
   /// Ends the job as done, with nothing more to write.
   ///
   /// - Throws: ``LeaseLost``.

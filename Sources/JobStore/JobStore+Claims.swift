@@ -126,7 +126,7 @@ extension JobStore {
     let limited = Set((turn.request?.lanes ?? []).filter(\.lane.isLimited).map(\.lane.pipeline)).sorted()
     if !limited.isEmpty {
       steps.append((Statement.permitLock, [.texts(limited.map { PermitNeed.key(ofPipeline: $0) })]))
-      steps.append((Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now)]))
+      steps.append((Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now), .null]))
     }
     // A server that hangs must not hold up the worker's loop, and with it its end, for ever.
     steps.append((SQLStatement("commit").within(Self.turnLimit), []))

@@ -5,12 +5,15 @@ import Postgres
 package struct PermitNeed: Sendable, Hashable {
   package var key: String
   package var slots: Int
+  /// Whether the jobs of one run have one permit together: it keeps runs apart, and not the parts of a job.
+  package var isOfRun: Bool
 
   /// - Parameter slots: What counts is what was said last, so whoever names a key should say the same.
-  package init(_ key: String, slots: Int = 1) {
+  package init(_ key: String, slots: Int = 1, isOfRun: Bool = false) {
     precondition(slots > 0, "a permit that nobody can have would be waited for in vain")
     self.key = key
     self.slots = slots
+    self.isOfRun = isOfRun
   }
 
   /// That jobs of a pipeline with a limit of its own need, whatever they do.
@@ -48,7 +51,10 @@ extension JobStore {
       (Statement.permitLock, [keys]),
       (
         Statement.permitTake,
-        [.null, .int(holder.jobID.rawValue), .int(holder.epoch), keys, .optional(now)]
+        [
+          .null, .int(holder.jobID.rawValue), .int(holder.epoch), keys, .optional(now),
+          .texts(needs.filter(\.isOfRun).map(\.key)),
+        ]
       ),
       ("commit", []),
     ])

@@ -98,7 +98,7 @@ extension JobStore {
     try await transaction.query(
       Statement.permitLock, [.texts(limited.map { PermitNeed.key(ofPipeline: $0) })])
     let answers = try await transaction.query(
-      Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now)])
+      Statement.permitTake, [.int(worker), .null, .null, .null, .optional(now), .null])
     return Self.permitted(claims, try Self.answers(answers))
   }
 }

@@ -27,10 +27,12 @@ enum Statement {
   static let jobLives = SQLStatement("job_lives", PackageResources.job_lives_sql)
   static let jobLogList = SQLStatement("job_log_list", PackageResources.job_log_list_sql)
   static let jobLogWrite = SQLStatement("job_log_write", PackageResources.job_log_write_sql)
+  static let jobParts = SQLStatement("job_parts", PackageResources.job_parts_sql)
   static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql).prepared
   static let jobReserve = SQLStatement("job_reserve", PackageResources.job_reserve_sql)
   static let jobRetry = SQLStatement("job_retry", PackageResources.job_retry_sql)
   static let jobSetAside = SQLStatement("job_set_aside", PackageResources.job_set_aside_sql)
+  static let jobSplit = SQLStatement("job_split", PackageResources.job_split_sql)
   static let jobUnblock = SQLStatement("job_unblock", PackageResources.job_unblock_sql)
   static let laneEnsure = SQLStatement("lane_ensure", PackageResources.lane_ensure_sql)
   static let laneFind = SQLStatement("lane_find", PackageResources.lane_find_sql).prepared
@@ -112,7 +114,8 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
-      jobList, jobLives, jobLogList, jobLogWrite, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobUnblock,
+      jobList, jobLives, jobLogList, jobLogWrite, jobParts, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobSplit,
+      jobUnblock,
       laneEnsure,
       laneFind,
       laneSurvey, leaseHeld, leaseLock, leaseOfWorker, leaseReap, leaseUncancel, liveKeyList, markOutlived, markTime,

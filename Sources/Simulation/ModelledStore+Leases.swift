@@ -224,6 +224,25 @@ extension ModelledStore {
     return true
   }
 
+  package mutating func split(_ holder: LeaseHolder, state: Int, parts: Int) -> [JobID] {
+    guard let job = jobs[holder.jobID], job.run != nil, !job.isCancelRequested, checkpoint(holder, state: state) else {
+      return []
+    }
+    return (0..<parts).map { _ in
+      // As one that was claimed before: its first claim reads the checkpoint.
+      let id = add(
+        Job(
+          order: job.order, lane: job.lane, run: job.run, upstream: [], dependents: job.dependents, place: .blocked,
+          epoch: 1, mark: (1, state)))
+      for dependent in job.dependents {
+        jobs[dependent]?.upstream.append(id)
+        if jobs[dependent]?.place == .blocked { jobs[dependent]?.pending += 1 }
+      }
+      move(id, to: .ready, .enqueued)
+      return id
+    }
+  }
+
   package mutating func reap(limit: Int) -> [ReapedJob] {
     let now = now
     let lost = leased.filter { id in

@@ -19,13 +19,14 @@ package struct OperationSequence: Sendable {
     case turnClock, enqueue, retry, retryRun, cancel, promote, register, lock, endSession, beat, leave, claim, complete,
       finish,
       end
-    case checkpoint, held, leases, cancelledLeases, suspects, revoke, expire, reap
+    case checkpoint, split, held, leases, cancelledLeases, suspects, revoke, expire, reap
   }
 
   private static let weights: [(weight: Int, value: Kind)] = [
     (12, .turnClock), (9, .enqueue), (5, .retry), (4, .retryRun), (4, .cancel), (6, .promote), (3, .register),
     (2, .lock),
     (4, .endSession), (7, .beat), (1, .leave), (18, .claim), (9, .complete), (6, .finish), (14, .end), (8, .checkpoint),
+    (4, .split),
     (2, .held),
     (2, .leases), (9, .cancelledLeases), (6, .suspects), (8, .revoke), (3, .expire), (6, .reap),
   ]
@@ -57,6 +58,7 @@ package struct OperationSequence: Sendable {
     case .finish: return .finish((0..<random.integer(in: 1...3)).map { _ in holder() })
     case .end: return .end(holder(), end())
     case .checkpoint: return .checkpoint(holder(), state: random.integer(in: 1...100))
+    case .split: return .split(holder(), state: random.integer(in: 1...100), parts: random.integer(in: 1...3))
     case .held: return .held((0..<random.integer(in: 1...4)).map { _ in holder() })
     case .leases: return .leases(worker: worker())
     case .cancelledLeases: return .cancelledLeases(worker: worker())

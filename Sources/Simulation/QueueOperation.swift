@@ -19,6 +19,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
   case finish([LeaseHolder])
   case end(LeaseHolder, JobStore.AttemptEnd)
   case checkpoint(LeaseHolder, state: Int)
+  case split(LeaseHolder, state: Int, parts: Int)
   case held([LeaseHolder])
   case leases(worker: Int64)
   case cancelledLeases(worker: Int64)
@@ -57,6 +58,8 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .finish(let holders): return .jobs(try await store.finish(holders).sorted())
     case .end(let holder, let end): return .flag(try await store.endAttempt(holder, as: end))
     case .checkpoint(let holder, let state): return .flag(try await store.checkpoint(holder, state: state))
+    case .split(let holder, let state, let parts):
+      return .jobs(try await store.split(holder, state: state, parts: parts))
     case .held(let holders): return .holders(Self.sorted(try await store.held(holders)))
     case .leases(let worker): return .holders(Self.sorted(try await store.leases(ofWorker: worker)))
     case .cancelledLeases(let worker):
@@ -80,7 +83,8 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     "turnClock", "enqueue", "retry", "retryRun", "cancel", "promoteDue", "register", "takeSessionLock", "endSession",
     "beat",
     "leave",
-    "claim", "complete", "finish", "end", "checkpoint", "held", "leases", "cancelledLeases", "suspects", "revoke",
+    "claim", "complete", "finish", "end", "checkpoint", "split", "held", "leases", "cancelledLeases", "suspects",
+    "revoke",
     "expire beats", "reap",
   ]
 
@@ -109,6 +113,7 @@ package enum QueueOperation: Sendable, CustomStringConvertible {
     case .finish(let holders): "finish \(Self.told(holders))"
     case .end(let holder, let end): "end \(Self.told([holder])) as \(end)"
     case .checkpoint(let holder, let state): "checkpoint \(Self.told([holder])) with \(state)"
+    case .split(let holder, let state, let parts): "split \(Self.told([holder])) with \(state) into \(parts) more"
     case .held(let holders): "which hold of \(Self.told(holders))"
     case .leases(let worker): "leases of worker \(worker)"
     case .cancelledLeases(let worker): "cancelled leases of worker \(worker)"

@@ -35,6 +35,9 @@ package protocol QueueStore {
   mutating func finish(_ holders: [LeaseHolder]) async throws -> Set<JobID>
   mutating func endAttempt(_ holder: LeaseHolder, as end: JobStore.AttemptEnd) async throws -> Bool
   mutating func checkpoint(_ holder: LeaseHolder, state: Int) async throws -> Bool
+  /// Gives parts of a job's work to so many new jobs of its run, which begin from this checkpoint as the job itself does. Returns them; none
+  /// where the lease is lost or the job is to be cancelled, or where it has no run.
+  mutating func split(_ holder: LeaseHolder, state: Int, parts: Int) async throws -> [JobID]
   func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder>
   func leases(ofWorker worker: Int64) async throws -> Set<LeaseHolder>
   /// Those of a worker's leases whose jobs someone cancelled.

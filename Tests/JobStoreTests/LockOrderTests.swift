@@ -75,7 +75,8 @@ struct LockOrderTests {
 
   private struct Caller {
     enum Call: String, CaseIterable {
-      case enqueue, enqueueUnique, turn, claim, claimLimited, complete, finish, end, checkpoint, cancelRun, cancelJob,
+      case enqueue, enqueueUnique, turn, claim, claimLimited, complete, finish, end, checkpoint, split, cancelRun,
+        cancelJob,
         retryRun,
         retryJob, promote, revokeAndReap, pause, takePermits, passOn
     }
@@ -161,6 +162,17 @@ struct LockOrderTests {
           try await store.checkpoint(claim.holder, JobMark(format: CheckpointFormat("f", 1), state: "1"), in: $0)
         }
         return true
+      case .split:
+        guard let claim = peek(), let run = claim.runID else { return false }
+        do {
+          let format = CheckpointFormat("f", 1)
+          _ = try await store.database.transaction { transaction in
+            _ = try await store.split(
+              claim.holder, of: run, format: format, into: [JobPart(state: "2", label: "j")], in: transaction)
+            try await store.checkpoint(claim.holder, JobMark(format: format, state: "1"), in: transaction)
+          }
+          return true
+        } catch is JobYield { return false }
       case .cancelRun:
         guard let run = run() else { return false }
         let met = try await store.cancel(run: run)

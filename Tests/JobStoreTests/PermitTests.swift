@@ -47,6 +47,33 @@ struct PermitTests {
     }
   }
 
+  @Test("a permit of a run is of all its jobs: another run waits for the last of them, and they for it")
+  func ofRun() async throws {
+    try await QueueFixture.with { queue in
+      let need: Set = [PermitNeed("k", isOfRun: true)]
+      let first = try await queue.enqueue(jobs: 4).runID
+      let second = try await queue.enqueue(jobs: 1).runID
+      let worker = try await queue.worker()
+      let all = try await claims(5, queue, worker)
+      #expect(all.map(\.runID) == [first, first, first, first, second])
+      for claim in all.prefix(3) {
+        #expect(try await queue.store.takePermits(need, for: claim.holder) == .given(["k"]))
+      }
+      #expect(try await queue.store.takePermits(need, for: all[0].holder) == .given(["k"]), "it has it already")
+      #expect(try await permits(queue) == (0..<3).map { "k \($0 + 1) \(all[$0].jobID)" })
+      #expect(try await queue.store.takePermits(need, for: all[4].holder) == .waits(for: "k"))
+      for claim in all.prefix(2) { try await queue.store.endAttempt(claim.holder, as: .snoozed(.seconds(3600))) }
+      #expect(try await queue.store.passOn(["k"]).isEmpty, "one of the run has it still")
+      try await queue.store.endAttempt(all[2].holder, as: .snoozed(.seconds(3600)))
+      #expect(try await queue.store.passOn(["k"]).values.map { $0 } == [all[4].jobID])
+      #expect(try await queue.store.takePermits(need, for: all[3].holder) == .waits(for: "k"), "kept for the other run")
+      let other = try #require(try await queue.claimOne(worker))
+      #expect(try await queue.store.takePermits(need, for: other.holder) == .given(["k"]))
+      #expect(try await queue.complete(other.holder))
+      #expect(try await queue.store.passOn(["k"]).values.map { $0 } == [all[3].jobID])
+    }
+  }
+
   @Test("several slots are given to the oldest, and no more than there are")
   func slots() async throws {
     try await QueueFixture.with { queue in

@@ -234,6 +234,25 @@ struct PostgresQueue: QueueStore {
     } catch is LeaseLost { return false }
   }
 
+  mutating func split(_ holder: LeaseHolder, state: Int, parts: Int) async throws -> [JobID] {
+    guard let run = try await run(of: holder.jobID) else { return [] }
+    let format = CheckpointFormat("test", 1)
+    let new = (0..<parts).map { _ in JobPart(state: "\(state)", label: "test") }
+    let holder = number(holder)
+    do {
+      try await pool.transaction { transaction in
+        _ = try await store.split(holder, of: run, format: format, into: new, in: transaction)
+        try await store.checkpoint(holder, JobMark(format: format, state: "\(state)"), in: transaction)
+      }
+    } catch is LeaseLost { return [] } catch is JobYield { return [] }
+    let ids = try await pool.query(
+      "select job_id from sluice.job where run_id = $1 order by job_id desc limit $2::integer",
+      [.int(run.rawValue), .int(Int64(parts))]
+    ).map { try $0.int("job_id") }
+    numbers += ids.reversed()
+    return ids.reversed().map { given(JobID($0)) }
+  }
+
   func held(_ holders: [LeaseHolder]) async throws -> Set<LeaseHolder> {
     Set(try await store.held(holders.map { number($0) }).map { given($0) })
   }

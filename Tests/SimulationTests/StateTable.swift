@@ -10,32 +10,32 @@ import Testing
 /// is, else where the job stands then, with `epoch/attempt`. Calls with a `-` come from the holder of an older epoch.
 enum StateTable {
   static let text = """
-    state        claim      done     done- yield         yield- snooze        fail          fail- die           die- mark mark- reap          raise       due       cancel
-    ready        LEASED:1/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:0/0
-    yielded      LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/0
-    crashed      LEASED:2/2 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/1
-    leased       .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     .             .           .         =
-    taken_over   .          DONE:2/2 .     READY:2/1     .      LATER:2/1     LATER:2/2     .     DEAD:2/2      .    =    .     .             .           .         =
-    last_try     .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     .             .           .         =
-    holder_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
-    last_gone    .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     DEAD:3/3      .           .         =
-    shared_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/0     .           .         =
-    alone_gone   .          DONE:2/1 .     READY:2/0     .      LATER:2/0     LATER:2/1     .     DEAD:2/1      .    =    .     READY:2/1     .           .         =
-    suspected    LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/0
-    over_limit   .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     READY:1/1     .           .         =
-    later        .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:1/1
-    later_due    .          .        .     .             .      .             .             .     .             .    .    .     .             .           READY:1/1 CANCELLED:1/1
-    snoozed_due  .          .        .     .             .      .             .             .     .             .    .    .     .             .           READY:1/0 CANCELLED:1/0
-    blocked      .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:0/0
-    done         .          .        .     .             .      .             .             .     .             .    .    .     .             .           .         .
-    dead         .          .        .     .             .      .             .             .     .             .    .    .     .             READY:1/0   .         .
-    dead_crashed .          .        .     .             .      .             .             .     .             .    .    .     .             READY:3/0   .         .
-    risen        LEASED:4/1 .        .     .             .      .             .             .     .             .    .    .     .             .           .         CANCELLED:3/0
-    asked        .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     .             .           .         .
-    asked_gone   .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     CANCELLED:1/1 .           .         .
-    gave_up      .          .        .     .             .      .             .             .     .             .    .    .     .             READY:1/0   .         .
-    cancelled    .          .        .     .             .      .             .             .     .             .    .    .     .             READY:0/0   .         .
-    cut_off      .          .        .     .             .      .             .             .     .             .    .    .     .             BLOCKED:0/0 .         .
+    state        claim      done     done- yield         yield- snooze        fail          fail- die           die- mark mark- split split- reap          raise       due       cancel
+    ready        LEASED:1/1 .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:0/0
+    yielded      LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:1/0
+    crashed      LEASED:2/2 .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:1/1
+    leased       .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     =     .      .             .           .         =
+    taken_over   .          DONE:2/2 .     READY:2/1     .      LATER:2/1     LATER:2/2     .     DEAD:2/2      .    =    .     =     .      .             .           .         =
+    last_try     .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     =     .      .             .           .         =
+    holder_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     =     .      READY:1/1     .           .         =
+    last_gone    .          DONE:3/3 .     READY:3/2     .      LATER:3/2     LATER:3/3     .     DEAD:3/3      .    =    .     =     .      DEAD:3/3      .           .         =
+    shared_gone  .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     =     .      READY:1/0     .           .         =
+    alone_gone   .          DONE:2/1 .     READY:2/0     .      LATER:2/0     LATER:2/1     .     DEAD:2/1      .    =    .     =     .      READY:2/1     .           .         =
+    suspected    LEASED:2/1 .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:1/0
+    over_limit   .          DONE:1/1 .     READY:1/0     .      LATER:1/0     LATER:1/1     .     DEAD:1/1      .    =    .     =     .      READY:1/1     .           .         =
+    later        .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:1/1
+    later_due    .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           READY:1/1 CANCELLED:1/1
+    snoozed_due  .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           READY:1/0 CANCELLED:1/0
+    blocked      .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:0/0
+    done         .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         .
+    dead         .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             READY:1/0   .         .
+    dead_crashed .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             READY:3/0   .         .
+    risen        LEASED:4/1 .        .     .             .      .             .             .     .             .    .    .     .     .      .             .           .         CANCELLED:3/0
+    asked        .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     .     .      .             .           .         .
+    asked_gone   .          DONE:1/1 .     CANCELLED:1/1 .      CANCELLED:1/1 CANCELLED:1/1 .     CANCELLED:1/1 .    =    .     .     .      CANCELLED:1/1 .           .         .
+    gave_up      .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             READY:1/0   .         .
+    cancelled    .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             READY:0/0   .         .
+    cut_off      .          .        .     .             .      .             .             .     .             .    .    .     .     .      .             BLOCKED:0/0 .         .
     """
 
   struct Row: Sendable, CustomTestStringConvertible {
@@ -131,6 +131,7 @@ enum StateTable {
     case "fail": return .end(holder, .retried(after: .seconds(30), failure: "{}"))
     case "die": return .end(holder, .dead(failure: "{}"))
     case "mark": return .checkpoint(holder, state: 9)
+    case "split": return .split(holder, state: 9, parts: 2)
     case "reap": return .reap(limit: 10)
     case "raise": return .retry(subject.job)
     case "cancel": return .cancel(subject.job)

@@ -3,6 +3,8 @@
 -- (null: none), each for the permit of its pipeline; and (job $2, epoch $3), for the keys $4. A permit is worth no more than
 -- the lease behind it, or, before that, than the time for which it is reserved: two seconds, so that a time further away is from
 -- before the clock was set back. A key without a limit is not asked for.
+-- Of the keys $6 (null: none) the jobs of one run have one permit together: what another job of its run has does not count for the job $2,
+-- which takes a slot next to it.
 -- The put-off waits for the first of its keys that is short, and for ten minutes at most, should everyone forget it.
 -- Returns every job and key that was asked for; refused says for which key the job waits now, and put_off whether it does: a job
 -- that is to be cancelled keeps its lease instead.
@@ -18,7 +20,9 @@ with wanting as materialized (
   from sluice.lease l join sluice.permit_limit m on m.key = any ($4::text[])
   where l.job_id = $2::bigint and l.epoch = $3::bigint
 ), held as materialized (
-  select p.key, p.slot, p.job_id
+  select p.key, p.slot, p.job_id,
+    coalesce(p.key = any ($6::text[]) and (select j.run_id from sluice.job j where j.job_id = p.job_id)
+      = (select j.run_id from sluice.job j where j.job_id = $2::bigint), false) as is_own_run
   from (select distinct key from wanting) k
   join sluice.permit p on p.key = k.key
   left join lateral (
@@ -29,11 +33,11 @@ with wanting as materialized (
   select k.key, s.slot, row_number() over (partition by k.key order by s.slot) as place
   from (select distinct key, slots from wanting) k
   cross join lateral (
-    select s.slot from generate_series(1, k.slots) as s (slot)
+    select s.slot from generate_series(1, k.slots + (select count(*)::integer from held h where h.key = k.key and h.is_own_run)) as s (slot)
     where not exists (select from held h where h.key = k.key and h.slot = s.slot)
     order by s.slot
     -- Those beyond a limit that was lowered count as well.
-    limit greatest(0, k.slots - (select count(*) from held h where h.key = k.key))) s
+    limit greatest(0, k.slots - (select count(*) from held h where h.key = k.key and not h.is_own_run))) s
 ), asking as materialized (
   select w.job_id, w.epoch, w.key, h.slot as own,
     row_number() over (partition by w.key, h.slot is null order by w.job_id) as place
