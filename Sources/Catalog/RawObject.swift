@@ -157,14 +157,18 @@ extension Catalog {
     ).first.map { RunID(try $0.int("run_id")) }
   }
 
-  /// Takes what earlier attempts of a job recorded, and the other run brought too, out of what is due.
+  /// Takes what earlier attempts of a job recorded, and the other run brought too, out of what is due. Files of the other parts of the
+  /// job's stream as well: these parts may have ended before the other run.
   ///
   /// - Source: `raw_object_supersede.sql`.
-  package func supersede(by other: RunID, _ attempt: JobAttempt, in session: some PostgresSession) async throws {
+  package func supersede(by other: RunID, _ attempt: JobAttempt, of stream: StreamID, in session: some PostgresSession)
+    async throws
+  {
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
     try await session.query(
       Statement.rawObjectSupersede,
-      [.int(attempt.jobID.rawValue), .int(attempt.epoch), .int(other.rawValue), .int(run.rawValue)])
+      [.int(attempt.jobID.rawValue), .int(attempt.epoch), .int(other.rawValue), .int(run.rawValue)]
+        + stream.values)
   }
 
   /// Says that a stream's ingest of a run is done, so that its objects are due; in the completing transaction.

@@ -7,6 +7,10 @@ package protocol Connector: Sendable {
   /// The shape of the state that its pulls leave.
   static var checkpointFormat: CheckpointFormat { get }
 
+  /// The shape of the state of a part of a stream, where one can be brought by several jobs: an engine that does not read it must not bring
+  /// the whole stream in the part's place.
+  static var partFormat: CheckpointFormat? { get }
+
   /// Whether a pull that goes on after another run has read the stream sees for itself what that one took. Else it begins anew.
   static var seesOtherRuns: Bool { get }
 
@@ -22,6 +26,7 @@ package protocol Connector: Sendable {
 
 extension Connector {
   package static var migrations: [CheckpointFormat: @Sendable (_ state: String) throws -> String] { [:] }
+  package static var partFormat: CheckpointFormat? { nil }
 }
 
 /// One stream being pulled: a step is a page, a body or a file.
@@ -41,10 +46,18 @@ package protocol Pull: Sendable {
 
   /// What is kept with the run once ``next()`` has said nil.
   var events: [PullEvent] { get }
+
+  /// How many jobs bring the stream, where this pull brings a part of it.
+  var partCount: Int? { get }
+
+  /// The states from which several jobs bring what this pull, which has not begun, would bring; fewer than two: it is not to be split.
+  func parts(by rule: PartRule) throws -> [String]
 }
 
 extension Pull {
   package var events: [PullEvent] { [] }
+  package var partCount: Int? { nil }
+  package func parts(by rule: PartRule) throws -> [String] { [] }
 }
 
 /// What is to be committed, with the steps before it or after them.

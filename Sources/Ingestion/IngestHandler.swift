@@ -6,6 +6,7 @@ import JobStore
 import Logging
 import ObjectStore
 import PipelineDefinition
+import Postgres
 
 /// The ingest stage: pulls one stream of one run into the raw zone.
 ///
@@ -31,9 +32,12 @@ package struct IngestHandler: JobHandler {
   package static let jobKind = StageJob.ingest
   /// The checkpoints that this engine leaves and goes on from.
   package static let formats = EngineFormats(
-    reads: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat],
+    reads: Set(written),
     migrates: Set(HTTPConnector.migrations.keys).union(FilesConnector.migrations.keys),
-    writes: [HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat])
+    writes: Set(written))
+  private static let written = [
+    HTTPConnector.checkpointFormat, FilesConnector.checkpointFormat, FilesConnector.partFormat,
+  ].compactMap(\.self)
 
   private let surroundings: IngestSurroundings
 
@@ -51,9 +55,12 @@ package struct IngestHandler: JobHandler {
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
     let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
     let host = try host(of: stream, source, resolver)
-    // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt.
-    // A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
-    var needs: Set = [PermitNeed("ingest/\(id.pipeline)/\(id)" + (payload.range == nil ? "" : "/backfill"))]
+    // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt. The parts of one run
+    // do. A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
+    let isBackfill = payload.range != nil
+    var needs: Set = [
+      PermitNeed("ingest/\(id.pipeline)/\(id)" + (isBackfill ? "/backfill" : ""), isOfRun: !isBackfill)
+    ]
     if let host, case .http(let http) = source.kind, let inFlight = http.inFlight {
       needs.insert(PermitNeed("source/\(host)", slots: inFlight))
     }
@@ -71,15 +78,22 @@ package struct IngestHandler: JobHandler {
         source: http, stream: stream, resolver: resolver, storedCursor: try await storedCursor(of: stream, id, clock),
         clock: clock, range: payload.range, client: surroundings.client, timing: surroundings.timing,
         line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
-      try await carry(connector, stream, id, run, payload.range, context, attempt)
+      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts(pipeline))
     case .files(let files):
       let connector = FilesConnector(
         source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
         secretsDirectory: surroundings.secretsDirectory,
         seen: { [catalog = surroundings.catalog] in try await catalog.seenFiles(of: id, run: run, among: $0) },
         timing: surroundings.timing)
-      try await carry(connector, stream, id, run, payload.range, context, attempt)
+      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts(pipeline))
     }
+  }
+
+  /// More parts than may run at once gain nothing.
+  private func parts(_ pipeline: Pipeline) -> PartRule {
+    var rule = surroundings.parts
+    rule.maximum = min(rule.maximum, pipeline.concurrency ?? rule.maximum)
+    return rule
   }
 
   /// The stored cursor that counts for this run.
@@ -103,7 +117,7 @@ package struct IngestHandler: JobHandler {
   /// Carries a pull to its end, and ends the job.
   private func carry<Source: Connector>(
     _ connector: Source, _ stream: PipelineDefinition.Stream, _ id: StreamID, _ run: RunID, _ range: CursorRange?,
-    _ context: PullContext, _ attempt: JobAttempt
+    _ context: PullContext, _ attempt: JobAttempt, parts: PartRule
   ) async throws {
     let catalog = surroundings.catalog
     // Another run may have had the stream between two attempts of this one, and have brought what this one brought.
@@ -119,21 +133,56 @@ package struct IngestHandler: JobHandler {
     if let outrunBy {
       await attempt.log(.notice, "run \(outrunBy) has read \(id) since: what it brought is not taken twice")
     }
-    let writer = StepWriter(
-      store: context.store, catalog: catalog, stream: id, format: Source.checkpointFormat, attempt: attempt)
-    let ended = try await writer.carry(try await connector.pull(from: state, in: context), outrunBy: outrunBy)
+    var begun = try await connector.pull(from: state, in: context)
+    if attempt.mark == nil, let first = try await split(begun, of: Source.self, by: parts, attempt) {
+      begun = try await connector.pull(from: first, in: context)
+    }
+    let partCount = begun.partCount
+    let format = partCount == nil ? Source.checkpointFormat : Source.partFormat ?? Source.checkpointFormat
+    let writer = StepWriter(store: context.store, catalog: catalog, stream: id, format: format, attempt: attempt)
+    let ended = try await writer.carry(begun, outrunBy: outrunBy)
     let (pull, stillOutrunBy) = (ended.pull, ended.outrunBy)
     if let remark = pull.remark { await attempt.log(.notice, remark) }
     attempt.killPoint(.ingestBeforeComplete)
     let cursor = pull.newCursor
     let events = pull.events
     try await attempt.complete { transaction in
-      if let outrunBy = stillOutrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
+      if let outrunBy = stillOutrunBy { try await catalog.supersede(by: outrunBy, attempt, of: id, in: transaction) }
       if let cursor { try await catalog.advanceCursor(of: id, to: cursor, run: run, in: transaction) }
       try await attempt.note(events, of: id, in: transaction)
+      if let partCount, try await !Self.isLast(attempt, of: partCount, in: transaction) { return }
       try await catalog.seal(id, run: run, read: stream.read.rawValue, in: transaction)
     }
     attempt.killPoint(.ingestCompleted)
+  }
+
+  /// Gives parts of a pull that has not begun to other jobs. Returns the state of the part that is left; nil where it is not split.
+  private func split<Source: Connector>(
+    _ pull: any Pull, of source: Source.Type, by rule: PartRule, _ attempt: JobAttempt
+  ) async throws -> String? {
+    guard rule.maximum > 1, let format = source.partFormat else { return nil }
+    let states = try pull.parts(by: rule)
+    guard states.count > 1 else { return nil }
+    let others = states.enumerated().dropFirst().map {
+      JobPart(state: $0.element, label: "\(attempt.claim.label) \($0.offset + 1)/\(states.count)")
+    }
+    try await attempt.split(format: format, state: states[0], into: others)
+    await attempt.log(.info, "\(states.count) jobs bring this stream")
+    attempt.killPoint(.ingestCheckpointed)
+    return states[0]
+  }
+
+  /// Whether this attempt, which has ended in the transaction, was the last one of its parts.
+  private static func isLast(
+    _ attempt: JobAttempt, of count: Int, in transaction: PostgresTransaction
+  ) async throws -> Bool {
+    let parts = try await attempt.store.parts(of: attempt.jobID, in: transaction)
+    guard parts.jobs == count else {
+      throw StageFailure(
+        code: "parts_missing", message: "\(parts.jobs) of the \(count) jobs that bring this stream are there",
+        hint: "start a new run: sluice run \(attempt.pipeline)")
+    }
+    return parts.open == 0
   }
 
   /// A checkpoint's state as the connector reads it, an older one migrated.
@@ -143,7 +192,7 @@ package struct IngestHandler: JobHandler {
     of mark: JobMark?, for source: Source.Type, _ attempt: JobAttempt
   ) async throws -> String? {
     guard let mark else { return nil }
-    if mark.format == source.checkpointFormat { return mark.state }
+    if mark.format == source.checkpointFormat || mark.format == source.partFormat { return mark.state }
     guard let migrate = source.migrations[mark.format] else {
       await attempt.log(.error, "this engine reads checkpoints \(source.checkpointFormat), not \(mark.format)")
       throw JobSnooze(.seconds(30))

@@ -23,14 +23,16 @@ package struct IngestSurroundings: Sendable {
   package var timing: PullTiming
   /// In the keys of raw objects: drawn by each process, so that no key comes again when the control database's numbers do.
   package var keyMark: String
+  package var parts: PartRule
   package let paces = RequestPaces()
   let clocks = LocalClocks()
 
   package init(
     catalog: Catalog, pipeline: @escaping @Sendable (JobAttempt) async throws -> Pipeline, resolver: ValueResolver,
     projectDirectory: String, environment: String, storageLocation: String, client: HTTPClient, timing: PullTiming,
-    keyMark: String = "", secretsDirectory: String? = nil
+    keyMark: String = "", secretsDirectory: String? = nil, parts: PartRule = PartRule()
   ) {
+    self.parts = parts
     self.secretsDirectory = secretsDirectory
     self.keyMark = keyMark
     self.catalog = catalog

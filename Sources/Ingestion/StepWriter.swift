@@ -66,7 +66,7 @@ struct StepWriter: Sendable {
     let objects = steps.compactMap(\.object)
     let events = steps.flatMap(\.events)
     try await attempt.checkpoint(format: format, state: last.state) { transaction in
-      if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, in: transaction) }
+      if let outrunBy { try await catalog.supersede(by: outrunBy, attempt, of: stream, in: transaction) }
       try await catalog.record(objects, of: stream, by: attempt, in: transaction)
       try await attempt.note(events, of: stream, in: transaction)
     }

@@ -20,7 +20,7 @@ struct IngestBench {
   let stream: StreamID
 
   static func with(
-    _ source: Source, curate: [CurateStep] = [], fixture: PullFixture, client: HTTPClient,
+    _ source: Source, curate: [CurateStep] = [], fixture: PullFixture, client: HTTPClient, parts: PartRule = PartRule(),
     _ body: @Sendable (IngestBench) async throws -> Void
   ) async throws {
     try await TestDatabase.withDatabase { database in
@@ -30,7 +30,8 @@ struct IngestBench {
       let surroundings = IngestSurroundings(
         catalog: catalog, pipeline: { _ in pipeline },
         resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }), projectDirectory: fixture.directory,
-        environment: "test", storageLocation: "file:storage", client: client, timing: fixture.timing)
+        environment: "test", storageLocation: "file:storage", client: client, timing: fixture.timing,
+        parts: parts)
       let session = try await PostgresConnection.connect(database.settings)
       do {
         let release = try await store.registerRelease(contentHash: "test", files: [], label: nil, engine: "test")

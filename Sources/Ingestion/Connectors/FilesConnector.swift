@@ -12,6 +12,7 @@ import PipelineDefinition
 /// Compressed files stay as they are. A file is known by path, size and hash of the version of it that was taken last.
 package struct FilesConnector: Connector {
   package static let checkpointFormat = CheckpointFormat("ingest.files", 1)
+  package static let partFormat: CheckpointFormat? = CheckpointFormat("ingest.files-part", 1)
   package static let seesOtherRuns = true
 
   private let source: FilesSource
@@ -60,11 +61,14 @@ package struct FilesConnector: Connector {
         code: "source_too_large", message: "\(context.label): \(error.path) has more than \(error.limit)",
         hint: "let `at` name the folder of the files", at: "\(source.at.place)")
     }
-    let files = listing.files.filter { glob.matches($0.path) }
+    let files = listing.files.filter { glob.matches($0.path) && state.part?.contains($0.path) ?? true }
+    // What is not read at all is told once.
+    let tellsOthers = (state.part?.number ?? 0) == 0
     return FilesPull(
       directory: directory, match: match, seen: stream.read == .full ? [] : try await seen(files.map(\.path)),
       format: stream.records, timing: timing, context: context, files: files,
-      leftOut: listing.leftOut.filter { glob.matches($0) }, foldersNotRead: Self.foldersNotRead(listing, match),
+      leftOut: tellsOthers ? listing.leftOut.filter { glob.matches($0) } : [],
+      foldersNotRead: tellsOthers ? Self.foldersNotRead(listing, match) : [],
       limit: BodyLimit(bytes: source.maximumBody, label: context.label),
       state: state)
   }

@@ -5,19 +5,30 @@ import JobStore
 import ObjectStore
 import PipelineDefinition
 
-/// The checkpoint `ingest.files/1`: how far a sorted list of files has been taken.
+/// The checkpoints `ingest.files/1` and, of a part of the files, `ingest.files-part/1`: how far a sorted list of files has been taken.
 struct FilesPullState: Sendable, Codable, Equatable {
   /// The last path that was taken or found to be known; nil: none yet.
   var after: String?
   var objects = 0
   var bytes: Int64 = 0
   var records: Int64 = 0
+  /// Nil: all files.
+  var part: FilesPart?
 
   init() {}
+  init(_ part: FilesPart) {
+    self.part = part
+    after = part.after
+  }
   /// - Throws: Also for counts that no pull has, so that none can overflow.
   init(json: String) throws {
     self = try JSONDecoder().decode(FilesPullState.self, from: Data(json.utf8))
     guard PulledStep.areCounts([Int64(objects), bytes, records]) else { throw CheckpointCounts() }
+    if let part {
+      guard objects < FilesPart.objects, (2...JobStore.maximumParts).contains(part.count),
+        (0..<part.count).contains(part.number)
+      else { throw CheckpointCounts() }
+    }
   }
 
   var json: String {
@@ -76,6 +87,14 @@ struct FilesPull: Pull {
   private let sizes: [ExactText: Set<Int64>]
 
   var newCursor: String? { nil }
+  var partCount: Int? { state.part?.count }
+
+  func parts(by rule: PartRule) throws -> [String] {
+    guard state == FilesPullState() else { return [] }
+    let cuts = rule.cuts(files.map { sizes[ExactText($0.path)]?.contains($0.bytes) == true ? nil : $0.bytes })
+    guard !cuts.isEmpty else { return [] }
+    return try FilesPart.parts(endingAt: cuts.map { files[$0].path }).map { try FilesPullState($0).json }
+  }
 
   var remark: String? {
     let parts = [progressRemark, leftOutRemark, foldersRemark].compactMap { $0 }
@@ -148,7 +167,8 @@ struct FilesPull: Pull {
       if reading > 0 {
         try await context.waiting(for: .source) { try await timing.sleep(.milliseconds(200 << (reading - 1))) }
       }
-      let key = try context.keys.key(sequence: state.objects, extension: Self.fileExtension(path, format))
+      let sequence = (state.part?.firstSequence ?? 0) + state.objects
+      let key = try context.keys.key(sequence: sequence, extension: Self.fileExtension(path, format))
       do {
         let compression = Self.compression(path)
         let monitor = try BodyMonitor(format: format, isCompressed: compression != nil)
@@ -156,7 +176,7 @@ struct FilesPull: Pull {
         let stored = staged.object
         let report = monitor.finish()
         let object = NewRawObject(
-          sequence: state.objects, key: key.text, bytes: stored.bytes, sha256: stored.sha256, request: path,
+          sequence: sequence, key: key.text, bytes: stored.bytes, sha256: stored.sha256, request: path,
           originBytes: stored.bytes, originSHA256: stored.sha256, records: report.records,
           broken: try await fault(report, compression, staged))
         return (object, staged, report.hint)

@@ -67,6 +67,8 @@ package struct ProjectSettings: Sendable, Equatable {
   package var limits: Limits
   /// Nil: as many workers as the command line says.
   package var scaling: Scaling?
+  /// How many jobs may run at once where the number of workers follows the work; 1 without ``scaling``, where what runs is not known.
+  package var jobsAtOnce: Int { scaling.map { $0.maxWorkers * ($0.slotsPerWorker ?? limits.slots) } ?? 1 }
   /// Relative to the project directory, or absolute.
   package var secretsDirectory: String
 

@@ -30,7 +30,8 @@ struct StageHandlers: Sendable {
         projectDirectory: installation.directory, environment: installation.environment,
         storageLocation: installation.storageLocation, client: client, timing: .live,
         keyMark: String(UUID().uuidString.lowercased().prefix(8)),
-        secretsDirectory: installation.project.path(installation.project.settings.secretsDirectory)))
+        secretsDirectory: installation.project.path(installation.project.settings.secretsDirectory),
+        parts: PartRule(maximum: installation.project.settings.jobsAtOnce)))
     curate = CurateHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
       expansion: ExpansionLimit(
