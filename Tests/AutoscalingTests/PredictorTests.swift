@@ -131,17 +131,19 @@ struct PredictorTests {
   @Test("a score tells bias, error and how often the width held")
   func score() {
     var score = PredictionScore()
-    #expect(score.bias == nil && score.relativeError == nil && score.widening == 1)
+    #expect(score.bias == nil && score.relativeError == nil && score.shareWithinWidth == nil)
     for index in 0..<40 {
       score.add(predicted: Estimate(mean: 100, deviation: 10, high: 120), actual: index % 2 == 0 ? 100 : 200)
     }
     score.add(predicted: Estimate(exactly: .nan), actual: 5)
     score.add(predicted: Estimate(exactly: 5), actual: .infinity)
     #expect(score.count == 40)
-    #expect(score.withinWidth == 20)
-    #expect(score.withinHigh == 20)
+    #expect(score.shareWithinWidth == 0.5)
+    #expect(score.shareWithinHigh == 0.5)
     #expect(score.bias == 1.5)
     #expect(abs((score.relativeError ?? 0) - 1.0 / 3) < 1e-9)
-    #expect(score.widening > 1.4)
+    score.add(predicted: Estimate(mean: 100, deviation: 10, high: 120), actual: 100, weight: 60)
+    #expect(score.count == 41)
+    #expect(score.shareWithinWidth == 0.8)
   }
 }

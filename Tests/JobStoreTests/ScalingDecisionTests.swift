@@ -134,6 +134,35 @@ struct ScalingDecisionTests {
     }
   }
 
+  @Test("the last predictions of each kind are read as they were stored, the oldest first")
+  func lastPredictions() async throws {
+    try await withStore { store in
+      #expect(try await store.settledPredictions(perKind: 10, maxKinds: 10).isEmpty)
+      func settled(_ job: Int64, _ kind: String) -> JobStore.SettledPrediction {
+        JobStore.SettledPrediction(
+          job: job, kind: kind, release: 7, basis: "kind",
+          seconds: JobStore.PredictedAmount(mean: 60.5, deviation: 6, high: 90, actual: 42, width: 1.5),
+          bytes: JobStore.PredictedAmount(mean: 5e8, deviation: 1e8, high: 7e8, actual: job % 2 == 0 ? 4e8 : nil),
+          standsFor: 3)
+      }
+      for job in 1...6 { try await store.settle([settled(Int64(job), "load"), settled(Int64(job), "it's; \\ \"k\"")]) }
+      try await store.settle([settled(1, "mail")])
+      let found = try await store.settledPredictions(perKind: 4, maxKinds: 2)
+      #expect(found == (3...6).map { settled($0, "it's; \\ \"k\"") } + (3...6).map { settled($0, "load") })
+      #expect(try await store.settledPredictions(perKind: 1, maxKinds: 9).map(\.kind).count == 3)
+    }
+  }
+
+  @Test("the last decisions are read in their order")
+  func recent() async throws {
+    try await withStore { store in
+      let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
+      for total in 1...5 { _ = try await store.keep(decision(total), as: "a", epoch: lead.epoch) }
+      #expect(try await store.scalingDecisions(last: 3).map(\.total) == [3, 4, 5])
+      #expect(try await store.scalingDecisions(last: 100).count == 5)
+    }
+  }
+
   @Test("worker-hours add up by month")
   func hours() async throws {
     try await withStore { store in

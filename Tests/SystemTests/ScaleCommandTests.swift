@@ -41,11 +41,15 @@ struct ScaleCommandTests {
         for wrong in [
           ["2"], ["2", "--for", "2h"], ["2", "--reason", "r"], ["many"], ["auto", "--for", "2h"],
           ["--at", "2026-01-01T00:00:00Z"],
-          ["--why", "--at", "yesterday"],
+          ["--why", "--at", "yesterday"], ["--score", "--why"], ["2", "--score"],
         ] {
           let outcome = try await sluice.call(["scale"] + wrong)
           #expect(outcome.status == 2, "\(wrong)")
         }
+        let score = try await sluice("scale", "--score")
+        #expect(score.status == 0, "\(score.errors)")
+        #expect(score.output.hasPrefix("nothing was predicted yet"))
+        #expect(try await sluice("scale", "--score", "--json").json("scores").list.isEmpty)
         let set = try await sluice("scale", "5", "--for", "2h", "--reason", "a backfill", "--json")
         #expect(set.status == 0, "\(set.errors)")
         #expect(try set.json("workers").int == 5)

@@ -54,9 +54,13 @@ create table sluice.scaling_prediction (
   bytes_deviation   double precision not null,
   bytes_high        double precision not null,
   bytes_actual      double precision,                   -- null: not measured
-  settled_at        timestamptz not null default now()
+  settled_at        timestamptz not null default now(),
+  stands_for        double precision not null default 1,  -- attempts: of those that end in one look a few are kept
+  seconds_width     double precision not null default 1,  -- the deviation was multiplied by it, because of earlier predictions
+  bytes_width       double precision not null default 1
 );
 create index scaling_prediction_time on sluice.scaling_prediction (settled_at);
+create index scaling_prediction_kind on sluice.scaling_prediction (kind, settled_at);
 
 -- How many attempts of the job ran out of memory: the next one gets more of it. An engine from before this column gives it no more.
 alter table sluice.suspect add column memory_kills integer not null default 0;

@@ -11,6 +11,9 @@ package struct Prediction: Sendable, Equatable {
   package var memoryBytes: Estimate
   /// Of ``seconds``.
   package var basis: Basis
+  /// What the widths were multiplied by (``PredictionWidths``).
+  package var secondsWidth = 1.0
+  package var memoryWidth = 1.0
 }
 
 /// A prediction that came with the job.

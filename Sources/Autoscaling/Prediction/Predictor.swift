@@ -29,6 +29,8 @@ package struct Predictor: Sendable, Equatable, Codable {
   private var learned = 0
   var groupCount: Int { groups.count }
   package var settings: ScalingSettings
+  /// What earlier predictions say of the widths of the next ones.
+  package var widths = PredictionWidths()
 
   package init(settings: ScalingSettings = ScalingSettings()) { self.settings = settings }
 
@@ -85,8 +87,10 @@ package struct Predictor: Sendable, Equatable, Codable {
         mean: memory.estimate.mean * 1.5, deviation: memory.estimate.deviation, high: memory.estimate.high * 1.5)
     }
     return Prediction(
-      seconds: seconds.estimate.sane(atMost: Number.longestSeconds),
-      memoryBytes: memory.estimate.sane(atMost: Number.mostBytes), basis: seconds.basis)
+      seconds: widths.widened(seconds.estimate, .seconds, of: kind).sane(atMost: Number.longestSeconds),
+      memoryBytes: widths.widened(memory.estimate, .memory, of: kind).sane(atMost: Number.mostBytes),
+      basis: seconds.basis, secondsWidth: widths.factor(.seconds, of: kind),
+      memoryWidth: widths.factor(.memory, of: kind))
   }
 
   /// Groups of finished jobs like this one, the most similar first.

@@ -1,9 +1,10 @@
 import Autoscaling
 import JobStore
 
-/// Predictions of the attempts that run, until it is known what came of them. Pure.
+/// Predictions of attempts, until it is known what came of them. Pure.
 ///
-/// A prediction is made when an attempt is first seen to run. Attempts that end between two looks have none.
+/// A prediction is made when an attempt is first seen to run. For one that began and ended between two looks it is made when it has ended, by
+/// what was known before: so short attempts count as much as long ones. Of those that end in one look only some are kept, whatever they took.
 struct PredictionLedger: Sendable {
   private struct Attempt: Sendable, Hashable {
     var job: Int64
@@ -28,18 +29,46 @@ struct PredictionLedger: Sendable {
     open[Attempt(job: attempt.job, epoch: attempt.epoch)]
   }
 
-  /// Of attempts that ended, those whose prediction is known, with what came. They are forgotten here, and so are attempts that do not
-  /// run any more.
-  mutating func settle(
-    _ finished: [JobStore.FinishedAttempt], running: [JobStore.RunningAttempt]
+  /// Predictions that are kept of one look: one of each kind, and of no more kinds. With a look each second these are 170,000 rows a day at most.
+  static let maxSettled = 2
+
+  /// Of attempts that ended, some with what was predicted and what came. They stand for the others.
+  ///
+  /// - Parameters:
+  ///   - predictor: It has not learned from these attempts. Nil: nothing was known before they ended.
+  ///   - workerBytes: Memory of the worker, which is in what was measured and not in what was predicted.
+  func settle(
+    _ finished: [JobStore.FinishedAttempt], by predictor: Predictor?, workerBytes: Double = 0
   ) -> [JobStore.SettledPrediction] {
-    let settled = finished.compactMap { attempt -> JobStore.SettledPrediction? in
-      guard attempt.status == "done", let prediction = prediction(of: attempt) else { return nil }
+    let known = finished.compactMap { attempt -> (attempt: JobStore.FinishedAttempt, prediction: Prediction)? in
+      guard attempt.status == "done", !attempt.kind.isEmpty else { return nil }
+      let prediction =
+        prediction(of: attempt) ?? predictor?.predict(kind: attempt.kind, release: "\(attempt.release)")
+      return prediction.map { (attempt, $0) }
+    }
+    let kinds = Dictionary(grouping: known) { $0.attempt.kind }.values.compactMap { group in
+      group.min { Self.place($0.attempt) < Self.place($1.attempt) }.map { ($0, Double(group.count)) }
+    }
+    let kept = kinds.sorted { Self.place($0.0.attempt) < Self.place($1.0.attempt) }.prefix(Self.maxSettled)
+    return kept.map { each, count in
+      let (attempt, prediction) = each
       return JobStore.SettledPrediction(
         job: attempt.job, kind: attempt.kind, release: attempt.release, basis: prediction.basis.rawValue,
-        seconds: Self.amount(prediction.seconds, attempt.seconds),
-        bytes: Self.amount(prediction.memoryBytes, attempt.memory))
+        seconds: Self.amount(prediction.seconds, attempt.seconds, prediction.secondsWidth),
+        bytes: Self.amount(
+          prediction.memoryBytes, attempt.memory.map { max(0, $0 - workerBytes) }, prediction.memoryWidth),
+        standsFor: count * Double(kinds.count) / Double(kept.count))
     }
+  }
+
+  /// A draw that does not depend on what an attempt took.
+  private static func place(_ attempt: JobStore.FinishedAttempt) -> UInt64 {
+    let mixed = (UInt64(bitPattern: attempt.job) ^ UInt64(bitPattern: attempt.epoch) << 48) &* 0x9E37_79B9_7F4A_7C15
+    return mixed ^ mixed >> 32
+  }
+
+  /// Forgets attempts that ended, and those that do not run any more.
+  mutating func forget(_ finished: [JobStore.FinishedAttempt], running: [JobStore.RunningAttempt]) {
     for attempt in finished { open[Attempt(job: attempt.job, epoch: attempt.epoch)] = nil }
     // History is read a second late: an attempt that has just ended is in neither for one look.
     let living = Set(running.map { Attempt(job: $0.job, epoch: $0.epoch) })
@@ -49,14 +78,14 @@ struct PredictionLedger: Sendable {
       open[key] = nil
       lingering[key] = nil
     }
-    return settled
   }
 
   /// For how many looks an attempt that does not run is expected in the history.
   private static let maxLooks = 10
   private var lingering: [Attempt: Int] = [:]
 
-  private static func amount(_ estimate: Estimate, _ actual: Double?) -> JobStore.PredictedAmount {
-    JobStore.PredictedAmount(mean: estimate.mean, deviation: estimate.deviation, high: estimate.high, actual: actual)
+  private static func amount(_ estimate: Estimate, _ actual: Double?, _ width: Double) -> JobStore.PredictedAmount {
+    JobStore.PredictedAmount(
+      mean: estimate.mean, deviation: estimate.deviation, high: estimate.high, actual: actual, width: width)
   }
 }

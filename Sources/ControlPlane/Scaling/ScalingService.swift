@@ -111,9 +111,12 @@ package struct ScalingService: Service {
     }
     if turn?.epoch != lead.epoch {
       logger.info("this process decides the number of workers", metadata: ["epoch": "\(lead.epoch)"])
+      let settled = try await store.settledPredictions(
+        perKind: PredictionWidths.maxPairs, maxKinds: PredictionWidths.maxKinds)
       turn = Turn(
         epoch: lead.epoch,
-        state: ScalingState(limits: limits, stages: stages, settings: settings, history: lead.history))
+        state: ScalingState(
+          limits: limits, stages: stages, settings: settings, history: lead.history, settled: settled))
     }
     guard var own = turn else { return }
     try await lookAfter(&own)

@@ -49,14 +49,18 @@ struct ScalingState: Sendable {
   private var arrivals = ArrivalWindow()
   private var watch = FleetWatch()
   private var ledger = PredictionLedger()
+  private var hasLooked = false
   /// Predicted seconds of what has finished.
   private var doneSeconds = 0.0
   private var workSeconds = 0.0
   private var stored: (what: Stored, at: Double)?
 
-  /// - Parameter history: JSON that the decision before left, perhaps of another process or engine: what cannot be read is left out.
+  /// - Parameters:
+  ///   - history: JSON that the decision before left, perhaps of another process or engine: what cannot be read is left out.
+  ///   - settled: Earlier predictions, the oldest first.
   init(
-    limits: ScalingLimits, stages: Set<String>, settings: ScalingSettings = ScalingSettings(), history: String? = nil
+    limits: ScalingLimits, stages: Set<String>, settings: ScalingSettings = ScalingSettings(), history: String? = nil,
+    settled: [JobStore.SettledPrediction] = []
   ) {
     policy = ScalingPolicy(settings: settings)
     self.limits = limits
@@ -64,6 +68,7 @@ struct ScalingState: Sendable {
     predictor = Predictor(settings: settings)
     let earlier = history.flatMap { try? JSONDecoder().decode(ScalingHistory.self, from: Data($0.utf8)) }
     self.history = earlier ?? ScalingHistory()
+    learnWidths(settled)
   }
 
   mutating func decide(_ look: ScalingMeasurement) throws -> Outcome {
@@ -71,9 +76,14 @@ struct ScalingState: Sendable {
     for each in look.arrivals where stages.contains(each.lane.stage) { arrivals.add(each.jobs, to: each.lane, at: now) }
     arrivals.forget(at: now)
     let running = look.running.filter { stages.contains($0.stage) }
-    let predictions = running.map { ledger.prediction(of: $0, by: predictor) }
+    let settled = ledger.settle(
+      look.finished, by: hasLooked ? predictor : nil, workerBytes: limits.workerBytes)
+    hasLooked = true
     learn(look)
+    learnWidths(settled)
+    let predictions = running.map { ledger.prediction(of: $0, by: predictor) }
     measureWork(look, running: running, predictions: predictions)
+    ledger.forget(look.finished, running: look.running)
 
     var bases: [String: Prediction.Basis] = [:]
     let inputs = inputs(look, running: running, predictions: predictions, bases: &bases)
@@ -84,7 +94,7 @@ struct ScalingState: Sendable {
     }
     return Outcome(
       decision: decision, counts: counts, record: try record(decision, counts, inputs, look, bases: bases),
-      settled: ledger.settle(look.finished, running: look.running),
+      settled: settled,
       isQuiet: running.isEmpty && inputs.lanes.allSatisfy(\.queued.isEmpty))
   }
 
@@ -97,6 +107,18 @@ struct ScalingState: Sendable {
       // The measured peak is the worker's process and the job's child; the process is counted for itself.
       job.peakBytes = attempt.memory.map { max(0, $0 - limits.workerBytes) }
       predictor.learn(job)
+    }
+  }
+
+  /// What was predicted before anything was known says nothing of the widths of what is.
+  private mutating func learnWidths(_ settled: [JobStore.SettledPrediction]) {
+    for each in settled where each.basis != Prediction.Basis.coldStart.rawValue {
+      for (amount, of) in [(PredictionWidths.Amount.seconds, each.seconds), (.memory, each.bytes)] {
+        guard let actual = of.actual else { continue }
+        predictor.widths.add(
+          amount, of: each.kind, predicted: Estimate(mean: of.mean, deviation: of.deviation, high: of.high),
+          width: of.width, actual: actual)
+      }
     }
   }
 

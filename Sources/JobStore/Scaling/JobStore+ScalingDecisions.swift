@@ -101,6 +101,13 @@ extension JobStore {
     try await database.query(Statement.scalingLast, [.optional(at)]).first.map(ScalingDecisionRecord.init(row:))
   }
 
+  /// The last decisions that were stored, the oldest first.
+  ///
+  /// - Source: `scaling_recent.sql`.
+  package func scalingDecisions(last limit: Int) async throws -> [ScalingDecisionRecord] {
+    try await database.query(Statement.scalingRecent, [.int(Int64(limit))]).map(ScalingDecisionRecord.init(row:))
+  }
+
   /// Deletes what is older than `retention`, at most `limit` rows of each table. Returns how many.
   ///
   /// - Source: `scaling_expire.sql`.
@@ -117,62 +124,6 @@ extension JobStore {
   package func spend(workerHours hours: Double) async throws -> (used: Double, renewsInSeconds: Double) {
     let row = try await database.query(Statement.scalingSpend, [.double(hours)]).only
     return (try row.double("hours"), try row.double("renews_seconds"))
-  }
-}
-
-/// Predictions next to what came.
-extension JobStore {
-  /// An amount that was predicted, and the one that came; nil: not measured.
-  package struct PredictedAmount: Sendable, Equatable {
-    package var mean: Double
-    package var deviation: Double
-    package var high: Double
-    package var actual: Double?
-
-    package init(mean: Double, deviation: Double, high: Double, actual: Double?) {
-      self.mean = mean
-      self.deviation = deviation
-      self.high = high
-      self.actual = actual
-    }
-  }
-
-  package struct SettledPrediction: Sendable, Equatable {
-    package var job: Int64
-    package var kind: String
-    package var release: Int64
-    /// What it was based on.
-    package var basis: String
-    package var seconds: PredictedAmount
-    package var bytes: PredictedAmount
-
-    package init(
-      job: Int64, kind: String, release: Int64, basis: String, seconds: PredictedAmount, bytes: PredictedAmount
-    ) {
-      self.job = job
-      self.kind = kind
-      self.release = release
-      self.basis = basis
-      self.seconds = seconds
-      self.bytes = bytes
-    }
-  }
-
-  /// - Source: `scaling_settle.sql`.
-  package func settle(_ predictions: [SettledPrediction]) async throws {
-    guard !predictions.isEmpty else { return }
-    func column(_ value: (SettledPrediction) -> Double?) -> PostgresValue {
-      .optionalTexts(predictions.map { value($0).map { "\($0)" } })
-    }
-    try await database.query(
-      Statement.scalingSettle,
-      [
-        .ints(predictions.map(\.job)), .texts(predictions.map(\.kind)), .ints(predictions.map(\.release)),
-        .texts(predictions.map(\.basis)),
-        column { $0.seconds.mean }, column { $0.seconds.deviation }, column { $0.seconds.high },
-        column { $0.seconds.actual ?? 0 },
-        column { $0.bytes.mean }, column { $0.bytes.deviation }, column { $0.bytes.high }, column { $0.bytes.actual },
-      ])
   }
 }
 

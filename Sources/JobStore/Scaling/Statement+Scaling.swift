@@ -14,6 +14,8 @@ extension Statement {
   static let scalingOverrideEnd = SQLStatement("scaling_override_end", PackageResources.scaling_override_end_sql)
   static let scalingOverrideGet = SQLStatement("scaling_override_get", PackageResources.scaling_override_get_sql)
   static let scalingOverrideSet = SQLStatement("scaling_override_set", PackageResources.scaling_override_set_sql)
+  static let scalingPredictions = SQLStatement("scaling_predictions", PackageResources.scaling_predictions_sql)
+  static let scalingRecent = SQLStatement("scaling_recent", PackageResources.scaling_recent_sql)
   static let scalingRunning = SQLStatement("scaling_running", PackageResources.scaling_running_sql)
   static let scalingSettle = SQLStatement("scaling_settle", PackageResources.scaling_settle_sql)
   static let scalingSpend = SQLStatement("scaling_spend", PackageResources.scaling_spend_sql)
@@ -21,7 +23,8 @@ extension Statement {
   static let scaling = [
     scalingArrivals, scalingDecide, scalingExpire, scalingFinished, scalingLanes, scalingLast, scalingLead,
     scalingLeave,
-    scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet, scalingRunning, scalingSettle,
+    scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet, scalingPredictions, scalingRecent,
+    scalingRunning, scalingSettle,
     scalingSpend,
   ]
 }

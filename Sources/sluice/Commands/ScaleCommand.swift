@@ -19,12 +19,18 @@ struct ScaleCommand: AsyncParsableCommand {
   @Option(name: .customLong("for"), help: "For how long the number holds, such as 30m or 2h.") var duration: String?
   @Option(help: "Why; shown as long as the number holds.") var reason: String?
   @Flag(help: "What the decision was made from.") var why = false
+  @Flag(help: "How good earlier predictions and counts were.") var score = false
   @Option(help: "With --why, the decision that held at this time, such as 2026-11-30T08:00:00Z.") var at: String?
 
   private static let auto = "auto"
   private static let longest = Duration.seconds(30 * 86_400)
+  /// What --score reads: enough for a share to a percent, and a few megabytes.
+  private static let scoredPredictions = 1_000
+  private static let scoredKinds = 50
+  private static let scoredDecisions = 1_000
 
   func validate() throws {
+    if score, count != nil || why { throw ValidationError("--score goes without a number, auto and --why") }
     if at != nil, !why { throw ValidationError("--at needs --why") }
     if let at, (try? Date(at, strategy: .iso8601)) == nil {
       throw ValidationError("--at: \(at) is no time; write one such as 2026-11-30T08:00:00Z")
@@ -46,6 +52,7 @@ struct ScaleCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if score { return try await showScore() }
     switch count {
     case nil: try await show()
     case Self.auto: try await end()
@@ -68,6 +75,17 @@ struct ScaleCommand: AsyncParsableCommand {
       if decision == nil, installation.project.settings.scaling == nil {
         Console.note("sluice.yaml has no scaling: there are as many workers as sluice up --workers says")
       }
+    }
+  }
+
+  private func showScore() async throws {
+    try await Installation.with(options, access: .reading) { installation in
+      let view = ScalingScoreView(
+        score: ScalingScore(
+          settled: try await installation.store.settledPredictions(
+            perKind: Self.scoredPredictions, maxKinds: Self.scoredKinds),
+          decisions: try await installation.store.scalingDecisions(last: Self.scoredDecisions)))
+      options.json ? Console.data(json: view.json) : Console.data(view.text)
     }
   }
 

@@ -69,15 +69,16 @@ struct FleetWatchTests {
     #expect(ledger.prediction(of: attempt(1), by: predictor) == first)
     #expect(ledger.prediction(of: attempt(2), by: predictor).seconds.mean == 5)
     let other = JobStore.FinishedAttempt(job: 1, epoch: 9, kind: "ingest", seconds: 3)
-    #expect(ledger.settle([other], running: [attempt(1), attempt(2)]).isEmpty, "another attempt of it")
-    let ended = JobStore.FinishedAttempt(job: 1, kind: "ingest", release: 7, seconds: 3, memory: 1e6)
-    let settled = ledger.settle([ended], running: [attempt(2)])
+    #expect(ledger.settle([other], by: nil).isEmpty, "another attempt of it")
+    let ended = JobStore.FinishedAttempt(job: 1, kind: "ingest", release: 7, seconds: 3, memory: 5e6)
+    let settled = ledger.settle([ended], by: nil, workerBytes: 4e6)
     #expect(settled.map(\.job) == [1])
     #expect(settled.first?.seconds.mean == first.seconds.mean)
     #expect(settled.first?.seconds.actual == 3)
-    #expect(settled.first?.bytes.actual == 1e6)
+    #expect(settled.first?.bytes.actual == 1e6, "without the worker's own, which was not predicted")
     #expect(settled.first?.basis == "coldStart")
-    #expect(ledger.settle([ended], running: []).isEmpty)
+    ledger.forget([ended], running: [])
+    #expect(ledger.settle([ended], by: nil).isEmpty)
   }
 
   @Test("an attempt that ends otherwise has no settled prediction, and one that is lost is forgotten")
@@ -86,10 +87,43 @@ struct FleetWatchTests {
     _ = ledger.prediction(of: attempt(1), by: Predictor())
     _ = ledger.prediction(of: attempt(2), by: Predictor())
     let retried = JobStore.FinishedAttempt(job: 1, kind: "ingest", status: "retried", seconds: 3)
-    #expect(ledger.settle([retried], running: [attempt(2)]).isEmpty)
-    for _ in 0..<12 { #expect(ledger.settle([], running: []).isEmpty) }
+    #expect(ledger.settle([retried], by: Predictor()).isEmpty)
+    ledger.forget([retried], running: [attempt(2)])
+    for _ in 0..<12 { ledger.forget([], running: []) }
     let late = JobStore.FinishedAttempt(job: 2, kind: "ingest", seconds: 3)
-    #expect(ledger.settle([late], running: []).isEmpty)
+    #expect(ledger.settle([late], by: nil).isEmpty)
+  }
+
+  @Test("an attempt that began and ended between two looks is predicted by what was known before it ended")
+  func unseen() {
+    var predictor = Predictor()
+    for _ in 0..<10 { predictor.learn(Autoscaling.FinishedJob(kind: "ingest", release: "7", seconds: 5)) }
+    let short = JobStore.FinishedAttempt(job: 9, kind: "ingest", release: 7, seconds: 0.2)
+    let settled = PredictionLedger().settle([short], by: predictor)
+    #expect(settled.map(\.seconds.mean) == [5])
+    #expect(settled.map(\.seconds.actual) == [0.2])
+  }
+
+  @Test("of very many that end in one look a few are kept, whatever they took, and stand for the others")
+  func drawn() {
+    let predictor = Predictor()
+    var kept: [JobStore.SettledPrediction] = []
+    for look in 0..<400 {
+      // Three of four are short.
+      let finished = (0..<40).map { number -> JobStore.FinishedAttempt in
+        let job = Int64(look * 40 + number)
+        return JobStore.FinishedAttempt(job: job, kind: job % 2 == 0 ? "a" : "b", seconds: job % 8 < 6 ? 1 : 60)
+      }
+      let settled = PredictionLedger().settle(finished, by: predictor)
+      #expect(settled.count == PredictionLedger.maxSettled)
+      #expect(settled.allSatisfy { $0.standsFor == 20 })
+      kept += settled
+    }
+    #expect((0.65...0.85).contains(Double(kept.count { $0.seconds.actual == 1 }) / Double(kept.count)))
+    let kinds = ["a", "b", "c", "d"].enumerated().map {
+      JobStore.FinishedAttempt(job: Int64($0.offset), kind: $0.element, seconds: 1)
+    }
+    #expect(PredictionLedger().settle(kinds, by: predictor).map(\.standsFor) == [2, 2])
   }
 
   @Test("a start takes what nine of ten recent ones did not exceed")

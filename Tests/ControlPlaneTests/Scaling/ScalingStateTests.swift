@@ -156,6 +156,41 @@ struct ScalingStateTests {
     #expect(prediction.memoryBytes.mean == 200e6)
   }
 
+  @Test("widths come from how earlier predictions turned out, also those of another process")
+  func widths() throws {
+    func settled(_ actual: Double, basis: String = "kind") -> JobStore.SettledPrediction {
+      JobStore.SettledPrediction(
+        job: 1, kind: "ingest", release: 7, basis: basis,
+        seconds: JobStore.PredictedAmount(mean: 100, deviation: 10, high: 120, actual: actual),
+        bytes: JobStore.PredictedAmount(mean: 1e9, deviation: 1e8, high: 2e9, actual: nil))
+    }
+    func deviation(_ earlier: [JobStore.SettledPrediction]) -> Double {
+      let state = ScalingState(limits: ScalingLimits(), stages: ["ingest"], settled: earlier)
+      return state.predictor.predict(kind: "ingest", release: "7").seconds.deviation
+    }
+    #expect(deviation([]) == 60)
+    #expect(deviation(Array(repeating: settled(130), count: 50)) == 90)
+    #expect(deviation(Array(repeating: settled(130, basis: "coldStart"), count: 50)) == 60)
+  }
+
+  @Test("what is predicted of attempts that ended is told once there was a look, and widens the next predictions")
+  func settles() throws {
+    var state = state()
+    func ended(_ from: Int64, _ seconds: Double) -> ScalingMeasurement {
+      var look = look(at: 1000 + Double(from))
+      look.finished = (from..<from + 10).map {
+        JobStore.FinishedAttempt(job: $0, kind: "ingest", release: 7, seconds: seconds)
+      }
+      return look
+    }
+    #expect(try state.decide(ended(0, 10)).settled.isEmpty, "what ended before the first look was not predicted")
+    let settled = try state.decide(ended(10, 10)).settled
+    #expect(settled.map(\.seconds.mean) == [10])
+    #expect(settled.map(\.standsFor) == [10])
+    for turn in 2..<40 { _ = try state.decide(ended(Int64(turn) * 10, turn % 2 == 0 ? 1 : 1000)) }
+    #expect(state.predictor.predict(kind: "ingest", release: "7").secondsWidth > 1)
+  }
+
   @Test("memory is what the definition says, and never more than other programs leave")
   func memory() throws {
     var look = look(at: 1000, [depth(1)])
