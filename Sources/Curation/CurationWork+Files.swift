@@ -52,13 +52,15 @@ extension CurationWork {
 
   /// Writes the data files.
   ///
-  /// - Parameter partitions: About how many there are; nil: not known.
-  func write(_ layout: ParquetLayout, partitions: Int?) async throws -> [OutputFile] {
+  /// - Parameters:
+  ///   - partitions: About how many there are; nil: not known.
+  ///   - rows: About how many there are.
+  func write(_ layout: ParquetLayout, partitions: Int?, rows: Int? = nil) async throws -> [OutputFile] {
     guard !layout.partitions.isEmpty else { return try await writeAtOnce(layout) }
     guard layout.canBeOneCopy, let partitions, layout.fits(partitions: partitions, request.limits) else {
       return try await writeByPartition(layout)
     }
-    return try await writeAtOnce(layout)
+    return try await writeAtOnce(layout, size: rows.map { ($0, partitions) })
   }
 
   /// Writes rows that are kept in a table.
@@ -68,7 +70,7 @@ extension CurationWork {
     let partitions =
       layout.partitions.isEmpty || !layout.canBeOneCopy
       ? nil : try await session.rows(layout.survey(of: Accounting.kept)).first?["partitions"]?.int
-    let files = try await write(layout, partitions: partitions)
+    let files = try await write(layout, partitions: partitions, rows: expected)
     let written = files.reduce(0) { $0 + $1.rows }
     guard written == expected else {
       throw StageFailure(
@@ -80,9 +82,9 @@ extension CurationWork {
   }
 
   /// All partitions by one COPY, in one pass over the rows.
-  func writeAtOnce(_ layout: ParquetLayout) async throws -> [OutputFile] {
+  func writeAtOnce(_ layout: ParquetLayout, size: (rows: Int, partitions: Int)? = nil) async throws -> [OutputFile] {
     let directory = "\(request.scratch)/out/all"
-    try await session.run(layout.copyAll(to: directory))
+    try await session.run(layout.copyAll(to: directory, size: size))
     try request.scratchLimit.check()
     let paths = try Self.parquetFiles(below: directory)
     return try await named(try await outputFiles(paths, folder: ""), layout)
@@ -107,7 +109,7 @@ extension CurationWork {
   }
 
   /// A COPY that divides rows does not divide files, so those that became too large are written once more.
-  private func divided(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
+  func divided(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
     var result: [OutputFile] = []
     for (index, file) in files.enumerated() {
       guard file.bytes > 2 * layout.files.targetBytes else {

@@ -64,7 +64,7 @@ extension CurationWork {
   /// The partitions of all good rows, or of a sample of them; nil where there are more than one COPY may write.
   ///
   /// A partition that the sample does not have costs a second writing of its rows and no more: the COPY sets them aside.
-  private func partitions(of layout: ParquetLayout, _ source: LoadedStream) async throws -> [String]? {
+  private func partitions(of layout: ParquetLayout, _ source: LoadedStream) async throws -> [KnownPartition]? {
     let view = source.rows > Self.fewRows ? source.view : nil
     var samples: [ReadFiles] = []
     if let view {
@@ -77,28 +77,36 @@ extension CurationWork {
       }
       try await show(samples, of: source, view)
     }
-    let names = try await session.rows(layout.listNames(of: Accounting.kept)).map { $0["name"]?.text ?? "" }
+    let known = try await session.rows(layout.listNames(of: Accounting.kept)).map(layout.known)
     if let view { try await show(view.files, of: source, view) }
     for sample in samples { try FileManager.default.removeItem(atPath: sample.rows) }
-    return names.count > ParquetLayout.maximumOpenFiles ? nil : names
+    return known.count > ParquetLayout.maximumOpenFiles ? nil : known.sorted { $0.name < $1.name }
   }
 
   /// Writes the rows of known partitions, and sets the others aside.
   private func writeApart(
-    _ layout: ParquetLayout, _ known: [String], of source: LoadedStream
+    _ layout: ParquetLayout, _ known: [KnownPartition], of source: LoadedStream
   ) async throws -> Written {
     let directory = "\(request.scratch)/out/all"
-    let plan = try await session.plan(of: layout.copyApart(to: directory, known: known))
+    let plan = try await session.plan(of: layout.copyApart(to: directory, known: known, rows: source.rows))
     try request.scratchLimit.check()
-    var files: [RowFolder: [OutputFile]] = [:]
-    for folder in RowFolder.allCases where FileManager.default.fileExists(atPath: "\(directory)/\(folder.name)") {
+    var folders: [String: RowFolder] = [:]
+    for folder in RowFolder.all(known: known.count)
+    where FileManager.default.fileExists(atPath: "\(directory)/\(folder.name)") {
       // Readers may take a path with an equals sign for a column.
-      let plain = "\(request.scratch)/out/\(folder.rawValue)"
+      let plain = "\(request.scratch)/out/\(folder.number)"
       try FileManager.default.moveItem(atPath: "\(directory)/\(folder.name)", toPath: plain)
-      files[folder] = try await outputFiles(try Self.parquetFiles(below: plain), folder: "")
+      for path in try Self.parquetFiles(below: plain) { folders[path] = folder }
+    }
+    var files: [RowFolder: [OutputFile]] = [:]
+    for var file in try await outputFiles(folders.keys.sorted(), folder: "") {
+      guard let folder = folders[file.path] else { preconditionFailure("only these files were asked for") }
+      if case .known(let index) = folder, !known.isEmpty { file.partition = known[index].folder }
+      files[folder, default: []].append(file)
     }
     let bad = files[.bad, default: []]
-    var written = Written(files: try await named(files[.good, default: []], layout), plan: plan)
+    let good = RowFolder.all(known: known.count).dropFirst(2).flatMap { files[$0, default: []] }
+    var written = Written(files: try await divided(good, layout), plan: plan)
     written.files += try await writeOthers(files[.other, default: []], layout)
     let count = bad.reduce(0) { $0 + $1.rows }
     if count == 0 {

@@ -43,6 +43,29 @@ struct OutputTests {
     }
   }
 
+  @Test("have the partitions of instants in UTC, from the first to the last that there are")
+  func instants() async throws {
+    let instants = [
+      "-infinity": "-infinity", "0001-01-01 00:00:00+00": "0001-01-01", "1582-10-14 23:59:59.999999+00": "1582-10-14",
+      "1969-12-31 23:59:59.999999+00": "1969-12-31", "2024-03-01 00:30:00+01": "2024-02-29",
+      "9999-12-31 23:59:59.999999+00": "9999-12-31", "infinity": "infinity",
+    ]
+    try await Workbench.with { bench in
+      for (transform, length) in [(Partition.Transform.day, 10), (.month, 7), (.year, 4)] {
+        let result = try await bench.curate(
+          try bench.request(
+            step(partitionBy: [Partition(transform: transform, column: "at")]),
+            [input(stream(), try bench.objects(["at\n" + instants.keys.map { "\($0)\n" }.joined()]))],
+            sql: "select at::timestamptz as at from orders"))
+        let expected = instants.values.map {
+          "at_\(transform.rawValue)=\($0.hasSuffix("infinity") ? $0 : String($0.prefix(length)))"
+        }
+        #expect(result.files.map(\.partition).sorted() == expected.sorted())
+        #expect(result.counts.rowsOut == instants.count)
+      }
+    }
+  }
+
   @Test("are as large as the definition wants, in the order of the raw")
   func sizes() async throws {
     try await Workbench.with { bench in

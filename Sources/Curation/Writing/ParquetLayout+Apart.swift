@@ -2,16 +2,38 @@ import DuckDB
 import JobModel
 import PipelineDefinition
 
-/// Where one COPY of all rows puts a row.
-enum RowFolder: String, CaseIterable, Sendable {
-  /// The row is good and of a partition that is known.
-  case good
-  /// The row is good and of another partition.
-  case other
+/// A partition that one COPY of all rows may write.
+struct KnownPartition: Sendable {
+  /// The values of a row's partition as one text.
+  let name: String
+  /// The folder of its files in the dataset.
+  let folder: String
+}
+
+/// Where one COPY of all rows puts a row: a number, which is cheaper to divide rows by than a text.
+enum RowFolder: Hashable, Sendable {
   case bad
+  /// The row is good and of a partition that is not known.
+  case other
+  /// The row is good and of the known partition with this index.
+  case known(Int)
 
   static let column = "_sluice_folder"
-  var name: String { "\(Self.column)=\(rawValue)" }
+  /// Numbers of as many digits sort as their text does.
+  private static let firstKnown = 100
+
+  var number: Int {
+    switch self {
+    case .bad: 0
+    case .other: 1
+    case .known(let index): Self.firstKnown + index
+    }
+  }
+
+  /// The folder that the engine makes of the number.
+  var name: String { "\(Self.column)=\(number)" }
+
+  static func all(known count: Int) -> [RowFolder] { [.bad, .other] + (0..<max(1, count)).map(RowFolder.known) }
 }
 
 /// One COPY that sets rows aside: bad ones, and those of partitions that are not known. So it keeps no more partitions in memory than
@@ -19,36 +41,42 @@ enum RowFolder: String, CaseIterable, Sendable {
 extension ParquetLayout {
   /// The name of a row's partition. None of the values has a slash, and none is a question mark.
   private var partitionName: String {
-    "concat_ws('/', \(partitions.map { "coalesce(\(expression($0)), '?')" }.joined(separator: ", ")))"
+    let names = partitions.map { "coalesce(\(expression($0)), '?')" }
+    return names.count == 1 ? names[0] : "concat_ws('/', \(names.joined(separator: ", ")))"
   }
 
-  /// SQL for the names of the partitions that occur, at most one more than may be written at once.
+  /// SQL for the names of the partitions that occur with their values as `p0`, `p1`, …, at most one more than may be written at once.
   func listNames(of source: String) -> String {
-    "select distinct \(partitionName) as name from \(source) limit \(Self.maximumOpenFiles + 1)"
+    let values = partitions.enumerated().map { ", \(expression($0.element)) as p\($0.offset)" }
+    return
+      "select distinct \(partitionName) as name\(values.joined()) from \(source) limit \(Self.maximumOpenFiles + 1)"
   }
 
-  /// Writes all rows with a verdict into the folders of ``RowFolder``, the good ones each partition into a folder of its own.
+  /// The partition of a row of ``listNames(of:)``.
+  func known(_ row: DuckDBRow) -> KnownPartition {
+    KnownPartition(name: row["name"]?.text ?? "", folder: folder(of: row))
+  }
+
+  /// Writes all rows with a verdict into the folders of ``RowFolder``.
   ///
-  /// - Parameter known: Names of partitions; of no meaning where there are no partitions.
-  func copyApart(to directory: String, known: [String]) -> String {
-    let isBad = "_reasons is not null"
-    let names = partitions.indices.map { "_sluice_p\($0)" }
-    let values = zip(partitions, names).map { ", case when not (\(isBad)) then \(expression($0)) end as \($1)" }
-    let key = "concat_ws('/', \(names.map { "coalesce(\($0), '?')" }.joined(separator: ", ")))"
-    let isKnown =
+  /// - Parameters:
+  ///   - known: Of no meaning where there are no partitions.
+  ///   - rows: About how many there are.
+  func copyApart(to directory: String, known: [KnownPartition], rows: Int) -> String {
+    let (other, first) = (RowFolder.other.number, RowFolder.known(0).number)
+    // The engine finds the code of a name in a hash table.
+    let names = known.map { quoteLiteral($0.name) }.joined(separator: ", ")
+    let place =
       partitions.isEmpty
-      ? "true" : known.isEmpty ? "false" : "\(key) in (\(known.map(textExpression).joined(separator: ", ")))"
-    let good = quoteLiteral(RowFolder.good.rawValue)
-    let folder = """
-      case when \(isBad) then \(quoteLiteral(RowFolder.bad.rawValue)) when \(isKnown) then \(good)
-        else \(quoteLiteral(RowFolder.other.rawValue)) end as \(RowFolder.column)
-      """
-    let places = names.map { ", case when \(RowFolder.column) = \(good) then \($0) end as \($0)" }
+      ? "\(first)"
+      : known.isEmpty
+        ? "\(other)"
+        : "coalesce(enum_code(try_cast(\(partitionName) as enum(\(names))))::SMALLINT + \(first), \(other))"
+    let folder = "case when _reasons is not null then \(RowFolder.bad.number) else \(place) end::SMALLINT"
+    let groups = partitions.isEmpty ? "" : rowGroups(rows: rows, partitions: known.count)
     return """
-      copy (
-        select \(written), \(RowFolder.column)\(places.joined())
-        from (select *, \(folder) from (select *\(values.joined()) from \(ContractPlan.table)))
-      ) to \(quoteLiteral(directory)) (\(options), partition_by (\(([RowFolder.column] + names).joined(separator: ", "))))
+      copy (select \(written), \(folder) as \(RowFolder.column) from \(ContractPlan.table))
+      to \(quoteLiteral(directory)) (\(options)\(groups), partition_by (\(RowFolder.column)))
       """
   }
 

@@ -62,13 +62,23 @@ struct ParquetLayout: Sendable {
   private static let hiveNull = "__HIVE_DEFAULT_PARTITION__"
 
   func expression(_ partition: Partition) -> String {
-    let column = quoteIdentifier(partition.column)
-    return switch partition.transform {
-    case .value: "\(column)::VARCHAR"
-    case .day: "strftime(\(column), '%Y-%m-%d')"
-    case .month: "strftime(\(column), '%Y-%m')"
-    case .year: "strftime(\(column), '%Y')"
+    switch partition.transform {
+    case .value: "\(quoteIdentifier(partition.column))::VARCHAR"
+    case .day: time(of: partition.column, "%Y-%m-%d")
+    case .month: time(of: partition.column, "%Y-%m")
+    case .year: time(of: partition.column, "%Y")
     }
+  }
+
+  /// The engine asks a calendar of time zones for the parts of an instant, in UTC too, which takes ten times as long as those of a
+  /// local time. An infinite instant has no local time.
+  private func time(of column: String, _ format: String) -> String {
+    let name = quoteIdentifier(column)
+    let text = "strftime(\(name), '\(format)')"
+    guard columns.first(where: { SQLName($0.name) == SQLName(column) })?.type == "TIMESTAMP WITH TIME ZONE" else {
+      return text
+    }
+    return "coalesce(strftime(make_timestamp(epoch_us(\(name))), '\(format)'), \(text))"
   }
 
   private func name(_ partition: Partition) -> String {
@@ -161,17 +171,31 @@ struct ParquetLayout: Sendable {
     """
   }
 
+  private static let rowsPerGroup = (smallest: 20_480, usual: 122_880)
+
+  /// How many rows a row group has in files of one COPY that divides rows. What a partition has gathered in the end is written by one
+  /// thread where it is less than half a group, so small partitions have small groups.
+  func rowGroups(rows: Int, partitions: Int) -> String {
+    let vectors = rows / max(1, partitions) / 4 / 2_048
+    let count = min(max(vectors * 2_048, Self.rowsPerGroup.smallest), Self.rowsPerGroup.usual)
+    return count < Self.rowsPerGroup.usual ? ", row_group_size \(count)" : ""
+  }
+
   var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
   var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
 
   /// Writes all rows, each partition into a folder of its own; what is not partitioned as ``copy(_:to:)`` does.
-  func copyAll(to directory: String) -> String {
+  ///
+  /// - Parameters:
+  ///   - size: About how many rows and partitions there are; nil: not known.
+  func copyAll(to directory: String, size: (rows: Int, partitions: Int)? = nil) -> String {
     guard !partitions.isEmpty else { return copy([:], to: directory) }
     let names = partitions.indices.map { "_sluice_p\($0)" }
     let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
+    let groups = size.map(rowGroups) ?? ""
     return """
       copy (select \(written), \(values.joined(separator: ", ")) from \(rows))
-      to \(quoteLiteral(directory)) (\(options), partition_by (\(names.joined(separator: ", "))))
+      to \(quoteLiteral(directory)) (\(options)\(groups), partition_by (\(names.joined(separator: ", "))))
       """
   }
 
