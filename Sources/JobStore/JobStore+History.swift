@@ -75,6 +75,8 @@ package struct WorkerRecord: Sendable, Equatable {
   package var servesOneRun: Bool
   /// Nil: of no release.
   package var releaseID: Int64?
+  /// The name under which control launched it; nil: none.
+  package var launch: String?
 }
 
 /// Attempts of one pipeline and stage that run and wait for the same.
@@ -241,7 +243,8 @@ extension WorkerRecord {
       engine: try row.string("engine"), slots: Int(try row.int("slots")), busy: Int(try row.int("busy")),
       release: try row.optionalString("release"), startedAt: try row.string("started_at"),
       beatAt: try row.string("beat_at"), draining: try row.bool("draining"),
-      servesOneRun: try row.bool("serves_one_run"), releaseID: try row.optionalInt("release_id"))
+      servesOneRun: try row.bool("serves_one_run"), releaseID: try row.optionalInt("release_id"),
+      launch: try row.optionalString("launch_id"))
   }
 }
 

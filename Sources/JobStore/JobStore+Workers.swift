@@ -14,11 +14,14 @@ extension JobStore {
     package var servesOneRun: Bool
     /// The newest migration that it knows.
     package var schemaNumber: Int
+    /// The name under which control launched it; nil: none.
+    package var launch: String?
 
     package init(
       release: Int64, host: String, pid: Int32, engine: String, slots: Int, servesOneRun: Bool = false,
-      schemaNumber: Int = Migration.all.last?.number ?? 0
+      schemaNumber: Int = Migration.all.last?.number ?? 0, launch: String? = nil
     ) {
+      self.launch = launch
       self.servesOneRun = servesOneRun
       self.schemaNumber = schemaNumber
       self.release = release
@@ -43,7 +46,7 @@ extension JobStore {
       [
         .int(birth.release), .text(birth.host), .int(Int64(birth.pid)), .text(birth.engine), .int(Int64(birth.slots)),
         .double(lease.inSeconds), .bool(keepsSession), .bool(birth.servesOneRun),
-        .int(Int64(birth.schemaNumber)),
+        .int(Int64(birth.schemaNumber)), .optional(birth.launch),
       ])
     let worker = try rows.only.int("worker_id")
     if keepsSession { _ = try await takeSessionLock(worker: worker, on: session) }

@@ -42,7 +42,7 @@ actor WorkerSession {
     let connection = try await PostgresConnection.connect(database)
     let birth = JobStore.WorkerBirth(
       release: settings.release, host: settings.host, pid: settings.pid, engine: settings.engine, slots: settings.slots,
-      servesOneRun: settings.servesOneRun)
+      servesOneRun: settings.servesOneRun, launch: settings.launch)
     let worker = try await store.registerWorker(
       birth, lease: settings.timing.lease, keepsSession: !database.isPooled, on: connection)
     return WorkerSession(

@@ -22,6 +22,8 @@ public struct WorkerSettings: Sendable {
   public var host: String
   public var pid: Int32
   public var engine: String
+  /// The name under which control launched it; nil: none.
+  package var launch: String?
   /// The longest wait between two looks at an empty queue.
   public var poll: Duration
   /// How long a drain waits for attempts to reach a checkpoint before it cancels them.

@@ -100,3 +100,7 @@ end $$;
 select sluice.outcome_time(c.relname) from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = 'sluice.outcome'::regclass
   and (c.relname = 'outcome_rest' or c.relname >= 'outcome_' || to_char(now() at time zone 'UTC', 'YYYYMMDD'));
+
+-- Under which name control launched a worker: by it the worker is told from others when the answer to the launch was lost, and on other machines.
+-- Null: launched without one, by a person or an engine before this.
+alter table sluice.worker add column launch_id text check (length(launch_id) between 1 and 128);

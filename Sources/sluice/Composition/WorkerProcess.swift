@@ -23,13 +23,12 @@ extension Installation {
   func worker(
     slots: Int?, release: Int64, handlers: [String: any JobHandler], timing: LeaseTiming, servesOneRun: Bool = false
   ) -> Worker {
-    Worker(
-      settings: WorkerSettings(
-        slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing,
-        release: release, host: Self.host,
-        pid: getpid(),
-        engine: Engine.version),
-      database: settings, store: store, handlers: handlers, logger: logger)
+    var own = WorkerSettings(
+      slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing, release: release,
+      host: Self.host, pid: getpid(), engine: Engine.version)
+    own.launch = servesOneRun ? nil : Launch.named(in: ProcessInfo.processInfo.environment)
+    return Worker(
+      settings: own, database: settings, store: store, handlers: handlers, logger: logger)
   }
 
   func maintenance(timing: LeaseTiming) -> QueueMaintenance {
