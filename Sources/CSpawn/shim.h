@@ -9,3 +9,4 @@ int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
 int pipe2(int[2], int);
 int pidfd_open(pid_t, unsigned int);
 int pidfd_send_signal(int, int, siginfo_t *, unsigned int);
+int memfd_create(const char *, unsigned int);

@@ -180,7 +180,7 @@ package struct StatusReport: Sendable, Codable {
     guard decision != nil || override != nil else { return nil }
     // Another engine may have written it.
     let report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
-    let problems = (report?.warnings ?? []) + (report?.troubles.map { "no worker could be started: \($0)" } ?? [])
+    let problems = (report?.warnings ?? []) + (report?.troubles ?? [])
     return Scaling(
       workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],
       limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt, problems: problems,

@@ -13,6 +13,8 @@ package struct DetachedProcess: Sendable {
   package var environment: [String: String]
   package var directory: String
   package var logPath: String
+  /// Open files for its output and its errors, in place of the log.
+  var outputs: (output: Int32, errors: Int32)?
 
   package init(
     executable: String, arguments: [String], environment: [String: String], directory: String, logPath: String
@@ -38,8 +40,13 @@ package struct DetachedProcess: Sendable {
       posix_spawnattr_destroy(&attributes)
     }
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    if let outputs {
+      posix_spawn_file_actions_adddup2(&actions, outputs.output, STDOUT_FILENO)
+      posix_spawn_file_actions_adddup2(&actions, outputs.errors, STDERR_FILENO)
+    } else {
+      posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+      posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    }
     posix_spawn_file_actions_addchdir_np(&actions, directory)
     // Descriptors of the parent, such as its locks, stay with the parent.
     posix_spawn_file_actions_addclosefrom_np(&actions, 3)

@@ -3,14 +3,22 @@ import Synchronization
 
 /// Workers as processes of this machine. A handle is a process's number.
 package final class LocalProcessLauncher: Launcher {
-  /// What one worker of a release is started with.
-  package typealias Command = @Sendable (_ release: Int64) async throws -> DetachedProcess
+  /// What the worker of a launch is started with. Its environment gets the name of the launch.
+  package typealias Command = @Sendable (Launch) async throws -> DetachedProcess
+
+  /// What the names of workers' locks begin with.
+  private static let role = "worker-"
+  package let isShared = false
+  /// A process that has not registered by then never will.
+  package let patience = Duration.seconds(20)
 
   private let processes: ProcessTable
   private let host: String
   private let command: Command
-  /// The ones that this process started and has to collect.
-  private let children = Mutex<Set<Int32>>([])
+  /// The ones that this process started and has to collect, with the names that they were started under.
+  private let children = Mutex<[Int32: Launch]>([:])
+  /// Starts that are under way.
+  private let starting = Mutex<Set<Launch>>([])
 
   /// - Parameters:
   ///   - processes: Where workers that an earlier control started are found.
@@ -21,19 +29,38 @@ package final class LocalProcessLauncher: Launcher {
     self.command = command
   }
 
-  package func launch(release: Int64) async throws -> WorkerHandle {
-    let pid = try await command(release).start()
-    children.withLock { _ = $0.insert(pid) }
+  package func start(_ launch: Launch) async throws -> WorkerHandle {
+    guard starting.withLock({ $0.insert(launch).inserted }) else {
+      throw LauncherError(code: "starting", message: "the worker \(launch.id) is being started", doubt: .unknown)
+    }
+    defer { starting.withLock { _ = $0.remove(launch) } }
+    if let known = children.withLock({ children in children.first { $0.value == launch }?.key }) {
+      return Self.handle(known)
+    }
+    var process = try await command(launch)
+    process.environment[Launch.variable] = launch.id
+    let pid = try process.start()
+    children.withLock { $0[pid] = launch }
     return Self.handle(pid)
   }
 
-  package var launched: Set<WorkerHandle> { Set(children.withLock { $0 }.map(Self.handle)) }
+  package var launched: Set<WorkerHandle> { Set(children.withLock { $0.keys.map(Self.handle) }) }
 
   package func handle(of worker: RegisteredWorker) -> WorkerHandle? {
     worker.host == host ? Self.handle(worker.pid) : nil
   }
 
-  package func drain(_ worker: WorkerHandle) async throws {
+  package func list() async throws -> [ListedWorker] {
+    let own = existing(launched)
+    let children = children.withLock { $0 }
+    // A child that has ended keeps its number until it is collected, and holds no lock.
+    let others = processes.entries().filter { $0.name.hasPrefix(Self.role) }.compactMap(\.pid).map(Self.handle)
+    return own.union(others).map { handle in
+      ListedWorker(handle, launch: Self.pid(handle).flatMap { children[$0] })
+    }
+  }
+
+  package func stop(_ worker: WorkerHandle) async throws {
     guard let pid = Self.pid(worker) else { return }
     switch ending(pid) {
     // Its number is not given to another process before it is collected.
@@ -48,7 +75,7 @@ package final class LocalProcessLauncher: Launcher {
     }
   }
 
-  package func alive(_ workers: Set<WorkerHandle>) async throws -> Set<WorkerHandle> {
+  package func existing(_ workers: Set<WorkerHandle>) -> Set<WorkerHandle> {
     workers.filter { worker in
       guard let pid = Self.pid(worker) else { return false }
       return switch ending(pid) {
@@ -65,7 +92,7 @@ package final class LocalProcessLauncher: Launcher {
   /// Also of one that this process started before it became another program.
   private func ending(_ pid: Int32) -> DetachedProcess.Ending {
     let ending = DetachedProcess.ending(of: pid)
-    if case .ended = ending { children.withLock { _ = $0.remove(pid) } }
+    if case .ended = ending { children.withLock { _ = $0.removeValue(forKey: pid) } }
     return ending
   }
 }

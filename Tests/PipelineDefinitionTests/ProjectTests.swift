@@ -135,6 +135,27 @@ struct ProjectTests {
     #expect(ProjectSettings.parse(text: "scaling: {min: 20}\n", file: "s").settings.scaling?.maxWorkers == 20)
   }
 
+  @Test("reads what starts workers")
+  func launcher() {
+    func read(_ launcher: String) -> (ProjectSettings.Launcher?, [String]) {
+      let (settings, problems) = ProjectSettings.parse(text: "scaling: {launcher: \(launcher)}\n", file: "s")
+      return (settings.scaling?.launcher, problems.map(\.description))
+    }
+    #expect(read("local") == (.local, []))
+    #expect(read("none") == (.external, []))
+    let command = read("{command: [ops/launch, --fast], secrets: [control], patience: 5m}")
+    #expect(
+      command
+        == (
+          .command(
+            ["ops/launch", "--fast"], secrets: ["control"], patience: .seconds(300),
+            place: Place(file: "s", line: 1, column: 21)), []
+        ))
+    for wrong in ["ecs", "{}", "{command: []}", "{command: ops/launch}", "{command: [a], patience: soon}", "[a]"] {
+      #expect(read(wrong).1.count == 1, "\(wrong): \(read(wrong).1)")
+    }
+  }
+
   @Test(
     "tells of a scaling that cannot be kept, with the way out",
     arguments: [

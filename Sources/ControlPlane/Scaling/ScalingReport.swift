@@ -34,13 +34,15 @@ package struct ScalingReport: Sendable, Equatable, Codable {
 
   /// Stages that are stored: those with most to do.
   static let maxStages = 100
+  /// In place of a release's number: what is wrong with the launcher itself.
+  static let launcher: Int64 = -1
 
   package var stages: [Stage]
   /// Stages that are left out.
   package var moreStages: Int
   package var releases: [Release]
   package var warnings: [String]
-  /// Why workers could not be started.
+  /// Why workers could not be started or listed.
   package var troubles: [String]
   /// Of the decision, in bytes; nil: no limit.
   package var memoryLimit: Double?
@@ -80,7 +82,11 @@ package struct ScalingReport: Sendable, Equatable, Codable {
     releases = Self.releases(inputs, decision)
     warnings = decision.warnings.map(\.description)
     self.troubles = troubles.sorted { $0.key < $1.key }.map {
-      $0.key == 0 ? $0.value : "release \($0.key): \($0.value)"
+      switch $0.key {
+      case Self.launcher: $0.value
+      case 0: "no worker could be started: \($0.value)"
+      default: "no worker of release \($0.key) could be started: \($0.value)"
+      }
     }
     memoryLimit = inputs.limits.memoryBytes
     memoryPressure = inputs.memory.pressure

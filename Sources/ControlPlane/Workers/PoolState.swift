@@ -23,11 +23,23 @@ struct PoolState {
     var allotment: ScalingBoard.Allotment?
     /// Workers that the launcher cannot reach, by their number.
     var elsewhere: Set<Int64> = []
+    /// What the launcher has listed last; nil: nothing yet.
+    var listing: Listing?
+  }
+
+  /// The workers of a launcher, those that have not registered among them.
+  struct Listing: Sendable, Equatable {
+    /// Before the launcher was asked: what was started after that may be missing in it.
+    var begunAt: Instant
+    var workers: [ListedWorker]
   }
 
   enum Step: Equatable {
     case launch(release: Int64)
+    /// The launcher is to stop it.
     case drain(WorkerHandle)
+    /// It is asked through the database to finish what it does and end.
+    case askToDrain(worker: Int64, WorkerHandle)
     /// A worker of the release could work, or could not.
     case noteStart(release: Int64, failed: Bool)
     case tell(WorkerPool.Standing)
@@ -38,53 +50,92 @@ struct PoolState {
     case log(String, WorkerHandle, release: Int64, isError: Bool)
   }
 
-  /// A worker that has not registered by then never will.
-  static let startPatience = Duration.seconds(20)
+  /// Starts whose answer has not come, at most: a slow launcher is not given the work of an hour.
+  static let maxAsked = 8
   /// One that ends sooner after it has registered was not able to work.
   static let proof = Duration.seconds(5)
   /// How long a staged release keeps a worker without becoming anything.
   static let staging = Duration.seconds(120)
   /// For how long a release has had no worker anywhere before the last one of it is started: others may be about to.
   static let loneliness = Duration.seconds(5)
+  /// A worker that is listed and does not register, and is not expected to, is stopped after this, and again as long as it is listed.
+  static let strangerPatience = Duration.seconds(30)
+  /// How long a worker that could not be stopped is left alone.
+  static let stopPause = Duration.seconds(10)
 
-  private struct Start {
+  struct Start {
     var release: Int64
+    /// When it was asked for.
     var at: Instant
+    /// When its launcher said that it exists.
+    var answeredAt: Instant
     var hasRegistered = false
   }
 
-  private let aim: WorkerPool.Aim
+  /// A start that is under way.
+  struct Asked {
+    var at: Instant
+    /// The answer was lost: why, and when.
+    var doubt: (reason: String, since: Instant)?
+  }
+
+  let aim: WorkerPool.Aim
+  /// Whether other processes reach the same workers: then only the one that decides does something.
+  let isShared: Bool
+  /// A worker that has not registered by then never will.
+  let patience: Duration
   /// The shortest pause after a start that failed.
   private let tick: Duration
   /// Workers that were launched and are not proven yet.
-  private var starts: [WorkerHandle: Start] = [:]
+  var starts: [WorkerHandle: Start] = [:]
+  /// Starts without an answer.
+  var asked: [Launch: Asked] = [:]
+  /// Workers that are listed, are not registered and are not coming, and since when or since which stop.
+  var strangers: [WorkerHandle: Instant] = [:]
+  /// Workers that have been registered, as long as they are listed.
+  var seen: Set<WorkerHandle> = []
+  /// Workers that could not be stopped, and until when they are left alone.
+  var unstoppable: [WorkerHandle: Instant] = [:]
+  /// Of a release, when the last failure was counted.
+  var failedAt: [Int64: Instant] = [:]
+  /// Why the launcher does not list its workers.
+  var listTrouble: String?
   /// In a row.
-  private var failures: [Int64: Int] = [:]
-  private var reasons: [Int64: String] = [:]
+  var failures: [Int64: Int] = [:]
+  var reasons: [Int64: String] = [:]
   /// A worker that ends as soon as it starts is not started ten times a second.
   private var pausedUntil: [Int64: Instant] = [:]
   /// Releases that had something to do at the last look; of none: 0.
   private var served: Set<Int64> = []
   /// Workers that were told to go because of a decision: each once.
-  private var dismissed: Set<WorkerHandle> = []
+  var dismissed: Set<WorkerHandle> = []
   /// Since when a release has had work and no worker.
   private var lonelySince: [Int64: Instant] = [:]
 
-  init(aim: WorkerPool.Aim, tick: Duration) {
+  /// - Parameters:
+  ///   - patience: How long a worker may take until it registers.
+  ///   - isShared: Whether pools of other hosts reach the same workers.
+  init(aim: WorkerPool.Aim, tick: Duration, patience: Duration = .seconds(20), isShared: Bool = false) {
     self.aim = aim
     self.tick = tick
+    self.patience = patience
+    self.isShared = isShared
   }
 
   /// Workers that were launched and are not proven yet.
   var starting: Set<WorkerHandle> { Set(starts.keys) }
 
   /// At the last look there was neither a worker nor work: what begins is told, or may wait for a second.
-  private(set) var isQuiet = false
+  var isQuiet = false
 
-  /// Those that have not registered.
+  /// Those that have not registered, and starts under way.
   var coming: [ScalingBoard.Coming] {
     starts.values.filter { !$0.hasRegistered }.map { ScalingBoard.Coming(release: $0.release, since: $0.at) }
+      + asked.map { ScalingBoard.Coming(release: $0.key.release, since: $0.value.at) }
   }
+
+  /// Whether a list would say more than the last one did: about starts whose answer was lost, and workers that do not register.
+  var isInDoubt: Bool { asked.values.contains { $0.doubt != nil } || starts.values.contains { !$0.hasRegistered } }
 
   /// By release, why starts fail that have not succeeded since.
   var troubles: [Int64: String] {
@@ -94,14 +145,26 @@ struct PoolState {
     }
   }
 
-  /// What to do, in this order. Each launch is answered by ``launched(_:of:at:)`` or ``launchFailed(of:because:at:)``.
+  /// With ``ScalingReport/launcher`` what is wrong with the launcher itself.
+  var allTroubles: [Int64: String] {
+    listTrouble.map { troubles.merging([ScalingReport.launcher: $0]) { first, _ in first } } ?? troubles
+  }
+
+  /// What to do, in this order. Each launch is followed by ``ask(_:at:)`` and answered by ``launched(_:of:at:as:)`` or
+  /// ``launchFailed(of:because:at:)``.
   mutating func steps(after look: Look) -> [Step] {
+    guard !isShared || mayLaunch(look) else { return standBack(look) }
     let kept = look.fleet.filter { look.handles[$0.id] != nil }
-    isQuiet = aim == .scaled && look.fleet.isEmpty && starts.isEmpty && !look.needs.values.contains(where: \.isServed)
+    isQuiet =
+      aim == .scaled && look.fleet.isEmpty && starts.isEmpty && asked.isEmpty
+      && !look.needs.values.contains(where: \.isServed)
     // A worker that was told to go says nothing of its release.
     for worker in kept where worker.draining { look.handles[worker.id].map { starts[$0] = nil } }
     let workers = kept.filter { !$0.draining }
-    var steps = review(look, registered: Set(workers.compactMap { look.handles[$0.id] }))
+    // The look asked for these.
+    let known = starting
+    var steps = settle(look) + adopt(look)
+    steps += review(look, known: known, registered: Set(workers.compactMap { look.handles[$0.id] }))
     // On a host that is to be empty none is wanted, and who came late is one too many.
     if look.isDrained { starts = [:] }
     let demand = demand(look, kept: kept)
@@ -111,26 +174,26 @@ struct PoolState {
       guard let handle = look.handles[worker.id] else { continue }
       starts[handle] = nil
       steps += [
-        .log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false), .drain(handle),
+        .log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false),
+        isShared ? .askToDrain(worker: worker.id, handle) : .drain(handle),
       ]
     }
     steps += standing(look, workers)
     guard mayLaunch(look) else { return steps }
+    var room = Self.maxAsked - asked.count
     for (release, wanted) in demand.wanted.sorted(by: { $0.key < $1.key })
     where (pausedUntil[release] ?? look.now) <= look.now {
       let running = workers.filter { ($0.releaseID ?? 0) == release }.count
-      let coming = starts.values.filter { $0.release == release && !$0.hasRegistered }.count
-      steps += Array(repeating: .launch(release: release), count: max(0, wanted - running - coming))
+      let coming =
+        starts.values.count { $0.release == release && !$0.hasRegistered } + asked.keys.count { $0.release == release }
+      var missing = max(0, wanted - running - coming)
+      // One shows whether starts succeed again.
+      if aim == .scaled, failures[release] != nil { missing = coming == 0 ? min(1, missing) : 0 }
+      missing = min(missing, room)
+      room -= missing
+      steps += Array(repeating: .launch(release: release), count: missing)
     }
     return steps
-  }
-
-  mutating func launched(_ worker: WorkerHandle, of release: Int64, at now: Instant) {
-    starts[worker] = Start(release: release, at: now)
-  }
-
-  mutating func launchFailed(of release: Int64, because reason: String, at now: Instant) -> [Step] {
-    failed(release, because: reason, at: now)
   }
 
   private mutating func demand(_ look: Look, kept: [WorkerRecord]) -> WorkerDemand {
@@ -154,7 +217,7 @@ struct PoolState {
   }
 
   /// Whether a release has something to do that had nothing at the last look.
-  private mutating func begins(_ look: Look) -> Bool {
+  mutating func begins(_ look: Look) -> Bool {
     let now = Set(look.needs.filter { $0.value.isServed }.keys)
     defer { served = now }
     return !now.isSubset(of: served)
@@ -168,6 +231,7 @@ struct PoolState {
   /// Workers that a decision lets go: idle ones, and those that are to finish what they do. On a host that is to be empty every idle one.
   private mutating func dismissals(_ look: Look, _ workers: [WorkerRecord]) -> [WorkerRecord] {
     let going = workers.filter { worker in
+      if let handle = look.handles[worker.id], unstoppable[handle] != nil { return false }
       if worker.busy == 0, look.isDrained || look.allotment?.stops.contains(worker.id) == true { return true }
       return look.allotment?.drains.contains(worker.id) == true
     }
@@ -189,36 +253,41 @@ struct PoolState {
   }
 
   /// What became of the workers that were launched.
-  private mutating func review(_ look: Look, registered: Set<WorkerHandle>) -> [Step] {
+  private mutating func review(
+    _ look: Look, known: Set<WorkerHandle>, registered: Set<WorkerHandle>
+  ) -> [Step] {
     var steps: [Step] = []
     for (worker, start) in starts.sorted(by: { $0.value.at < $1.value.at }) {
       let age = start.at.duration(to: look.now)
-      if !look.living.contains(worker) {
+      let isDead = known.contains(worker) && !look.living.contains(worker)
+      if isDead || isMissing(worker, start, look, isRegistered: registered.contains(worker)) {
         starts[worker] = nil
         let reason =
           start.hasRegistered ? "a worker ended as soon as it had started" : "a worker ended before it registered"
         steps.append(.log(reason, worker, release: start.release, isError: true))
         steps += failed(start.release, because: reason, at: look.now)
       } else if !start.hasRegistered, registered.contains(worker) {
-        starts[worker] = Start(release: start.release, at: look.now, hasRegistered: true)
+        starts[worker] = Start(release: start.release, at: look.now, answeredAt: look.now, hasRegistered: true)
         if aim == .scaled { steps.append(.measured(age)) }
       } else if start.hasRegistered, age > Self.proof {
         starts[worker] = nil
         failures[start.release] = nil
         steps.append(.noteStart(release: start.release, failed: false))
-      } else if !start.hasRegistered, age > Self.startPatience {
+      } else if !start.hasRegistered, start.answeredAt.duration(to: look.now) > patience {
         starts[worker] = nil
+        if aim == .scaled { strangers[worker] = look.now }
         steps.append(.drain(worker))
         steps += failed(
-          start.release, because: "a worker did not register within \(Self.startPatience.components.seconds) s",
+          start.release, because: "a worker did not register within \(patience.components.seconds) s",
           at: look.now)
       }
     }
     return steps
   }
 
-  private mutating func failed(_ release: Int64, because reason: String, at now: Instant) -> [Step] {
+  mutating func failed(_ release: Int64, because reason: String, at now: Instant) -> [Step] {
     reasons[release] = reason
+    failedAt[release] = now
     let count = (failures[release] ?? 0) + 1
     failures[release] = count
     pausedUntil[release] = now + tick * (1 << min(count, 7))

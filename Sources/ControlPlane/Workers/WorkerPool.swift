@@ -31,6 +31,9 @@ package struct WorkerPool: Service {
 
   /// Looks of a pool that follows a decision are so much rarer while there is neither a worker nor work.
   private static let quietTicks = 5
+  /// Between two lists of the launcher's workers, and where something depends on them.
+  private static let list = Duration.seconds(10)
+  private static let doubtfulList = Duration.seconds(2)
 
   private let store: JobStore
   private let launcher: any Launcher
@@ -40,21 +43,25 @@ package struct WorkerPool: Service {
   private let logger: Logger
   private let tell: @Sendable (Standing) -> Void
   private let leavesWorkers: @Sendable () -> Bool
+  private let newLaunch: @Sendable (_ release: Int64) -> Launch
   private let board: ScalingBoard?
   private let clock = ContinuousClock()
 
   /// - Parameters:
   ///   - aim: Which workers it keeps; only those are asked to stop when it ends.
+  ///   - newLaunch: Names a start as no other one was ever named.
   ///   - tell: Called with every look at the release that takes the new runs.
   ///   - board: Where it finds what was decided, and says what becomes of it: with ``Aim/scaled``.
   ///   - leavesWorkers: Asked at the end: whether another pool takes over the workers.
   package init(
     store: JobStore, launcher: any Launcher, aim: Aim, host: String, tick: Duration = .milliseconds(200),
-    logger: Logger, board: ScalingBoard? = nil, tell: @escaping @Sendable (Standing) -> Void = { _ in },
+    logger: Logger, board: ScalingBoard? = nil, newLaunch: @escaping @Sendable (_ release: Int64) -> Launch,
+    tell: @escaping @Sendable (Standing) -> Void = { _ in },
     leavesWorkers: @escaping @Sendable () -> Bool = { false }
   ) {
     self.tell = tell
     self.leavesWorkers = leavesWorkers
+    self.newLaunch = newLaunch
     precondition((aim == .scaled) == (board != nil), "a pool that is scaled finds its count on a board")
     self.board = board
     self.store = store
@@ -66,22 +73,46 @@ package struct WorkerPool: Service {
   }
 
   package func run() async throws {
-    let unregistered = try await cancelWhenGracefulShutdown {
-      var state = PoolState(aim: aim, tick: tick)
-      while !Task.isCancelled {
-        do {
-          try await keep(&state)
-        } catch is CancellationError {
-          // The shutdown came in the middle of a look at the database.
-          break
-        } catch let error as any Failure where error.isTransient {
-          logger.warning("the worker pool could not be looked after", metadata: ["error": "\(error)"])
-        }
-        await pause(state.isQuiet ? tick * Self.quietTicks : tick)
+    let desk = LauncherDesk(launcher)
+    let starting = try await withThrowingTaskGroup(of: Set<WorkerHandle>.self) { group in
+      group.addTask {
+        // Starts that are under way at the end are waited for: what they bring is to be stopped too.
+        await desk.run()
+        return []
       }
-      return state.starting
+      group.addTask {
+        defer { desk.close() }
+        return try await cancelWhenGracefulShutdown { try await keepLooking(desk) }
+      }
+      return try await group.reduce(into: Set<WorkerHandle>()) { $0.formUnion($1) }
     }
-    if !leavesWorkers() { try await drainAll(starting: unregistered) }
+    let last = desk.take().compactMap { answer in if case .started(_, let worker) = answer { worker } else { nil } }
+    if !leavesWorkers() { try await drainAll(starting: starting.union(last)) }
+  }
+
+  /// Returns the workers that are not proven yet.
+  private func keepLooking(_ desk: LauncherDesk) async throws -> Set<WorkerHandle> {
+    var state = PoolState(aim: aim, tick: tick, patience: launcher.patience, isShared: launcher.isShared)
+    var lists = ListTurns()
+    while !Task.isCancelled {
+      do {
+        try await keep(&state, &lists, desk)
+      } catch is CancellationError {
+        // The shutdown came in the middle of a look at the database.
+        break
+      } catch let error as any Failure where error.isTransient {
+        logger.warning("the worker pool could not be looked after", metadata: ["error": "\(error)"])
+      }
+      await pause(state.isQuiet ? tick * Self.quietTicks : tick)
+    }
+    return state.starting
+  }
+
+  /// When the launcher was asked for a list, and what it said.
+  private struct ListTurns {
+    var askedAt: ContinuousClock.Instant?
+    var isUnderWay = false
+    var last: PoolState.Listing?
   }
 
   /// Until the next look is due, or something was decided.
@@ -98,38 +129,69 @@ package struct WorkerPool: Service {
     }
   }
 
-  private func keep(_ state: inout PoolState) async throws {
-    let look = try await look(state)
-    var failed: Set<Int64> = []
-    for step in state.steps(after: look) {
-      if case .launch(let release) = step, failed.contains(release) { continue }
-      do {
-        try await take(step, &state)
-      } catch let error as any Failure {
-        guard case .launch(let release) = step else { throw error }
-        failed.insert(release)
-        logger.error("a worker could not be launched", metadata: ["release": "\(release)", "error": "\(error)"])
-        let reason = [error.message, error.hint].compactMap { $0 }.joined(separator: "; ")
-        for step in state.launchFailed(of: release, because: reason, at: clock.now) { try await take(step, &state) }
-      }
+  private func keep(_ state: inout PoolState, _ lists: inout ListTurns, _ desk: LauncherDesk) async throws {
+    for answer in desk.take() { try await note(answer, &state, &lists) }
+    let look = try await look(state, lists.last)
+    for step in state.steps(after: look) { try await take(step, &state, desk) }
+    if mayList(look), !lists.isUnderWay,
+      lists.askedAt.map({ $0.duration(to: look.now) >= (state.isInDoubt ? Self.doubtfulList : Self.list) }) ?? true
+    {
+      (lists.askedAt, lists.isUnderWay) = (look.now, true)
+      desk.ask(.list)
     }
     board?.note(coming: state.coming)
-    board?.note(troubles: state.troubles)
+    board?.note(troubles: state.allTroubles)
   }
 
-  private func look(_ state: PoolState) async throws -> PoolState.Look {
+  /// Only a pool that follows a decision adopts and stops what it finds; of several that reach the same workers the one that decides.
+  private func mayList(_ look: PoolState.Look) -> Bool {
+    aim == .scaled && (!launcher.isShared || look.allotment?.launchesUntil.map { $0 > look.now } ?? false)
+  }
+
+  private func note(_ answer: LauncherDesk.Answer, _ state: inout PoolState, _ lists: inout ListTurns) async throws {
+    switch answer {
+    case .started(let launch, let worker):
+      logger.info(
+        "worker launched",
+        metadata: ["worker": "\(worker)", "release": "\(launch.release)", "launch": "\(launch.id)"])
+      state.launched(worker, of: launch.release, at: clock.now, as: launch)
+    case .notStarted(let launch, let error):
+      logger.error(
+        "a worker could not be launched", metadata: ["release": "\(launch.release)", "error": "\(error)"])
+      let reason = [error.message, error.hint].compactMap { $0 }.joined(separator: "; ")
+      let doubt = (error as? LauncherError)?.doubt ?? .none
+      for step in state.launchFailed(launch, because: reason, doubt: doubt, at: clock.now) {
+        try await note(step)
+      }
+    case .stopped: break
+    case .notStopped(let worker, let error):
+      logger.warning("a worker could not be stopped", metadata: ["worker": "\(worker)", "error": "\(error)"])
+      state.notStopped(worker, at: clock.now)
+    case .listed(let listing):
+      lists.isUnderWay = false
+      lists.last = listing
+      state.listed(trouble: nil)
+    case .notListed(let error):
+      lists.isUnderWay = false
+      logger.warning("the workers could not be listed", metadata: ["error": "\(error)"])
+      state.listed(trouble: [error.message, error.hint].compactMap { $0 }.joined(separator: "; "))
+    }
+  }
+
+  private func look(_ state: PoolState, _ listing: PoolState.Listing?) async throws -> PoolState.Look {
     let fleet = try await store.workers()
     let releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])
     let handles = try await handles(of: fleet)
     return PoolState.Look(
-      now: clock.now, fleet: fleet, handles: handles, living: try await launcher.alive(state.starting),
+      now: clock.now, fleet: fleet, handles: handles, living: launcher.existing(state.starting),
       releases: releases, needs: try await store.needs(of: releases.map(\.id) + (aim == .scaled ? [0] : [])),
-      isDrained: try await store.isDrained(host: host), allotment: board?.allotment,
-      elsewhere: Set(fleet.filter { handle(of: $0) == nil }.map(\.id)))
+      // Workers of a shared launcher are not on this host.
+      isDrained: launcher.isShared ? false : try await store.isDrained(host: host), allotment: board?.allotment,
+      elsewhere: Set(fleet.filter { handle(of: $0) == nil }.map(\.id)), listing: listing)
   }
 
   private func handle(of worker: WorkerRecord) -> WorkerHandle? {
-    launcher.handle(of: RegisteredWorker(host: worker.host, pid: Int32(worker.pid)))
+    launcher.handle(of: RegisteredWorker(host: worker.host, pid: Int32(worker.pid), launch: worker.launch))
   }
 
   /// Of the workers that beat those that this pool keeps and that exist: a killed one is replaced before its lease runs out.
@@ -141,17 +203,30 @@ package struct WorkerPool: Service {
       else { continue }
       handles[worker.id] = handle
     }
-    let alive = try await launcher.alive(Set(handles.values))
+    let alive = launcher.existing(Set(handles.values))
     return handles.filter { alive.contains($0.value) }
   }
 
-  private func take(_ step: PoolState.Step, _ state: inout PoolState) async throws {
+  private func take(_ step: PoolState.Step, _ state: inout PoolState, _ desk: LauncherDesk) async throws {
     switch step {
     case .launch(let release):
-      let worker = try await launcher.launch(release: release)
-      state.launched(worker, of: release, at: clock.now)
-      logger.info("worker launched", metadata: ["worker": "\(worker)", "release": "\(release)"])
-    case .drain(let worker): try await launcher.drain(worker)
+      let launch = newLaunch(release)
+      state.ask(launch, at: clock.now)
+      desk.ask(.start(launch))
+    case .drain(let worker): desk.ask(.stop(worker))
+    case .askToDrain(let number, let worker):
+      do { _ = try await store.askToDrain(worker: number) } catch {
+        state.notStopped(worker, at: clock.now)
+        throw error
+      }
+    case .noteStart, .tell, .ring, .measured, .log: try await note(step)
+    }
+  }
+
+  /// Says what has become of something.
+  private func note(_ step: PoolState.Step) async throws {
+    switch step {
+    case .launch, .drain, .askToDrain: break
     case .noteStart(let release, let failed):
       if release != 0 { try await store.noteStart(of: release, failed: failed) }
     case .tell(let standing): tell(standing)
@@ -167,23 +242,12 @@ package struct WorkerPool: Service {
   package func drainAll() async throws { try await drainAll(starting: []) }
 
   private func drainAll(starting: Set<WorkerHandle>) async throws {
-    var workers = starting.union(launcher.launched)
-    // In a task of its own: the group is shutting down, and that must not cut the look at the database off.
-    let store = self.store
-    let listing = Task { try await store.workers() }
-    do {
-      let fleet = try await listing.value
-      if aim != .lastOnes {
-        workers.formUnion(fleet.compactMap { handle(of: $0) })
-      }
-    } catch {
-      logger.warning(
-        "the workers could not be listed; only those just launched are stopped", metadata: ["error": "\(error)"])
+    let farewell = PoolFarewell(store: store, launcher: launcher, logger: logger)
+    guard launcher.isShared else {
+      return try await farewell.drain(launcher.launched.union(starting), andRegistered: aim != .lastOnes)
     }
-    for worker in try await launcher.alive(workers) { try await launcher.drain(worker) }
-    let deadline = clock.now + .seconds(60)
-    while clock.now < deadline, try await !launcher.alive(workers).isEmpty {
-      try await clock.sleep(for: .milliseconds(50))
-    }
+    // Another process decides, and keeps them.
+    guard board?.allotment?.launchesUntil != nil else { return }
+    try await farewell.drainShared(starting)
   }
 }

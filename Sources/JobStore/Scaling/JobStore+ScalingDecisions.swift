@@ -76,6 +76,13 @@ extension JobStore {
     try await database.query(Statement.scalingLeave, [.text(holder)])
   }
 
+  /// The process that decides now; nil: none does.
+  ///
+  /// - Source: `scaling_holder.sql`.
+  package func scalingHolder() async throws -> String? {
+    try await database.query(Statement.scalingHolder, []).first?.string("holder")
+  }
+
   /// Stores a decision. Returns its number; nil where the process does not decide any more: nothing was stored.
   ///
   /// - Source: `scaling_decide.sql`.

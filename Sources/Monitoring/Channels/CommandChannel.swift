@@ -7,11 +7,6 @@ import SystemPackage
 /// The program gets the secrets that its rule names and nothing else of this process's environment but what every program
 /// needs: not the database's URL, not the other secrets.
 package struct CommandChannel: Channel {
-  /// What a program needs to find other programs, the user's files and its language.
-  private static let commonVariables: Set<String> = [
-    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
-  ]
-
   /// A program that takes longer hangs: it is killed with all that it started, and the delivery is tried again.
   package static let usualTimeLimit = Duration.seconds(30)
 
@@ -35,8 +30,7 @@ package struct CommandChannel: Channel {
     precondition(!command.isEmpty, "a command has at least its name")
     self.command = command
     self.name = name
-    variables = environment.filter { Self.commonVariables.contains($0.key) || $0.key.hasPrefix("LC_") }
-      .merging(secrets) { _, secret in secret }
+    variables = ProgramEnvironment.common(of: environment).merging(secrets) { _, secret in secret }
     self.directory = directory
     self.timeLimit = timeLimit
   }

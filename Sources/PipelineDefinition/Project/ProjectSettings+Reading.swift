@@ -83,5 +83,18 @@ extension ProjectSettings.Scaling {
     workerBytes = node["worker"]?.byteCount("memory") ?? workerBytes
     budgetHours = node.workerBudget("budget")
     backlogWithin = node.duration("backlog_within") ?? backlogWithin
+    launcher = node["launcher"].map(ProjectSettings.Launcher.init(node:)) ?? launcher
+  }
+}
+
+extension ProjectSettings.Launcher {
+  fileprivate init(node: YAMLNode) {
+    let words = node["command"]?.elements.compactMap(\.text) ?? []
+    if !words.isEmpty {
+      self = .command(
+        words, secrets: node.texts("secrets"), patience: node.duration("patience"), place: node.place)
+    } else {
+      self = node.text == "none" ? .external : .local
+    }
   }
 }

@@ -27,6 +27,16 @@ package struct ProjectSettings: Sendable, Equatable {
     }
   }
 
+  /// What starts workers.
+  package enum Launcher: Sendable, Equatable {
+    /// Processes of this machine.
+    case local
+    /// Nothing of control: another scaler follows the number.
+    case external
+    /// A command of the user; see docs/launchers.md.
+    case command([String], secrets: [String], patience: Duration?, place: Place)
+  }
+
   /// How many workers there are; see docs/scaling.md.
   package struct Scaling: Sendable, Equatable {
     package var minWorkers: Int
@@ -41,6 +51,7 @@ package struct ProjectSettings: Sendable, Equatable {
     package var budgetHours: Double?
     /// How soon waiting work without a deadline is to be done.
     package var backlogWithin: Duration
+    package var launcher = Launcher.local
 
     package init(
       minWorkers: Int = 0, maxWorkers: Int = 8, memoryBytes: Int? = nil, slotsPerWorker: Int? = nil,

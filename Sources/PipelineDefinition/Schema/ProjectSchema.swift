@@ -36,7 +36,18 @@ enum ProjectSchema {
     .key(
       "backlog_within", .text(.duration), "How soon waiting work without a deadline is to be done; at least 10s",
       default: "15m"),
-    .key("launcher", .oneOf("local"), "What starts workers: processes of this machine", default: "local"),
+    .key(
+      "launcher", .written([.oneOf("local", "none"), .object(launcher)]),
+      "What starts workers: processes of this machine, a command, or another scaler", default: "local"),
+  ])
+
+  static let launcher = ObjectShape([
+    .required(
+      "command", .list(.text(.text)), "The program, and arguments before its verb", example: "[ops/launch]"),
+    .key(
+      "secrets", .list(.text(.secretName)), "Secrets that it gets in its environment, as SLUICE_SECRET_NAME",
+      example: "[control]"),
+    .key("patience", .text(.duration), "How long a worker may take from its start until it registers", default: "10m"),
   ])
 
   static let limits = ObjectShape([

@@ -98,17 +98,20 @@ extension Installation {
     if let aim {
       let board = aim == .scaled ? ScalingBoard() : nil
       let slots = slots ?? (board == nil ? nil : project.settings.scaling?.slotsPerWorker)
-      let launcher = LocalProcessLauncher(processes: processes, host: Self.host) {
-        try await workerProcess(of: $0, slots: slots)
+      // Without a launcher only the number is decided.
+      if let launcher = try await launcher(aim, slots: slots) {
+        let owner = try await launchOwner()
+        let own = WorkerPool(
+          store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, board: board,
+          newLaunch: { Launch(owner: owner, release: $0, draw: Self.drawLaunch()) }, tell: { notice.tell($0) },
+          leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
+        services.append(own)
+        pool = own
+      } else {
+        notice.tell(.notNeeded)
       }
-      let own = WorkerPool(
-        store: store, launcher: launcher, aim: aim, host: Self.host, logger: logger, board: board,
-        tell: { notice.tell($0) },
-        leavesWorkers: { keepsHost && succession.successor != nil && !stop.wasAsked })
-      services.append(own)
       // Behind the pool, so that it ends before: another process decides while this one waits for its workers to end.
       if let board { services += scalingServices(board, slots: slots) }
-      pool = own
     }
     do {
       try await Self.serve(services, ending: [succession, IdentityWatch(installation: self)], logger: logger)
@@ -191,22 +194,6 @@ extension Installation {
     let engine = try await self.engine(of: current)
     try await tryOut(current, engine)
     return engine
-  }
-
-  /// A worker of a release, with the engine of that release; of none (0), with this one.
-  private func workerProcess(of release: Int64, slots: Int?) async throws -> DetachedProcess {
-    var verb = ["worker"] + (slots.map { ["--slots", "\($0)"] } ?? [])
-    guard release != 0 else { return try detached(verb, log: "workers.log") }
-    guard let record = try await store.release(release) else {
-      throw ReleaseRefusal("no_release", "release \(release) is gone", hint: "sluice releases lists them")
-    }
-    let engine = try await self.engine(of: record)
-    verb += ["--release", "\(release)"]
-    var process = try detached(verb, log: "workers.log", executable: engine.executable)
-    process.name = engine.path
-    process.holding = engine
-    process.environment.merge(engineEnvironment) { _, new in new }
-    return process
   }
 
   /// A verb of this binary for the same project and environment, as a process of its own.

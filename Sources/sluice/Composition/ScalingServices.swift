@@ -21,7 +21,9 @@ extension Installation {
     let decider = ScalingService(
       store: store, limits: scaling.limits(slots: slots ?? project.settings.limits.slots), settings: settings,
       stages: [StageJob.ingest, StageJob.curate, StageJob.load], board: board,
-      holder: "\(Self.host)/\(getpid())/\(UUID().uuidString.lowercased())", logger: logger)
+      holder: "\(Self.host)/\(getpid())/\(UUID().uuidString.lowercased())", logger: logger,
+      // Workers of other launchers have other memory than this machine's.
+      memory: { scaling.launcher == .local ? .now() : HostMemory() })
     // Behind a transaction pooler nothing can be heard; the next look finds it.
     return self.settings.isPooled
       ? [decider] : [decider, LaneEar(store: store, settings: self.settings, board: board, logger: logger)]

@@ -38,7 +38,7 @@ struct ScalingView {
     lines += decision.reasons.map { "  because: \($0)" }
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
     lines += report?.warnings.map { "late: \($0)" } ?? []
-    lines += report?.troubles.map { "no worker could be started: \($0)" } ?? []
+    lines += report?.troubles ?? []
     if isNow, decision.ageSeconds > ScalingAnswer.freshSeconds {
       lines.append("no process decides now; start one: sluice up")
     }
