@@ -2,6 +2,7 @@
 # Installs what a bare Debian 12 with Swift lacks: packages by apt, and DuckDB and psycopg from PyPI into .tools/.
 # Does nothing, quickly, where nothing is missing. Two of these at once wait for each other.
 #   scripts/setup.sh --postgres    also the PostgreSQL servers that "make test-postgres" tests with
+#   scripts/setup.sh --sshd        also the sshd that the launcher's test uses, on machines of continuous integration
 #   scripts/setup.sh --readers     also the engines that "make soak-readers" reads Parquet with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -203,6 +204,22 @@ install_postgres() {
   trap - EXIT
 }
 
+# Its package starts a server on every address of the machine, which is not wanted here: it is told not to. Without it one test is skipped.
+install_sshd() {
+  [[ ! -x /usr/sbin/sshd ]] || return 0
+  local root=() guard=/usr/sbin/policy-rc.d has_guard=yes
+  [[ $(id -u) -eq 0 ]] || root=(sudo)
+  say "installing openssh-server"
+  if [[ ! -e $guard ]]; then
+    has_guard=
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$guard" >/dev/null && "${root[@]}" chmod 755 "$guard"
+  fi
+  local apt=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+  { "${apt[@]}" update && "${apt[@]}" install --no-install-recommends openssh-server openssh-client; } >&2 ||
+    say "openssh-server could not be installed: the test of workers over ssh is skipped"
+  [[ -n $has_guard ]] || "${root[@]}" rm -f "$guard"
+}
+
 readers_stamp() { cat scripts/readers.lock scripts/spark.lock | sha256sum | cut -d' ' -f1; }
 
 install_readers() {
@@ -231,4 +248,5 @@ install_packages
 install_duckdb
 install_psycopg
 if [[ ${1-} == --postgres ]]; then install_postgres; fi
+if [[ ${1-} == --sshd ]]; then install_sshd; fi
 if [[ ${1-} == --readers ]]; then install_readers; fi
