@@ -1,3 +1,4 @@
+import Autoscaling
 import Catalog
 import JobModel
 import JobStore
@@ -44,6 +45,23 @@ package struct StatusReport: Sendable, Codable {
     package var target: String?
     package var state: String
     package var createdAt: String
+    /// By when it and its loads must be done.
+    package var deadline: String?
+    /// When they are expected to be; nil: they have ended, or it is not known.
+    package var expected: Expected?
+    /// Why that is not known.
+    package var unexpected: String?
+  }
+  /// When a run and its loads are expected to end.
+  package struct Expected: Sendable, Equatable, Codable {
+    /// One end in ten is before, and one after ``late``.
+    package var early: String
+    package var mean: String
+    package var late: String
+    /// By how much ``mean`` is after the deadline.
+    package var lateSeconds: Double?
+    /// What it would take to end by the deadline.
+    package var needs: String?
   }
   /// A schedule, or a paused pipeline that has none.
   package struct Schedule: Sendable, Codable {
@@ -117,6 +135,8 @@ package struct StatusReport: Sendable, Codable {
   package var stages: [Stage]
   package var workers: [Worker]
   package var runs: [Run]
+  /// Of all runs those that will miss their deadline, or have missed it, the earliest first.
+  package var late: [String]
   package var schedules: [Schedule]
   package var rawDue: [WaitingRaw]
   package var waiting: [Waiting]
@@ -132,6 +152,9 @@ package struct StatusReport: Sendable, Codable {
     let releases = try await store.releases(
       in: [.staged, .canary, .current, .draining, .drained, .rejected], limit: 50)
     let work = try await store.work(of: releases.map(\.id))
+    let runs = try await store.runs(limit: 10)
+    let outlook = try await RunOutlook.gather(
+      runs.filter { !$0.state.isTerminal }.map(\.id.rawValue), store: store)
     return StatusReport(
       environment: environment, controlUrl: controlURL,
       releases: releases.filter { $0.state.isServed && $0.state != .rejected || (work[$0.id]?.jobs ?? 0) > 0 }.map {
@@ -149,11 +172,7 @@ package struct StatusReport: Sendable, Codable {
           id: $0.id, pid: $0.pid, host: $0.host, release: $0.release, slots: $0.slots, busy: $0.busy,
           draining: $0.draining, beatAt: $0.beatAt)
       },
-      runs: try await store.runs(limit: 10).map {
-        Run(
-          run: $0.id.rawValue, pipeline: $0.pipeline, kind: $0.kind.rawValue, target: $0.target,
-          state: $0.state.rawValue, createdAt: $0.createdAt)
-      },
+      runs: runs.map { run(of: $0, outlook) }, late: outlook.late,
       schedules: try await store.schedules().map {
         Schedule(
           pipeline: $0.pipeline, cron: $0.cron, timezone: $0.timeZone, nextAt: $0.nextAt, pausedSince: $0.pausedSince,
@@ -172,6 +191,19 @@ package struct StatusReport: Sendable, Codable {
         AttemptWait(pipeline: $0.pipeline, stage: $0.stage, cause: $0.cause, attempts: $0.attempts)
       },
       unreadable: try await unreadable(store), scaling: try await scaling(store), bottleneck: "not measured yet")
+  }
+
+  private static func run(of record: RunRecord, _ outlook: RunOutlook) -> Run {
+    var run = Run(
+      run: record.id.rawValue, pipeline: record.pipeline, kind: record.kind.rawValue, target: record.target,
+      state: record.state.rawValue, createdAt: record.createdAt, deadline: record.deadline)
+    guard !record.state.isTerminal else { return run }
+    switch outlook.expected(of: record.id.rawValue) {
+    case .success(let expected): run.expected = expected
+    case .failure(let unknown): run.unexpected = unknown.reason
+    case nil: break
+    }
+    return run
   }
 
   private static func scaling(_ store: JobStore) async throws -> Scaling? {

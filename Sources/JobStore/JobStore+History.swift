@@ -21,6 +21,10 @@ package struct RunRecord: Sendable, Equatable {
   package var error: String?
   /// The run that does its work, because its release does not.
   package var movedTo: RunID?
+  /// By when it must be done; nil: it has no deadline.
+  package var deadline: String?
+  /// By how much it was done after its deadline, or has passed it so far; nil: it is in time.
+  package var missedSeconds: Double?
 }
 
 /// A job as people see it.
@@ -196,7 +200,8 @@ extension RunRecord {
       release: try row.string("release"), createdAt: try row.string("created_at"),
       startedAt: try row.optionalString("started_at"), finishedAt: try row.optionalString("finished_at"),
       seconds: try row.optionalDouble("seconds"), error: try row.optionalString("error"),
-      movedTo: try row.optionalInt("moved_to").map { RunID($0) })
+      movedTo: try row.optionalInt("moved_to").map { RunID($0) }, deadline: try row.optionalString("deadline"),
+      missedSeconds: try row.optionalDouble("missed_seconds"))
   }
 }
 

@@ -25,10 +25,7 @@ extension Statement {
   static let backfillIds = SQLStatement("backfill_ids", PackageResources.backfill_ids_sql)
   static let backfillOfRun = SQLStatement("backfill_of_run", PackageResources.backfill_of_run_sql)
 
-  static let runDeadline = SQLStatement("run_deadline", PackageResources.run_deadline_sql)
-
   static let schedules = [
-    runDeadline,
     scheduleRecover, scheduleRegister, scheduleRetain, scheduleDue, scheduleLead, scheduleTake, scheduleTimes,
     scheduleTickWrite,
     scheduleAdvance, scheduleRunTime, scheduleList, scheduleTickList, scheduleZone, zoneOffsets,

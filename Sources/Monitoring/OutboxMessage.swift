@@ -1,7 +1,7 @@
 /// One event that is to be told, as it was written in the transaction that caused it.
 package struct OutboxMessage: Sendable, Equatable {
   package var id: Int64
-  /// `failed`, `recovered`, `quarantined`, `schema_drift`.
+  /// `failed`, `recovered`, `quarantined`, `schema_drift`, `late`.
   package var kind: String
   package var pipeline: String
   package var runID: Int64?

@@ -306,7 +306,8 @@ struct ControlAPITests {
 extension StatusReport {
   static var empty: StatusReport {
     StatusReport(
-      environment: "e", releases: [], stages: [], workers: [], runs: [], schedules: [], rawDue: [], waiting: [],
+      environment: "e", releases: [], stages: [], workers: [], runs: [], late: [], schedules: [], rawDue: [],
+      waiting: [],
       attemptWaits: [], unreadable: [], bottleneck: "")
   }
 }

@@ -35,4 +35,12 @@ struct DeadlineDefinitionTests {
     #expect(pipeline == nil)
     #expect(diagnostics.contains { $0.description.contains(says) }, "\(diagnostics)")
   }
+
+  @Test("late is an event that people can be told")
+  func late() {
+    let text = Definitions.shortest + "notify:\n  - {when: [late], webhook: \"https://example.com\"}\n"
+    let (pipeline, diagnostics) = Definitions.parse(text, file: "pipelines/airports.yaml")
+    #expect(diagnostics == [])
+    #expect(pipeline?.notify.first?.when == ["late"])
+  }
 }

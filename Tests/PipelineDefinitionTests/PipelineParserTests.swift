@@ -133,7 +133,6 @@ struct PipelineParserTests {
     "67:5 \"throttle\" is not supported yet",
     "69:65 deletes of a dataset of full and incremental streams (\"shop.orders\") are not supported yet",
     "70:21 \"verify\" is not supported yet",
-    "73:21 when: late is not supported yet",
     "73:55 \"sns\" is not supported yet",
     "74:64 \"group\" is not supported yet",
     "81:1 \"tests\" is not supported yet",

@@ -75,6 +75,24 @@ create table sluice.scaling_usage (
 alter table sluice.run add column deadline_at timestamptz;
 create index run_deadline on sluice.run (pipeline, deadline_at) where deadline_at is not null and state in ('queued', 'running');
 
+-- What was told of a run that will miss its deadline, or has missed it: once for each real change.
+create table sluice.late_warning (
+  run_id       bigint primary key references sluice.run on delete cascade,  -- the batch, also where its load is late
+  told_at      timestamptz not null,
+  late_seconds double precision not null,               -- as it was predicted when it was last told; 0: it is in time again
+  missed       boolean not null                         -- the deadline has passed
+);
+
+-- When a run with a deadline was expected to end, together with its loads: predicted once, when it was first seen with a known history. What came is
+-- in sluice.run.
+create table sluice.finish_forecast (
+  run_id   bigint primary key references sluice.run on delete cascade,
+  made_at  timestamptz not null,
+  early_at timestamptz not null,                        -- one end in ten is expected before
+  mean_at  timestamptz not null,
+  late_at  timestamptz not null                         -- and one after
+);
+
 -- What ended since a moment. History is written in the order of time: ranges of pages find it, for a hundredth of a B-tree's cost. Days before
 -- today get no index: a decision looks at the last hour, and while a long history is read no attempt could end.
 create or replace function sluice.outcome_day(day date) returns boolean language plpgsql as $$

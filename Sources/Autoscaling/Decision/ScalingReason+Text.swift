@@ -56,7 +56,7 @@ extension DeadlineWarning: CustomStringConvertible {
   }
 }
 
-private enum Text {
+enum Text {
   static func workers(_ count: Int) -> String { count == 1 ? "1 worker" : "\(count) workers" }
 
   static func cause(_ cause: WaitCause?) -> String {

@@ -103,7 +103,7 @@ package enum PipelineSchema {
   private static func notificationKind(_ name: String, _ channel: KeyShape...) -> VariantShape.Variant {
     let events: [Choice] = [
       Choice("failed"), Choice("recovered"), Choice("quarantined"), Choice("schema_drift"),
-      .later("late", "remove it until late runs are told"),
+      Choice("late"),
     ]
     return .init(
       name,

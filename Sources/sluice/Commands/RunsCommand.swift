@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import ControlPlane
 import JobModel
 import JobStore
 import Postgres
@@ -45,7 +46,8 @@ struct RunsCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await Installation.with(options, access: .reading) { installation in
-        let report = try await RunReport.gather(RunID(id), installation)
+        var report = try await RunReport.gather(RunID(id), installation)
+        report.expected = try await RunOutlook.gather([id], store: installation.store).expected(of: id)
         let jobs = Array(try await installation.store.jobs(run: report.batch.id, limit: 10_000).reversed())
         let attempts = try await installation.store.attempts(of: jobs.map(\.id))
         let events = try await installation.store.events(ofRun: report.batch.id)
@@ -186,7 +188,7 @@ extension RunRecord {
       ("target", .optional(target)), ("parent", .optional(parent?.rawValue)), ("release", .text(release)),
       ("state", .text(state.rawValue)), ("created_at", .text(createdAt)), ("started_at", .optional(startedAt)),
       ("finished_at", .optional(finishedAt)), ("seconds", .optional(seconds)), ("error", .optional(raw: error)),
-      ("moved_to", .optional(movedTo?.rawValue)),
+      ("moved_to", .optional(movedTo?.rawValue)), ("deadline", .optional(deadline)),
     ])
   }
 }

@@ -30,9 +30,15 @@ struct StatusCommand: AsyncParsableCommand {
       }
       Console.data(
         TextTable(
-          ["run", "pipeline", "kind", "target", "state", "created"],
-          report.runs.map { ["\($0.run)", $0.pipeline, $0.kind, $0.target ?? "", $0.state, $0.createdAt] }
+          ["run", "pipeline", "kind", "target", "state", "created", "due", "ends"],
+          report.runs.map {
+            let ends = $0.expected?.text ?? $0.unexpected.map { "not known: \($0)" } ?? ""
+            return [
+              "\($0.run)", $0.pipeline, $0.kind, $0.target ?? "", $0.state, $0.createdAt, $0.deadline ?? "", ends,
+            ]
+          }
         ).text)
+      for line in report.late { Console.data("late: \(line)") }
       Console.data(
         TextTable(
           ["pipeline", "stage", "state", "jobs"],

@@ -87,6 +87,7 @@ extension Installation {
     let clients = overOwnConnections(maximum: Self.clientConnections)
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
+      DeadlineWatch(store: store, logger: logger),
       clients.api(socket, token, notice), ReleaseKeeper(logger: logger) { try await lookAfterReleases() },
       ReleaseKeeper(tick: .seconds(3600), logger: logger) {
         HostFiles(stateDirectory).lookAfter(now: Date())

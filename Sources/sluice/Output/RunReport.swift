@@ -1,4 +1,6 @@
+import Autoscaling
 import Catalog
+import ControlPlane
 import JobModel
 import JobStore
 
@@ -9,6 +11,8 @@ struct RunReport {
   var loads: [LoadRecord]
   /// Of a run over a range of a cursor.
   var backfill: JobStore.Backfill?
+  /// When it is expected to end with its loads; nil: it has ended, or was not asked for.
+  var expected: Result<StatusReport.Expected, RunForecast.Unknown>?
 
   var batch: RunRecord { runs[0] }
 
@@ -33,6 +37,36 @@ struct RunReport {
       ?? .succeeded
   }
 
+  /// Of the run and its loads, the most.
+  private var missedSeconds: Double? { runs.compactMap(\.missedSeconds).max() }
+
+  private var unexpected: String? {
+    if case .failure(let unknown) = expected { unknown.reason } else { nil }
+  }
+
+  private var expectedJSON: JSONValue {
+    guard case .success(let known) = expected else { return .null }
+    return .object([
+      ("early", .text(known.early)), ("mean", .text(known.mean)), ("late", .text(known.late)),
+      ("late_seconds", .optional(known.lateSeconds)), ("needs", .optional(known.needs)),
+    ])
+  }
+
+  /// What is told of the deadline and of the expected end, a line each.
+  private var timeLines: [String] {
+    var lines: [String] = []
+    if let deadline = batch.deadline {
+      let missed = missedSeconds.map { ", missed by \(RunForecast.duration($0))" } ?? ""
+      lines.append("  due     \(deadline)\(missed)")
+    }
+    switch expected {
+    case .success(let known): lines.append("  ends    \(known.text)")
+    case .failure(let unknown): lines.append("  ends    not known: \(unknown.reason)")
+    case nil: break
+    }
+    return lines
+  }
+
   var error: String? { runs.compactMap(\.error).first }
 
   var exitStatus: ExitStatus? {
@@ -52,6 +86,8 @@ struct RunReport {
       ("loads", .list(runs.dropFirst().map(Self.load))), ("backfill", backfill.map(Self.range) ?? .null),
       ("created_at", .text(batch.createdAt)),
       ("started_at", .optional(batch.startedAt)), ("finished_at", .optional(batch.finishedAt)),
+      ("deadline", .optional(batch.deadline)), ("missed_seconds", .optional(missedSeconds)),
+      ("expected", expectedJSON), ("unexpected", .optional(unexpected)),
       ("seconds", .optional(batch.seconds)), ("error", .optional(raw: error)),
     ]
   }
@@ -123,7 +159,16 @@ struct RunReport {
         "  load    \(load.target) \(load.table): \(load.rows) rows, \(load.inserted) inserted, \(load.updated) updated, "
           + "\(load.deleted) deleted")
     }
+    lines += timeLines
     if let error { lines.append("  error   \(error)") }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension StatusReport.Expected {
+  /// `about 2026-03-02 04:30:00+00, between 2026-03-02 04:20:00+00 and 2026-03-02 05:10:00+00; 12 min late; needs 3 more slots`
+  var text: String {
+    let delay = lateSeconds.map { "; \(RunForecast.duration($0)) late" } ?? ""
+    return "about \(mean), between \(early) and \(late)\(delay)" + (needs.map { "; \($0)" } ?? "")
   }
 }

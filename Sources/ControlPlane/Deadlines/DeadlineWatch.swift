@@ -1,0 +1,113 @@
+import Autoscaling
+import JobModel
+import JobStore
+import Logging
+import Postgres
+import ServiceLifecycle
+import Synchronization
+
+/// Tells that a run will miss its deadline before it does, with what it would take, and that it has missed it.
+///
+/// Any number may run; one tells, by an advisory lock of the transaction. What was told is kept next to the run, so that it is told once
+/// for each real change. Where no run has a deadline a look is one question to an empty index.
+package struct DeadlineWatch: Service {
+  /// How long what earlier runs took is not asked for again.
+  private static let historyAge = Duration.seconds(60)
+
+  private let store: JobStore
+  private let tick: Duration
+  private let logger: Logger
+  private let clock = ContinuousClock()
+  private let histories = Histories()
+
+  private final class Histories: Sendable {
+    struct Known: Sendable {
+      var history: StepHistory
+      var at: ContinuousClock.Instant
+    }
+    let known = Mutex<[String: Known]>([:])
+  }
+
+  package init(store: JobStore, tick: Duration = .seconds(5), logger: Logger) {
+    self.store = store
+    self.tick = tick
+    self.logger = logger
+  }
+
+  package func run() async throws {
+    // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
+    do { try await cancelWhenGracefulShutdown { try await keepLooking() } } catch is CancellationError {}
+  }
+
+  private func keepLooking() async throws {
+    while !Task.isCancelled {
+      do { try await look() } catch let error as any Failure where error.isTransient {
+        logger.warning("deadlines could not be looked at; trying again", metadata: ["error": "\(error)"])
+      } catch {
+        if error is CancellationError { throw error }
+        // Runs, schedules and the API do not depend on it.
+        logger.error("deadlines could not be looked at", metadata: ["error": "\(error)"])
+      }
+      try await clock.sleep(for: tick)
+    }
+  }
+
+  /// Looks at the open runs with a deadline, and tells what is new.
+  ///
+  /// - Parameter now: Nil: the database's clock.
+  package func look(now: String? = nil) async throws {
+    let due = try await store.openRuns(now: now)
+    guard !due.isEmpty else { return histories.known.withLock { $0 = [:] } }
+    let outlook = RunOutlook(
+      records: due, histories: try await known(Set(due.map(\.pipeline))), fleet: try await RunOutlook.fleet(store))
+    try await store.database.transaction { transaction in
+      guard try await store.leadsDeadlines(in: transaction) else { return }
+      let told = try await store.lateWarnings(of: due.map(\.root), in: transaction)
+      var forecasts: [JobStore.FinishForecast] = []
+      for run in due {
+        guard let deadline = run.deadlineSeconds else { continue }
+        let forecast = outlook.forecast(of: run)
+        if let known = try? forecast.get() {
+          forecasts.append(
+            JobStore.FinishForecast(run: run.root, early: known.early, mean: known.mean, late: known.late))
+        }
+        let notice = LateNotice(
+          deadline: deadline, forecast: try? forecast.get(), told: told[run.root], now: run.nowSeconds)
+        if let notice { try await tell(notice, run, forecast, transaction, now: now) }
+      }
+      try await store.keep(forecasts, in: transaction, now: now)
+    }
+  }
+
+  private func tell(
+    _ notice: LateNotice, _ run: JobStore.OpenRunRecord, _ forecast: Result<RunForecast, RunForecast.Unknown>,
+    _ transaction: PostgresTransaction, now: String?
+  ) async throws {
+    let message = LateMessage(notice, run, forecast)
+    logger.warning(
+      "a run's deadline",
+      metadata: ["pipeline": "\(run.pipeline)", "run_id": "\(run.root)", "told": "\(message.message)"])
+    let id = RunID(run.root)
+    try await store.note(
+      event: notice.event, pipeline: run.pipeline, run: id, job: nil, message: message.message, in: transaction)
+    if notice.kind != .inTime {
+      try await store.tell("late", pipeline: run.pipeline, run: id, body: try message.json, in: transaction)
+    }
+    try await store.keep(notice.record, of: run.root, in: transaction, now: now)
+  }
+
+  private func known(_ pipelines: Set<String>) async throws -> [String: StepHistory] {
+    let now = clock.now
+    let kept = histories.known.withLock { known in
+      known = known.filter { pipelines.contains($0.key) && $0.value.at.duration(to: now) < Self.historyAge }
+      return known
+    }
+    let missing = pipelines.subtracting(kept.keys)
+    guard !missing.isEmpty else { return kept.mapValues(\.history) }
+    let found = try await RunOutlook.histories(of: missing, store: store)
+    histories.known.withLock { known in
+      for pipeline in missing { known[pipeline] = .init(history: found[pipeline] ?? StepHistory(), at: now) }
+    }
+    return kept.mapValues(\.history).merging(found) { _, new in new }
+  }
+}
