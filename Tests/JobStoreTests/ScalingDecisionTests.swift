@@ -163,6 +163,48 @@ struct ScalingDecisionTests {
     }
   }
 
+  @Test("of each part of a time the decision that asked for most is read")
+  func parts() async throws {
+    try await withStore { store in
+      let lead = try #require(try await store.leadScaling(as: "a", lease: lease))
+      for total in [1, 9, 3, 4, 5] { _ = try await store.keep(decision(total), as: "a", epoch: lead.epoch) }
+      // One a minute.
+      try await store.database.execute(
+        "update sluice.scaling_decision set decided_at = timestamptz '2026-01-01T00:00:00Z' + decision_id * interval '1 min'"
+      )
+      let start = 1_767_225_600.0
+      func totals(_ from: Double, _ to: Double, _ parts: Int) async throws -> [Int] {
+        try await store.scalingDecisions(within: (start + from * 60)...(start + to * 60), parts: parts).map(\.total)
+      }
+      #expect(try await totals(0, 10, 100) == [1, 9, 3, 4, 5])
+      #expect(try await totals(0, 10, 1) == [9])
+      #expect(try await totals(1, 5, 2) == [9, 4], "the end is not part of it")
+      #expect(try await totals(6, 7, 5).isEmpty)
+    }
+  }
+
+  @Test("a deadline is missed by a run that ended later, failed or runs still; a run and its loads are one")
+  func missed() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.session.execute(
+        """
+        insert into sluice.run (pipeline, kind, parent_id, release_id, state, pending, run_at, created_at, finished_at, deadline_at)
+        select 'p', 'batch', null, min(r.release_id), v.state, 0, now(), now(), to_timestamp(v.finished), to_timestamp(v.due)
+        from sluice.release r, (values
+          ('succeeded', 100, 100), ('succeeded', 101, 100), ('failed', 50, 100), ('cancelled', 500, 100), ('running', null, 100),
+          ('succeeded', 900, 250), ('queued', null, null), ('running', null, 1e12)) as v (state, finished, due)
+        group by v.state, v.finished, v.due;
+        insert into sluice.run (pipeline, kind, parent_id, release_id, state, pending, run_at, created_at, finished_at, deadline_at)
+        select 'p', 'load', run_id, release_id, 'succeeded', 0, now(), now(), to_timestamp(200), to_timestamp(100)
+        from sluice.run where state in ('succeeded') and finished_at = to_timestamp(101)
+        """)
+      let found = try await queue.store.missedDeadlines(within: 0...300, parts: 3)
+      #expect(found.map(\.at) == [100, 200])
+      #expect(found.map(\.runs) == [3, 1])
+      #expect(try await queue.store.missedDeadlines(within: 0...100, parts: 3).isEmpty)
+    }
+  }
+
   @Test("worker-hours add up by month")
   func hours() async throws {
     try await withStore { store in

@@ -156,6 +156,8 @@ struct PlanTests {
           select (select min(lane_id) from sluice.lane), 'k', 'k', '{}', 3, now() from generate_series(1, 20000);
         insert into sluice.ready (lane_id, job_id, attempt, epoch, since)
           select lane_id, job_id, 0, 0, now() from sluice.job on conflict do nothing;
+        insert into sluice.mark (job_id, step, epoch, format, state, at)
+          select job_id, 's', 1, 'f/1', '{}', now() from sluice.job;
         analyze
         """)
       let statement = try #require(jobStoreStatements.first { $0.name == name })

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -23,9 +24,32 @@ struct ScaleCommandTests {
         #expect(try scale.json("decision", "inputs", "max_workers").int == 2)
         let why = try await sluice("scale", "--why")
         #expect(why.output.contains("min 0, max 2"), "\(why.output)")
+        try await draw(sluice, project)
         #expect(try await sluice("down").status == 0)
       }
     }
+  }
+
+  /// The chart of what was decided so far.
+  private func draw(_ sluice: Installed, _ project: TestProject) async throws {
+    let file = project.path("scaling & more.svg")
+    try project.write("scaling & more.svg", "what was there before")
+    let drawn = try await sluice("scale", "--chart", file, "--json")
+    #expect(drawn.status == 0, "\(drawn.errors)")
+    #expect(try drawn.json("decisions").int ?? 0 > 0)
+    let svg = try String(contentsOfFile: file, encoding: .utf8)
+    #expect(svg.hasPrefix("<?xml") && svg.hasSuffix("</svg>\n"))
+    #expect(try await sluice("scale", "--chart", "-").output.hasPrefix("<?xml"))
+    let folder = try await sluice("scale", "--chart", project.directory)
+    #expect(folder.status != 0 && folder.errors.contains("is a folder"), "\(folder.errors)")
+    let device = try await sluice("scale", "--chart", "/dev/null")
+    #expect(device.status != 0 && device.errors.contains("no regular file"), "\(device.errors)")
+    let nowhere = try await sluice("scale", "--chart", project.path("no/such/folder.svg"))
+    #expect(nowhere.status != 0 && nowhere.errors.contains("cannot be written"), "\(nowhere.errors)")
+    let past = try await sluice(
+      "scale", "--chart", file, "--from", "2001-01-01T00:00:00Z", "--to", "2001-01-02T00:00:00Z")
+    #expect(past.status != 0 && past.errors.contains("no decision from 2001-01-01T00:00:00Z"), "\(past.errors)")
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == svg)
   }
 
   @Test("a number that a person sets is in status until it is ended, and needs a reason and a time")
@@ -42,6 +66,9 @@ struct ScaleCommandTests {
           ["2"], ["2", "--for", "2h"], ["2", "--reason", "r"], ["many"], ["auto", "--for", "2h"],
           ["--at", "2026-01-01T00:00:00Z"],
           ["--why", "--at", "yesterday"], ["--score", "--why"], ["2", "--score"],
+          ["--chart", "a.svg", "--why"], ["--chart", ""], ["--from", "2026-01-01T00:00:00Z"],
+          ["--chart", "a.svg", "--from", "yesterday"],
+          ["--chart", "a.svg", "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"],
         ] {
           let outcome = try await sluice.call(["scale"] + wrong)
           #expect(outcome.status == 2, "\(wrong)")

@@ -47,6 +47,10 @@ package struct ScalingReport: Sendable, Equatable, Codable {
   /// Of the decision, in bytes; nil: no limit.
   package var memoryLimit: Double?
   package var memoryPressure: Double?
+  /// Of the machine, or of the cgroup that leaves the least; nil: not measured.
+  package var memoryUsed: Double?
+  /// Of the running jobs, by their predictions, and of the workers themselves.
+  package var memoryExpected: Double?
   package var startSeconds: Double
   /// How old the measurements were.
   package var ageSeconds: Double
@@ -95,6 +99,8 @@ package struct ScalingReport: Sendable, Equatable, Codable {
     minWorkers = inputs.limits.minWorkers
     maxWorkers = inputs.limits.maxWorkers
     slotsPerWorker = inputs.limits.slotsPerWorker
+    memoryExpected =
+      inputs.running.reduce(Double(inputs.workers.count) * inputs.limits.workerBytes) { $0 + $1.memoryBytes.mean }
     budgetHours = inputs.limits.budgetHours
     usedHours = inputs.limits.usedHours
     override = inputs.override?.workers

@@ -315,11 +315,13 @@ struct ScalingState: Sendable {
       troubled: Set(look.troubles.keys))
     if let stored, stored.what == what, (0..<Self.storeSeconds).contains(inputs.seconds - stored.at) { return nil }
     stored = (what, inputs.seconds)
+    var report = ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles)
+    report.memoryUsed = look.memory.limitBytes.map { _ in look.memory.usedBytes }
     return JobStore.NewScalingDecision(
       total: decision.total, demanded: decision.demanded, counts: counts, stops: decision.stops.filter { $0 > 0 },
       drains: decision.drains.filter { $0 > 0 }, reasons: decision.reasons.map(\.description),
       limitedBy: decision.limit?.description,
-      inputs: try ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles).json,
+      inputs: try report.json,
       history: String(decoding: try JSONEncoder().encode(history), as: UTF8.self))
   }
 

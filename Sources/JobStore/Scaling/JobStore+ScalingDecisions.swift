@@ -115,6 +115,30 @@ extension JobStore {
     try await database.query(Statement.scalingRecent, [.int(Int64(limit))]).map(ScalingDecisionRecord.init(row:))
   }
 
+  /// Decisions of a time, the oldest first: of each of `parts` equal parts of it the one that the work asked most for.
+  ///
+  /// - Parameter range: Seconds since 1970; the last one is not part of it.
+  /// - Source: `scaling_chart.sql`.
+  package func scalingDecisions(
+    within range: ClosedRange<Double>, parts: Int
+  ) async throws -> [ScalingDecisionRecord] {
+    try await database.query(
+      Statement.scalingChart, [.double(range.lowerBound), .double(range.upperBound), .int(Int64(max(1, parts)))]
+    ).map(ScalingDecisionRecord.init(row:))
+  }
+
+  /// How many runs missed a deadline within a time, by parts of it: the seconds of a part's beginning, and runs.
+  ///
+  /// - Parameter range: Seconds since 1970; the last one is not part of it.
+  /// - Source: `scaling_missed.sql`.
+  package func missedDeadlines(
+    within range: ClosedRange<Double>, parts: Int
+  ) async throws -> [(at: Double, runs: Int)] {
+    try await database.query(
+      Statement.scalingMissed, [.double(range.lowerBound), .double(range.upperBound), .int(Int64(max(1, parts)))]
+    ).map { (try $0.double("seconds"), Int(try $0.int("runs"))) }
+  }
+
   /// Deletes what is older than `retention`, at most `limit` rows of each table. Returns how many.
   ///
   /// - Source: `scaling_expire.sql`.

@@ -3,6 +3,7 @@ import Postgres
 /// The statements of scaling.
 extension Statement {
   static let scalingArrivals = SQLStatement("scaling_arrivals", PackageResources.scaling_arrivals_sql)
+  static let scalingChart = SQLStatement("scaling_chart", PackageResources.scaling_chart_sql)
   static let scalingDecide = SQLStatement("scaling_decide", PackageResources.scaling_decide_sql)
   static let scalingExpire = SQLStatement("scaling_expire", PackageResources.scaling_expire_sql)
   static let scalingFinished = SQLStatement("scaling_finished", PackageResources.scaling_finished_sql)
@@ -11,6 +12,7 @@ extension Statement {
   static let scalingLast = SQLStatement("scaling_last", PackageResources.scaling_last_sql)
   static let scalingLead = SQLStatement("scaling_lead", PackageResources.scaling_lead_sql)
   static let scalingLeave = SQLStatement("scaling_leave", PackageResources.scaling_leave_sql)
+  static let scalingMissed = SQLStatement("scaling_missed", PackageResources.scaling_missed_sql)
   static let scalingMoment = SQLStatement("scaling_moment", PackageResources.scaling_moment_sql)
   static let scalingOverrideEnd = SQLStatement("scaling_override_end", PackageResources.scaling_override_end_sql)
   static let scalingOverrideGet = SQLStatement("scaling_override_get", PackageResources.scaling_override_get_sql)
@@ -22,11 +24,9 @@ extension Statement {
   static let scalingSpend = SQLStatement("scaling_spend", PackageResources.scaling_spend_sql)
 
   static let scaling = [
-    scalingArrivals, scalingDecide, scalingExpire, scalingFinished, scalingHolder, scalingLanes, scalingLast,
-    scalingLead,
-    scalingLeave,
-    scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet, scalingPredictions, scalingRecent,
-    scalingRunning, scalingSettle,
-    scalingSpend,
+    scalingArrivals, scalingChart, scalingDecide, scalingExpire, scalingFinished, scalingHolder, scalingLanes,
+    scalingLast,
+    scalingLead, scalingLeave, scalingMissed, scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet,
+    scalingPredictions, scalingRecent, scalingRunning, scalingSettle, scalingSpend,
   ]
 }

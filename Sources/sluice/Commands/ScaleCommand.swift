@@ -20,6 +20,12 @@ struct ScaleCommand: AsyncParsableCommand {
   @Option(help: "Why; shown as long as the number holds.") var reason: String?
   @Flag(help: "What the decision was made from.") var why = false
   @Flag(help: "How good earlier predictions and counts were.") var score = false
+  @Option(
+    help: "Draw jobs, workers, memory and missed deadlines over time into this file, as SVG; - for standard output.")
+  var chart: String?
+  @Option(help: "With --chart, from this time on, such as 2026-11-30T08:00:00Z (default: 24 hours before the end).")
+  var from: String?
+  @Option(help: "With --chart, up to this time (default: now).") var to: String?
   @Option(help: "With --why, the decision that held at this time, such as 2026-11-30T08:00:00Z.") var at: String?
 
   private static let auto = "auto"
@@ -30,6 +36,7 @@ struct ScaleCommand: AsyncParsableCommand {
   private static let scoredDecisions = 1_000
 
   func validate() throws {
+    try validateChart()
     if score, count != nil || why { throw ValidationError("--score goes without a number, auto and --why") }
     if at != nil, !why { throw ValidationError("--at needs --why") }
     if let at, (try? Date(at, strategy: .iso8601)) == nil {
@@ -51,7 +58,25 @@ struct ScaleCommand: AsyncParsableCommand {
     }
   }
 
+  private func validateChart() throws {
+    guard let chart else {
+      if from != nil || to != nil { throw ValidationError("--from and --to need --chart") }
+      return
+    }
+    if count != nil || why || score { throw ValidationError("--chart goes without a number, auto, --why and --score") }
+    if chart.isEmpty { throw ValidationError("--chart needs a file, such as scaling.svg") }
+    for (name, text) in [("--from", from), ("--to", to)] {
+      if let text, Self.seconds(text) == nil {
+        throw ValidationError("\(name): \(text) is no time; write one such as 2026-11-30T08:00:00Z")
+      }
+    }
+    if let from = from.flatMap(Self.seconds), let to = to.flatMap(Self.seconds), from >= to {
+      throw ValidationError("--from is not before --to")
+    }
+  }
+
   func run() async throws {
+    if let chart { return try await draw(chart) }
     if score { return try await showScore() }
     switch count {
     case nil: try await show()

@@ -102,10 +102,10 @@ struct ScalingStateTests {
         ready: ready, maxRunning: limit)
     }
     var free = state()
-    let together = try free.decide(look(at: 1000, [depth(1, "a", 1), depth(2, "b", 2), depth(3, "c", 1)]))
-    #expect(together.counts == [7: 2])
+    let together = try free.decide(look(at: 1000, [depth(1, "a", 30), depth(2, "b", 70), depth(3, "c", 20)]))
+    #expect(together.counts == [7: 4], "120 minutes of work in 15 are eight slots")
     let report = try ScalingReport(json: together.record?.inputs ?? "")
-    #expect(report.stages.map(\.queued) == [4])
+    #expect(report.stages.map(\.queued) == [120])
     var limited = state()
     let held = [depth(1, "a", 5000, limit: 1), depth(2, "b", 5000, limit: 2), depth(3, "c", 1)]
     #expect(try limited.decide(look(at: 1000, held)).counts == [7: 2], "one of a, two of b and one of c can run")
