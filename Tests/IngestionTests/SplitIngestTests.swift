@@ -10,7 +10,7 @@ import Testing
 /// Many files of one stream, as several jobs.
 @Suite("An ingest of many files")
 struct SplitIngestTests {
-  private static let stream = Stream(name: "stock", match: "**.csv", read: .incremental, records: .csv(CSVFormat()))
+  private static let stream = Stream(name: "stock", match: "**/*.csv", read: .incremental, records: .csv(CSVFormat()))
   private static let source = Source(
     name: "drops", kind: .files(FilesSource(at: ValueTemplate(literal: "file:in"))), streams: [stream])
   private static let pipeline = Pipeline(name: "orders", sources: [source])
@@ -121,7 +121,7 @@ struct SplitIngestTests {
       first.requestYield()
       await #expect(throws: JobYield.self) { try await bench.handler.run(first) }
       let sorted = Self.names.sorted()
-      let new = ["0/0.csv", sorted[19] + ".csv", sorted[20].replacing(".csv", with: ".a.csv"), "9.csv"]
+      let new = ["0/0.csv", sorted[19] + ".csv", sorted[20].replacing(".csv", with: ".a.csv"), "9/9.csv"]
       for name in new { try fixture.write("id\n\(name)\n", to: "in/\(name)") }
       try FileManager.default.removeItem(atPath: fixture.directory + "/in/" + sorted[35])
       while let next = try await bench.claim() { try await bench.handler.run(next) }

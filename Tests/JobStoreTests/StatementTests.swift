@@ -51,7 +51,7 @@ struct PlanTests {
     "permit_lock": "'{a}'",
     "permit_pass": "'{a,b}', null",
     "permit_short": "",
-    "permit_take": "1, 1, 1, '{a}', null",
+    "permit_take": "1, 1, 1, '{a}', null, '{a}'",
     "rate_reserve": "'a', 1, 1, null",
     "worker_beat": "1, 15, false, true",
   ]
