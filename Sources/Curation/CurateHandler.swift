@@ -149,11 +149,8 @@ package struct CurateHandler: JobHandler {
     let id = newID()
     // Numbers of jobs come again when the control database is lost or restored; the snapshot's name does not.
     let folder = "curated/\(pipeline.name)/\(step.name)/\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))"
-    let files = try await adopt(result.files, into: folder)
     let quarantineKey = "\(folder)/quarantine.parquet"
-    if let quarantine = result.quarantine {
-      try await objects.adopt(file: quarantine.path, as: try ObjectKey(quarantineKey))
-    }
+    let files = try await adopt(result, into: folder, quarantine: quarantineKey)
     let segments = try await store(
       result.newSegments, of: pipeline, dataset: step.name, name: "\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))",
       attempt)
@@ -188,19 +185,20 @@ package struct CurateHandler: JobHandler {
     return try await catalog.lastSnapshot(pipeline: pipeline, dataset: step.name).map { [DatasetPart($0)] } ?? []
   }
 
-  /// Takes the data files in; chunks are numbered in the order of the files.
-  private func adopt(_ files: [OutputFile], into folder: String) async throws -> [DataFile] {
-    var adopted: [DataFile] = []
-    for (chunk, file) in files.enumerated() {
+  /// Takes the data files and the quarantine in; chunks are numbered in the order of the files.
+  private func adopt(_ result: CurationResult, into folder: String, quarantine key: String) async throws -> [DataFile] {
+    var files = try result.files.enumerated().map { chunk, file in
       let partition = file.partition.isEmpty ? "" : file.partition + "/"
-      let key = try ObjectKey("\(folder)/\(partition)part-\(chunk).parquet")
-      let stored = try await objects.adopt(file: file.path, as: key)
-      adopted.append(
-        DataFile(
-          chunk: chunk, key: key.text, partition: file.partition, rows: Int64(file.rows), bytes: stored.bytes,
-          sha256: stored.sha256))
+      return (path: file.path, key: try ObjectKey("\(folder)/\(partition)part-\(chunk).parquet"))
     }
-    return adopted
+    if let quarantine = result.quarantine { files.append((quarantine.path, try ObjectKey(key))) }
+    let stored = try await objects.adopt(files: files)
+    return zip(result.files, stored).enumerated().map { chunk, pair in
+      let (file, object) = pair
+      return DataFile(
+        chunk: chunk, key: object.key.text, partition: file.partition, rows: Int64(file.rows), bytes: object.bytes,
+        sha256: object.sha256)
+    }
   }
 }
 

@@ -50,11 +50,36 @@ package protocol ObjectStore: Sendable {
   func localPath(_ key: ObjectKey) -> String?
 }
 
+/// Files that are taken in at the same time: the filesystem serves the syncs of one moment by one write of its journal.
+private let adoptedAtOnce = 16
+
 extension ObjectStore {
-  /// Takes a finished local file in under a key that nobody has used.
+  /// Takes a finished local file in under a key that is not in use.
   @discardableResult
   package func adopt(file path: String, as key: ObjectKey) async throws -> StoredObject {
     try await adopt(file: path, as: key, condition: .absent)
+  }
+
+  /// Takes finished local files in under keys that are not in use, several at the same time: each waits for the disk more than once.
+  ///
+  /// - Returns: The objects in the order of the files.
+  /// - Throws: What the first file that cannot be taken in throws; others may be taken in then.
+  package func adopt(files: [(path: String, key: ObjectKey)]) async throws -> [StoredObject] {
+    try await withThrowingTaskGroup(of: [(index: Int, object: StoredObject)].self) { group in
+      for start in 0..<min(adoptedAtOnce, files.count) {
+        group.addTask {
+          var taken: [(index: Int, object: StoredObject)] = []
+          for index in stride(from: start, to: files.count, by: adoptedAtOnce) {
+            try Task.checkCancellation()
+            taken.append((index, try await adopt(file: files[index].path, as: files[index].key)))
+          }
+          return taken
+        }
+      }
+      var taken: [(index: Int, object: StoredObject)] = []
+      for try await part in group { taken += part }
+      return taken.sorted { $0.index < $1.index }.map(\.object)
+    }
   }
 
   /// Reads a whole object as it is asked for.

@@ -193,6 +193,27 @@ struct LocalObjectStoreTests {
     }
   }
 
+  @Test("takes many files in at once, in their order, and says which it cannot take")
+  func adoptingMany() async throws {
+    try await withScratchDirectory { directory async throws in
+      let store = LocalObjectStore(root: directory + "/store")
+      let files = try (0..<40).map { number in
+        let path = "\(directory)/\(number)"
+        #expect(FileManager.default.createFile(atPath: path, contents: Data(bytes([number + 1]))))
+        return (path: path, key: try ObjectKey("curated/d/day=\(number % 7)/part-\(number)"))
+      }
+      let stored = try await store.adopt(files: files)
+      #expect(stored.map(\.key) == files.map(\.key))
+      #expect(stored.map(\.bytes) == (1...40).map(Int64.init))
+      for object in stored { #expect(try await store.info(object.key)?.bytes == object.bytes) }
+      #expect(try await store.adopt(files: []).isEmpty)
+      let error = await #expect(throws: ObjectStoreError.self) {
+        try await store.adopt(files: [(path: "\(directory)/none", key: "curated/d/none")])
+      }
+      #expect(error?.message.contains("\(directory)/none") == true)
+    }
+  }
+
   @Test("takes a file in from another filesystem", .enabled(if: FileManager.default.fileExists(atPath: "/dev/shm")))
   func adoptingAcross() async throws {
     try await withScratchDirectory { directory async throws in
