@@ -54,11 +54,11 @@ struct OutputTests {
       for (transform, length) in [(Partition.Transform.day, 10), (.month, 7), (.year, 4)] {
         let result = try await bench.curate(
           try bench.request(
-            step(partitionBy: [Partition(transform: transform, column: "at")]),
-            [input(stream(), try bench.objects(["at\n" + instants.keys.map { "\($0)\n" }.joined()]))],
-            sql: "select at::timestamptz as at from orders"))
+            step(partitionBy: [Partition(transform: transform, column: "moment")]),
+            [input(stream(), try bench.objects(["moment\n" + instants.keys.map { "\($0)\n" }.joined()]))],
+            sql: "select moment::timestamptz as moment from orders"))
         let expected = instants.values.map {
-          "at_\(transform.rawValue)=\($0.hasSuffix("infinity") ? $0 : String($0.prefix(length)))"
+          "moment_\(transform.rawValue)=\($0.hasSuffix("infinity") ? $0 : String($0.prefix(length)))"
         }
         #expect(result.files.map(\.partition).sorted() == expected.sorted())
         #expect(result.counts.rowsOut == instants.count)

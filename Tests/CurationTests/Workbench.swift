@@ -53,7 +53,8 @@ struct Workbench {
     var views: [String] = []
     if !result.files.isEmpty {
       views.append(
-        "create view data as from read_parquet(\(quoteList(result.files.map(\.path))), union_by_name = true)")
+        "create view data as from read_parquet(\(quoteList(result.files.map(\.path))), union_by_name = true, "
+          + "hive_partitioning = false)")
     }
     if let quarantine = result.quarantine {
       views.append("create view bad as from read_parquet(\(quoteLiteral(quarantine.path)))")
