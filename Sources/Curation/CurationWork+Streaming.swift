@@ -94,7 +94,7 @@ extension CurationWork {
     for folder in RowFolder.all(known: known.count)
     where FileManager.default.fileExists(atPath: "\(directory)/\(folder.name)") {
       // Readers may take a path with an equals sign for a column.
-      let plain = "\(request.scratch)/out/\(folder.number)"
+      let plain = "\(request.scratch)/out/apart-\(folder.number)"
       try FileManager.default.moveItem(atPath: "\(directory)/\(folder.name)", toPath: plain)
       for path in try Self.parquetFiles(below: plain) { folders[path] = folder }
     }
