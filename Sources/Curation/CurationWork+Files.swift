@@ -50,27 +50,11 @@ extension CurationWork {
       isInRawOrder: selection.isProjection, carriesPositions: selection.source != nil)
   }
 
-  /// Writes the data files.
-  ///
-  /// - Parameters:
-  ///   - partitions: About how many there are; nil: not known.
-  ///   - rows: About how many there are.
-  func write(_ layout: ParquetLayout, partitions: Int?, rows: Int? = nil) async throws -> [OutputFile] {
-    guard !layout.partitions.isEmpty else { return try await writeAtOnce(layout) }
-    guard layout.canBeOneCopy, let partitions, layout.fits(partitions: partitions, request.limits) else {
-      return try await writeByPartition(layout)
-    }
-    return try await writeAtOnce(layout, size: rows.map { ($0, partitions) })
-  }
-
   /// Writes rows that are kept in a table.
   func write(_ selection: Selection, expected: Int) async throws -> [OutputFile] {
     guard expected > 0 else { return [] }
     let layout = try await layout(of: selection)
-    let partitions =
-      layout.partitions.isEmpty || !layout.canBeOneCopy
-      ? nil : try await session.rows(layout.survey(of: Accounting.kept)).first?["partitions"]?.int
-    let files = try await write(layout, partitions: partitions, rows: expected)
+    let files = try await write(layout, rows: expected)
     let written = files.reduce(0) { $0 + $1.rows }
     guard written == expected else {
       throw StageFailure(
@@ -81,31 +65,51 @@ extension CurationWork {
     return files
   }
 
-  /// All partitions by one COPY, in one pass over the rows.
-  func writeAtOnce(_ layout: ParquetLayout, size: (rows: Int, partitions: Int)? = nil) async throws -> [OutputFile] {
-    let directory = "\(request.scratch)/out/all"
-    try await session.run(layout.copyAll(to: directory, size: size))
-    try request.scratchLimit.check()
-    let paths = try Self.parquetFiles(below: directory)
-    return try await named(try await outputFiles(paths, folder: ""), layout)
+  private func write(_ layout: ParquetLayout, rows: Int) async throws -> [OutputFile] {
+    guard !layout.partitions.isEmpty else { return try await writeAtOnce(layout) }
+    guard layout.canBeOneCopy, let known = try await partitions(in: Accounting.kept, layout),
+      layout.fits(partitions: known.count, request.limits)
+    else { return try await writeByPartition(layout) }
+    let files = try await copyApart(layout, known, from: Accounting.kept, rows: rows).files
+    return try await divided(RowFolder.all(known: known.count).flatMap { files[$0, default: []] }, layout)
   }
 
-  /// The files of one COPY with their partitions, none too large.
-  func named(_ files: [OutputFile], _ layout: ParquetLayout) async throws -> [OutputFile] {
-    var files = files
-    guard !layout.partitions.isEmpty else { return try await divided(files, layout) }
-    let paths = files.map(\.path)
-    var folders: [String: String] = [:]
-    for part in paths.parts(of: 100) {
-      for row in try await session.rows(layout.partitionRows(of: Array(part))) {
-        folders[row["path"]?.text ?? ""] = layout.folder(of: row)
-      }
+  /// The partitions of rows; nil where there are more than one COPY may write.
+  func partitions(in rows: String, _ layout: ParquetLayout) async throws -> [KnownPartition]? {
+    let known = try await session.rows(layout.listNames(of: rows)).map(layout.known)
+    return known.count > ParquetLayout.maximumOpenFiles ? nil : known.sorted { $0.name < $1.name }
+  }
+
+  /// Writes rows with a verdict by one COPY, those of each known partition, the other good ones and the bad ones apart.
+  func copyApart(
+    _ layout: ParquetLayout, _ known: [KnownPartition], from source: String, rows: Int
+  ) async throws -> (files: [RowFolder: [OutputFile]], plan: StatementPlan?) {
+    let directory = "\(request.scratch)/out/all"
+    let plan = try await session.plan(of: layout.copyApart(source, to: directory, known: known, rows: rows))
+    try request.scratchLimit.check()
+    var folders: [String: RowFolder] = [:]
+    for folder in RowFolder.all(known: known.count)
+    where FileManager.default.fileExists(atPath: "\(directory)/\(folder.name)") {
+      // Readers may take a path with an equals sign for a column.
+      let plain = "\(request.scratch)/out/apart-\(folder.number)"
+      try FileManager.default.moveItem(atPath: "\(directory)/\(folder.name)", toPath: plain)
+      for path in try Self.parquetFiles(below: plain) { folders[path] = folder }
     }
-    for index in files.indices {
-      guard let folder = folders[files[index].path] else { preconditionFailure("a file with rows has a partition") }
-      files[index].partition = folder
+    var files: [RowFolder: [OutputFile]] = [:]
+    for var file in try await outputFiles(folders.keys.sorted(), folder: "") {
+      guard let folder = folders[file.path] else { preconditionFailure("only these files were asked for") }
+      if case .known(let index) = folder, !known.isEmpty { file.partition = known[index].folder }
+      files[folder, default: []].append(file)
     }
-    return try await divided(files, layout)
+    return (files, plan)
+  }
+
+  /// All rows without partitions by one COPY, in one pass over the rows.
+  func writeAtOnce(_ layout: ParquetLayout) async throws -> [OutputFile] {
+    let directory = "\(request.scratch)/out/all"
+    try await session.run(layout.copy([:], to: directory))
+    try request.scratchLimit.check()
+    return try await divided(try await outputFiles(try Self.parquetFiles(below: directory), folder: ""), layout)
   }
 
   /// A COPY that divides rows does not divide files, so those that became too large are written once more.

@@ -77,33 +77,17 @@ extension CurationWork {
       }
       try await show(samples, of: source, view)
     }
-    let known = try await session.rows(layout.listNames(of: Accounting.kept)).map(layout.known)
+    let known = try await partitions(in: Accounting.kept, layout)
     if let view { try await show(view.files, of: source, view) }
     for sample in samples { try FileManager.default.removeItem(atPath: sample.rows) }
-    return known.count > ParquetLayout.maximumOpenFiles ? nil : known.sorted { $0.name < $1.name }
+    return known
   }
 
   /// Writes the rows of known partitions, and sets the others aside.
   private func writeApart(
     _ layout: ParquetLayout, _ known: [KnownPartition], of source: LoadedStream
   ) async throws -> Written {
-    let directory = "\(request.scratch)/out/all"
-    let plan = try await session.plan(of: layout.copyApart(to: directory, known: known, rows: source.rows))
-    try request.scratchLimit.check()
-    var folders: [String: RowFolder] = [:]
-    for folder in RowFolder.all(known: known.count)
-    where FileManager.default.fileExists(atPath: "\(directory)/\(folder.name)") {
-      // Readers may take a path with an equals sign for a column.
-      let plain = "\(request.scratch)/out/apart-\(folder.number)"
-      try FileManager.default.moveItem(atPath: "\(directory)/\(folder.name)", toPath: plain)
-      for path in try Self.parquetFiles(below: plain) { folders[path] = folder }
-    }
-    var files: [RowFolder: [OutputFile]] = [:]
-    for var file in try await outputFiles(folders.keys.sorted(), folder: "") {
-      guard let folder = folders[file.path] else { preconditionFailure("only these files were asked for") }
-      if case .known(let index) = folder, !known.isEmpty { file.partition = known[index].folder }
-      files[folder, default: []].append(file)
-    }
+    let (files, plan) = try await copyApart(layout, known, from: ContractPlan.table, rows: source.rows)
     let bad = files[.bad, default: []]
     let good = RowFolder.all(known: known.count).dropFirst(2).flatMap { files[$0, default: []] }
     var written = Written(files: try await divided(good, layout), plan: plan)

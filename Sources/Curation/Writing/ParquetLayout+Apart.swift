@@ -57,12 +57,12 @@ extension ParquetLayout {
     KnownPartition(name: row["name"]?.text ?? "", folder: folder(of: row))
   }
 
-  /// Writes all rows with a verdict into the folders of ``RowFolder``.
+  /// Writes rows with a verdict into the folders of ``RowFolder``.
   ///
   /// - Parameters:
   ///   - known: Of no meaning where there are no partitions.
   ///   - rows: About how many there are.
-  func copyApart(to directory: String, known: [KnownPartition], rows: Int) -> String {
+  func copyApart(_ source: String, to directory: String, known: [KnownPartition], rows: Int) -> String {
     let (other, first) = (RowFolder.other.number, RowFolder.known(0).number)
     // The engine finds the code of a name in a hash table.
     let names = known.map { quoteLiteral($0.name) }.joined(separator: ", ")
@@ -75,7 +75,7 @@ extension ParquetLayout {
     let folder = "case when _reasons is not null then \(RowFolder.bad.number) else \(place) end::SMALLINT"
     let groups = partitions.isEmpty ? "" : rowGroups(rows: rows, partitions: known.count)
     return """
-      copy (select \(written), \(folder) as \(RowFolder.column) from \(ContractPlan.table))
+      copy (select \(written), \(folder) as \(RowFolder.column) from \(source))
       to \(quoteLiteral(directory)) (\(options)\(groups), partition_by (\(RowFolder.column)))
       """
   }

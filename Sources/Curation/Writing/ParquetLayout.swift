@@ -49,12 +49,6 @@ struct ParquetLayout: Sendable {
     return !overflows && bytes <= limits.memoryBytes / 4 && count <= Self.maximumOpenFiles
   }
 
-  /// SQL for about how many partitions the rows of `source` have, as the column `partitions`, and how many rows there are, as `n`.
-  func survey(of source: String) -> String {
-    let key = "concat_ws('/', \(partitions.map(expression).joined(separator: ", ")))"
-    return "select count(*) as n, approx_count_distinct(\(key)) as partitions from \(source)"
-  }
-
   private static let shortTypes: Set<String> = [
     "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID",
   ]
@@ -184,33 +178,7 @@ struct ParquetLayout: Sendable {
   var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
   var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
 
-  /// Writes all rows, each partition into a folder of its own; what is not partitioned as ``copy(_:to:)`` does.
-  ///
-  /// - Parameters:
-  ///   - size: About how many rows and partitions there are; nil: not known.
-  func copyAll(to directory: String, size: (rows: Int, partitions: Int)? = nil) -> String {
-    guard !partitions.isEmpty else { return copy([:], to: directory) }
-    let names = partitions.indices.map { "_sluice_p\($0)" }
-    let values = partitions.enumerated().map { "\(expression($0.element)) as _sluice_p\($0.offset)" }
-    let groups = size.map(rowGroups) ?? ""
-    return """
-      copy (select \(written), \(values.joined(separator: ", ")) from \(rows))
-      to \(quoteLiteral(directory)) (\(options)\(groups), partition_by (\(names.joined(separator: ", "))))
-      """
-  }
-
-  /// SQL for the partition of each file, from a row of it, as columns `path`, `p0`, `p1`, …
-  func partitionRows(of paths: [String]) -> String {
-    let values = partitions.enumerated().map { "\(expression($0.element)) as p\($0.offset)" }.joined(separator: ", ")
-    return paths.map { path in
-      """
-      select \(textExpression(path)) as path, \(values)
-      from (from read_parquet(\(quoteList([path])), hive_partitioning = false) limit 1)
-      """
-    }.joined(separator: " union all ")
-  }
-
-  /// Writes one file of ``copyAll(to:)`` once more as several of the target's size.
+  /// Writes one file of ``copyApart(_:to:known:rows:)`` once more as several of the target's size.
   func divide(_ path: String, to directory: String) -> String {
     """
     copy (from read_parquet(\(quoteList([path])), hive_partitioning = false))
