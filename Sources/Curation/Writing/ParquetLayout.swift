@@ -176,7 +176,11 @@ struct ParquetLayout: Sendable {
   }
 
   var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
-  var options: String { "format parquet, compression zstd, file_extension 'parquet'\(texts.metadata)" }
+  /// The first level makes files a fourteenth larger than the usual third, and saves a seventh of the processor time of a COPY. What small
+  /// files are compacted into has the third.
+  var options: String {
+    "format parquet, compression zstd, compression_level 1, file_extension 'parquet'\(texts.metadata)"
+  }
 
   /// Writes one file of ``copyApart(_:to:known:rows:)`` once more as several of the target's size.
   func divide(_ path: String, to directory: String) -> String {
