@@ -90,7 +90,7 @@ let package = Package(
     module(
       "Loading",
       ["JobModel", "PipelineDefinition", "ObjectStore", "JobStore", "Catalog", "Postgres", "DuckDB", logging]),
-    module("JobWorker", ["JobModel", "JobStore", "Migrations", "Postgres", logging, lifecycle]),
+    module("JobWorker", ["Autoscaling", "JobModel", "JobStore", "Migrations", "Postgres", logging, lifecycle]),
     module("Simulation", ["JobModel", "JobStore", "JobWorker", "Postgres"]),
     .executableTarget(name: "simulate", dependencies: ["Simulation"], swiftSettings: strict),
     module("Releases", ["JobModel", "JobStore", "ObjectStore", "Postgres", subprocess, systemPackage]),

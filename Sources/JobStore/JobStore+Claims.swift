@@ -103,7 +103,7 @@ extension JobStore {
   /// One exchange of a worker with the queue: what is done is acknowledged, and new jobs are claimed, in one transaction
   /// and one round trip.
   ///
-  /// - Source: `claim_lock.sql`, `job_finish.sql`, `job_claim.sql`.
+  /// - Source: `claim_lock.sql`, `memory_turn.sql`, `job_finish.sql`, `job_claim.sql`.
   package func take(
     _ turn: QueueTurn, worker: Int64, release: Int64, on session: (any PostgresSession)? = nil, now: String? = nil
   ) async throws -> QueueTurn.Outcome {
@@ -112,6 +112,7 @@ extension JobStore {
     if database.settings.isPooled { steps.append((Statement.commitDurably, [])) }
     // Before any row: a cancellation takes it exclusively, and then rows.
     if turn.request != nil { steps.append((Statement.claimLock, [])) }
+    if let turn = turn.request?.memoryTurn { steps.append((Statement.memoryTurn, [.int(worker), .int(turn)])) }
     let finishStep = steps.count
     if !turn.finished.isEmpty { steps.append((Statement.jobFinish, Self.parameters(turn.finished, now: now))) }
     if let request = turn.request {
@@ -154,7 +155,7 @@ extension JobStore {
   ) -> [PostgresValue] {
     [
       .int(worker), .int(release), .ints(request.lanes.map(\.lane.id)), .ints(request.lanes.map(\.from)),
-      .optional(now), .optional(request.alone?.rawValue),
+      .optional(now), .optional(request.alone?.rawValue), .optional(request.memoryTurn.map { $0 + 1 }),
     ]
   }
 

@@ -70,6 +70,8 @@ package struct ClaimRequest: Sendable {
   package var each: ClaimBatch
   /// The one job that is asked for, because it must run alone. The worker has nothing else in hand.
   package private(set) var alone: JobID?
+  /// The turn on its host's memory that the worker knows, and that must not be over; nil: it does not claim by memory.
+  package var memoryTurn: Int64?
 
   package init(lanes: [(lane: ReadyLane, from: Int64)], each: ClaimBatch) {
     self.lanes = lanes

@@ -129,7 +129,8 @@ enum Statement {
       stageList, ticketRaise, traceJobs,
       waitList, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
       clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, workerExpire,
-    ] + schedules + deadlines + releases + scaling + ClaimBatch.allCases.map(jobClaim)
+    ] + schedules + deadlines + releases + scaling + memory
+    + ClaimBatch.allCases.map(jobClaim)
 }
 
 /// Every statement of the store, for the test that prepares each against the migrated schema.

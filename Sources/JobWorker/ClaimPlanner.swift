@@ -9,6 +9,7 @@ import JobStore
 /// - Each lane is claimed from its watermark on: the lowest job of its last claim. What lies below was claimed, and its
 ///   dead rows are not walked over again. A survey finds what came to stand below, and sets the watermark back.
 /// - A job that must run alone is claimed when nothing is in hand, and nothing else until it has ended (``SuspectTurns``).
+/// - A worker that claims by memory takes only what has room on its host (``MemoryGate``); less urgent lanes go before one without room.
 /// - Surveys are frequent enough to find work without a wake-up, and never take more than a small part of the time.
 ///
 /// Pure: the caller tells what happened and when.
@@ -50,10 +51,19 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   private var suspects = SuspectTurns<Instant>()
   /// Claims in a row that went to a deadline before others that have waited for long.
   private var preferred = 0
+  /// Nil: the worker does not claim by memory, or knows nothing of its host yet.
+  private var memory: MemoryGate?
+  private let claimsByMemory: Bool
+  /// The next survey where no lane has room, unless an attempt ends.
+  private var relaxedSurvey: Instant
+  /// The job that room is kept for: the other workers of the host are told with the next survey.
+  package private(set) var keepsRoomFor: JobID?
 
-  package init(now: Instant) {
+  package init(now: Instant, claimsByMemory: Bool = false) {
     nextSurvey = now
     earliestSurvey = now
+    relaxedSurvey = now
+    self.claimsByMemory = claimsByMemory
   }
 
   /// - Parameter free: Slots.
@@ -63,28 +73,66 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
       (rungSince, loweredSince) = ([], [])
       return .survey(waitingFor: suspects.wish)
     }
-    let urgency = suspects.isWanted ? openUrgency : nil
-    switch suspects.next(isIdle: inHand.isEmpty, urgency: urgency, now: now) {
+    let room = room(free: free)
+    let open = lanes.values.filter { $0.mayHaveWork && room?.counts[$0.ready.id] ?? 1 > 0 }
+    let urgency = suspects.isWanted ? open.map(\.ready.urgencyClass).min() : nil
+    let decision = suspects.next(isIdle: inHand.isEmpty, urgency: urgency, now: now) {
+      room?.alone.contains($0) ?? true
+    }
+    switch decision {
     case .take(let lane):
-      guard let request = ClaimRequest(alone: lane) else { break }
+      guard var request = ClaimRequest(alone: lane) else { break }
+      request.memoryTurn = memory?.claimTurn
       (rungSince, loweredSince) = ([], [])
       return .claim(request)
     case .hold(let end): return .wait(until: end.map { min($0, nextSurvey) })
     case .others: break
     }
-    guard let request = request(free: free) else { return .wait(until: nextSurvey) }
+    guard var request = request(from: open, free: free, room) else {
+      if room?.needsLook == true {
+        nextSurvey = min(nextSurvey, max(now, earliestSurvey))
+      } else if room != nil, lanes.values.contains(where: \.mayHaveWork) {
+        nextSurvey = max(nextSurvey, relaxedSurvey)
+      }
+      return .wait(until: nextSurvey)
+    }
+    request.memoryTurn = memory?.claimTurn
     (rungSince, loweredSince) = ([], [])
     return .claim(request)
+  }
+
+  /// Nil: the worker does not claim by memory.
+  private mutating func room(free: Int) -> MemoryGate.Room? {
+    guard claimsByMemory else { return nil }
+    let open = lanes.values.filter(\.mayHaveWork).map { lane in
+      MemoryGate.Entry(
+        lane: lane.ready.id, urgencyClass: lane.ready.urgencyClass, deadline: lane.ready.deadline,
+        job: JobID(lane.ready.lowest))
+    }
+    let alone = suspects.wanted.compactMap { lane in
+      lane.suspect.map { MemoryGate.Entry(lane: lane.id, urgencyClass: lane.urgencyClass, job: $0, runsAlone: true) }
+    }
+    let room = memory?.room(for: alone + open, free: free) ?? MemoryGate.Room(needsLook: !(open + alone).isEmpty)
+    keepsRoomFor = room.waitsFor
+    return room
   }
 
   /// A survey came back.
   ///
   /// - Parameters:
   ///   - job: The job that this worker alone may keep slots free for.
+  ///   - look: What the jobs need and what runs on the host; nil: as before.
+  ///   - host: Its memory; nil: the worker does not claim by memory.
   ///   - poll: How long to wait where there is nothing to do.
-  package mutating func surveyed(
-    _ found: [ReadyLane], waitingFor job: JobID? = nil, took: Duration, poll: Duration, now: Instant
+  mutating func surveyed(
+    _ found: [ReadyLane], waitingFor job: JobID? = nil, memory look: JobStore.MemoryLook?, memoryOf host: WorkerMemory?,
+    took: Duration, poll: Duration, now: Instant
   ) {
+    if let look, let host {
+      memory = MemoryGate(
+        look, suspects: Set(found.compactMap(\.suspect)), limitBytes: host.limitBytes(), workerBytes: host.workerBytes,
+        earlier: memory)
+    }
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
     suspects.surveyed(found, waitingFor: job)
     for lane in found where lane.hasWork {
@@ -95,11 +143,20 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
     // A lane that rang meanwhile and is still not known: this survey's answer may be older than its first job.
     let isIdle = !found.contains(where: \.hasWork) && rungSince.allSatisfy { lanes[$0] != nil }
     earliestSurvey = now.advanced(by: gap)
-    nextSurvey = isIdle ? now.advanced(by: max(gap, poll)) : earliestSurvey
+    relaxedSurvey = now.advanced(by: max(gap, poll))
+    nextSurvey = isIdle ? relaxedSurvey : earliestSurvey
+  }
+
+  /// The same for a worker that does not claim by memory.
+  package mutating func surveyed(
+    _ found: [ReadyLane], waitingFor job: JobID? = nil, took: Duration, poll: Duration, now: Instant
+  ) {
+    surveyed(found, waitingFor: job, memory: nil, memoryOf: nil, took: took, poll: poll, now: now)
   }
 
   /// A claim came back.
   package mutating func claimed(_ request: ClaimRequest, _ claims: [Claim]) {
+    memory?.claimed(request, claims)
     var counts: [Int64: (count: Int, lowest: Int64)] = [:]
     for claim in claims {
       let known = counts[claim.laneID] ?? (0, .max)
@@ -150,24 +207,27 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
   package mutating func ended(_ claim: Claim) -> Bool {
     let wasBusy = suspects.isBusy
     suspects.ended(claim)
+    memory?.ended(claim)
     inHand[claim.pipeline, default: 1] -= 1
     if inHand[claim.pipeline] == 0 { inHand[claim.pipeline] = nil }
-    return wasBusy || suspects.isWanted && inHand.isEmpty
+    return wasBusy || suspects.isWanted && inHand.isEmpty || memory?.isShort == true
   }
 
-  /// The lowest class in which there may be work.
-  private var openUrgency: Int? { lanes.values.filter(\.mayHaveWork).map(\.ready.urgencyClass).min() }
-
-  private mutating func request(free: Int) -> ClaimRequest? {
-    let open = lanes.values.filter(\.mayHaveWork)
-    guard let urgent = openUrgency else { return nil }
+  /// - Parameter open: Lanes that may have work, and room.
+  private mutating func request(from open: [Lane], free: Int, _ room: MemoryGate.Room?) -> ClaimRequest? {
+    guard let urgent = open.map(\.ready.urgencyClass).min() else { return nil }
     // The oldest lane of each pipeline stands for it.
     var pipelines: [String: Lane] = [:]
     for lane in open where lane.ready.urgencyClass == urgent {
       if let other = pipelines[lane.ready.pipeline], other.watermark <= lane.watermark { continue }
       pipelines[lane.ready.pipeline] = lane
     }
-    let shares = shares(of: due(pipelines.values), free: free)
+    var shares = shares(of: due(pipelines.values), free: free)
+    if let room {
+      for index in shares.indices {
+        shares[index].count = min(shares[index].count, room.counts[shares[index].lane.ready.id] ?? 0)
+      }
+    }
     let most = shares.map(\.count).max() ?? 1
     let each = ClaimBatch.largest(within: most)
     let chosen = shares.filter { $0.count >= each.rawValue }

@@ -33,7 +33,7 @@ final class QueueLoop: Sendable {
     self.database = database
     self.running = running
     self.logger = logger
-    planner = Mutex(ClaimPlanner(now: clock.now))
+    planner = Mutex(ClaimPlanner(now: clock.now, claimsByMemory: settings.memory != nil))
     alarm = Alarm(running.changed)
     acknowledger = Acknowledger { [changed = running.changed] in changed.set() }
   }
@@ -159,12 +159,26 @@ final class QueueLoop: Sendable {
     let asked = clock.now
     let survey = try await store.survey(
       release: settings.release, stages: settings.stages, worker: worker, waitingFor: job, on: session)
+    let look = try await lookAtMemory(survey.lanes, session)
     let now = clock.now
     let poll = settings.poll * Double.random(in: 0.75...1)
     planner.withLock {
       $0.surveyed(
-        survey.lanes, waitingFor: survey.waitingFor, took: asked.duration(to: now), poll: poll, now: now)
+        survey.lanes, waitingFor: survey.waitingFor, memory: look, memoryOf: settings.memory,
+        took: asked.duration(to: now), poll: poll, now: now)
     }
+  }
+
+  /// What the host's memory has room for; nil where nothing is to be claimed, or the worker does not claim by memory.
+  private func lookAtMemory(
+    _ lanes: [ReadyLane], _ session: PostgresConnection
+  ) async throws -> JobStore.MemoryLook? {
+    guard settings.memory != nil, !lanes.isEmpty else { return nil }
+    let jobs = lanes.flatMap { lane in
+      (lane.hasWork ? [(lane.id, JobID(lane.lowest))] : []) + (lane.suspect.map { [(lane.id, $0)] } ?? [])
+    }
+    return try await store.memoryLook(
+      worker: worker, jobs: jobs, waitingFor: planner.withLock { $0.keepsRoomFor }, on: session)
   }
 
   /// One of the jobs cannot be claimed: it must not keep the others from running.

@@ -40,6 +40,8 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
 
   /// Whether there is one to be taken.
   var isWanted: Bool { !lanes.isEmpty }
+  /// Their lanes.
+  var wanted: [ReadyLane] { lanes }
 
   /// What a survey found.
   mutating func surveyed(_ found: [ReadyLane], waitingFor job: JobID?) {
@@ -50,14 +52,19 @@ struct SuspectTurns<Instant: InstantProtocol> where Instant.Duration == Duration
 
   /// - Parameters:
   ///   - urgency: The lowest class of other work; nil where there is none.
-  mutating func next(isIdle: Bool, urgency: Int?, now: Instant) -> Decision {
+  ///   - hasRoom: Whether the memory of the host has room for that of a lane.
+  mutating func next(
+    isIdle: Bool, urgency: Int?, now: Instant, hasRoom: (Int64) -> Bool = { _ in true }
+  ) -> Decision {
     wish = nil
     if isBusy { return .hold(until: nil) }
     if let takenAt {
       othersUntil = now.advanced(by: max(takenAt.duration(to: now), Self.firstHold))
       self.takenAt = nil
     }
-    let lane = lanes.min { ($0.urgencyClass, $0.suspect ?? JobID(0)) < ($1.urgencyClass, $1.suspect ?? JobID(0)) }
+    let lane = lanes.filter { hasRoom($0.id) }.min {
+      ($0.urgencyClass, $0.suspect ?? JobID(0)) < ($1.urgencyClass, $1.suspect ?? JobID(0))
+    }
     guard let lane else { return .others }
     guard lane.urgencyClass <= urgency ?? .max else { return .others }
     if urgency != nil, let othersUntil, now < othersUntil { return .others }

@@ -26,6 +26,8 @@ public struct WorkerSettings: Sendable {
   package var launch: String?
   /// The longest wait between two looks at an empty queue.
   public var poll: Duration
+  /// Nil: it claims jobs for its free slots, whatever memory they need.
+  package var memory: WorkerMemory?
   /// How long a drain waits for attempts to reach a checkpoint before it cancels them.
   public var stopGrace: Duration
 

@@ -34,7 +34,7 @@ struct ImportTable {
       "Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records",
       "Logging Subprocess SystemPackage"),
     "Loading": row("Catalog DuckDB JobModel JobStore ObjectStore PipelineDefinition Postgres Records", "Logging"),
-    "JobWorker": row("JobModel JobStore Migrations Postgres", "Logging ServiceLifecycle"),
+    "JobWorker": row("Autoscaling JobModel JobStore Migrations Postgres", "Logging ServiceLifecycle"),
     "Simulation": row("JobModel JobStore JobWorker Postgres"),
     "simulate": row("Simulation"),
     "Releases": row("JobModel JobStore ObjectStore Postgres", "Subprocess SystemPackage"),

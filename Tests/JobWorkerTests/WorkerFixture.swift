@@ -31,13 +31,15 @@ struct WorkerFixture: Sendable {
 
   func worker(
     slots: Int, poll: Duration = .milliseconds(200), settings: PostgresSettings? = nil, store: JobStore? = nil,
+    memory: WorkerMemory? = nil,
     _ handle: @escaping @Sendable (JobAttempt) async throws -> Void
   ) -> Worker {
-    Worker(
-      settings: WorkerSettings(
-        slots: slots, timing: timing, retry: RetryPolicy(firstDelay: .milliseconds(1)), host: "h", pid: 1,
-        engine: "test", poll: poll, stopGrace: .seconds(5)),
-      database: settings ?? database.settings, store: store ?? self.store,
+    var own = WorkerSettings(
+      slots: slots, timing: timing, retry: RetryPolicy(firstDelay: .milliseconds(1)), host: "h", pid: 1,
+      engine: "test", poll: poll, stopGrace: .seconds(5))
+    own.memory = memory
+    return Worker(
+      settings: own, database: settings ?? database.settings, store: store ?? self.store,
       handlers: ["test": ClosureHandler(body: handle)],
       logger: logger)
   }

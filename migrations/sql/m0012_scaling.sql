@@ -62,6 +62,34 @@ create table sluice.scaling_prediction (
 create index scaling_prediction_time on sluice.scaling_prediction (settled_at);
 create index scaling_prediction_kind on sluice.scaling_prediction (kind, settled_at);
 
+-- What the deciding process asks of all workers under memory pressure, while its lease lasts.
+alter table sluice.scaling_lead
+  add column heaviest_bytes double precision,           -- jobs that are expected to need more are not claimed; null: all are
+  add column yield_jobs bigint[] not null default '{}', -- attempts that give their jobs back at the next checkpoint
+  add column yield_epochs bigint[] not null default '{}';
+
+-- What a job is expected to need: workers reserve it, and the next process that decides starts from it.
+create table sluice.scaling_estimate (
+  kind              text not null,
+  pipeline          text not null,                      -- empty: of all pipelines
+  seconds_mean      double precision not null,
+  seconds_deviation double precision not null,
+  bytes_mean        double precision not null,
+  bytes_deviation   double precision not null,
+  estimated_at      timestamptz not null default now(),
+  primary key (kind, pipeline)
+);
+
+-- Hosts whose workers claim by memory. Each such claim takes a turn, so that two workers do not take the same room.
+create table sluice.memory_host (
+  host          text primary key,
+  turn          bigint not null default 0,
+  worker_id     bigint,                                 -- took the last turn
+  waiting_job   bigint,                                 -- room is kept for it
+  waiting_since timestamptz,
+  waiting_at    timestamptz                             -- when a worker last said so
+) with (fillfactor = 50);
+
 -- How many attempts of the job ran out of memory: the next one gets more of it. An engine from before this column gives it no more.
 alter table sluice.suspect add column memory_kills integer not null default 0;
 

@@ -3,6 +3,10 @@ package struct Prediction: Sendable, Equatable {
   package enum Basis: String, Sendable, Codable {
     /// Finished jobs of the same kind, and of the same release and size where the name says so.
     case releaseAndSize, release, size, kind
+    /// Finished jobs of the same kind and pipeline.
+    case pipeline
+    /// What an earlier process had learned.
+    case earlier
     /// A stated prediction, corrected by how earlier ones turned out; or as it is.
     case corrected, stated
     case coldStart
@@ -31,6 +35,7 @@ package struct FinishedJob: Sendable, Equatable {
   package enum End: String, Sendable, Codable { case done, outOfMemory, failed }
   package var kind: String
   package var release: String
+  package var pipeline: String?
   package var inputBytes: Double?
   package var seconds: Double
   package var peakBytes: Double?

@@ -1,7 +1,8 @@
 /// Learns from finished jobs what the next ones will need.
 ///
-/// The most specific group of finished jobs that has enough of them is used: the same kind, release and size of input (within a factor of
-/// two); the same kind and size; the same kind. Without any, the defaults of ``ScalingSettings`` are: 60 ± 60 seconds, 512 ± 256 MiB.
+/// The most specific group of finished jobs that has enough of them is used: the same kind and pipeline, of the same size of input (within a factor
+/// of two) or of any; the same kind, release and size; the same kind and size; the same kind. Without any, what was learned before
+/// (``remember(kind:pipeline:seconds:memoryBytes:)``), and then the defaults of ``ScalingSettings`` are: 60 ± 60 seconds, 512 ± 256 MiB.
 /// A prediction that came with a job (``StatedPrediction``) is used instead, multiplied by what actual / stated was for the kind.
 package struct Predictor: Sendable, Equatable, Codable {
   /// Finished jobs that a group needs before it is trusted.
@@ -12,6 +13,7 @@ package struct Predictor: Sendable, Equatable, Codable {
   private struct Group: Sendable, Hashable, Codable {
     var kind: String
     var release: String?
+    var pipeline: String?
     /// The exponent of the input's size in bytes. Nil: all sizes.
     var size: Int?
   }
@@ -25,8 +27,16 @@ package struct Predictor: Sendable, Equatable, Codable {
     var last = 0
   }
 
+  private struct Memory: Sendable, Equatable, Codable {
+    var seconds: Estimate
+    var memoryBytes: Estimate
+  }
+
   private var groups: [Group: Samples] = [:]
-  private var learned = 0
+  /// What an earlier process had learned.
+  private var earlier: [Group: Memory] = [:]
+  /// Grows with each job that it learns from.
+  package private(set) var learned = 0
   var groupCount: Int { groups.count }
   package var settings: ScalingSettings
   /// What earlier predictions say of the widths of the next ones.
@@ -48,6 +58,10 @@ package struct Predictor: Sendable, Equatable, Codable {
       known.insert(Group(kind: job.kind, release: job.release, size: size))
     } else {
       known.insert(Group(kind: job.kind, release: job.release))
+    }
+    if let pipeline = job.pipeline {
+      known.insert(Group(kind: job.kind, pipeline: pipeline))
+      if size != nil { known.insert(Group(kind: job.kind, pipeline: pipeline, size: size)) }
     }
     for group in known {
       var samples = groups[group] ?? Samples()
@@ -73,15 +87,17 @@ package struct Predictor: Sendable, Equatable, Codable {
   /// - Parameter stated: What somebody else predicted for this job: it is corrected by how such predictions turned out.
   /// - Parameter outOfMemoryKills: How often this job was killed for its memory: the reservation grows by half each time.
   package func predict(
-    kind: String, release: String, inputBytes: Double? = nil, stated: StatedPrediction? = nil, outOfMemoryKills: Int = 0
+    kind: String, release: String, pipeline: String? = nil, inputBytes: Double? = nil, stated: StatedPrediction? = nil,
+    outOfMemoryKills: Int = 0
   ) -> Prediction {
-    let candidates = similar(kind: kind, release: release, size: Self.size(inputBytes))
+    let candidates = similar(kind: kind, release: release, pipeline: pipeline, size: Self.size(inputBytes))
+    let before = earlier[Group(kind: kind, pipeline: pipeline)] ?? earlier[Group(kind: kind)]
     let seconds = estimate(
-      stated?.seconds, candidates, \.seconds, \.secondsRatio, cold: settings.coldStartSeconds,
+      stated?.seconds, candidates, \.seconds, \.secondsRatio, earlier: before?.seconds, cold: settings.coldStartSeconds,
       prior: settings.statedSecondsWidth, limit: Number.longestSeconds)
     var memory = estimate(
-      stated?.memoryBytes, candidates, \.peakBytes, \.bytesRatio, cold: settings.coldStartBytes,
-      prior: settings.statedMemoryWidth, limit: Number.mostBytes)
+      stated?.memoryBytes, candidates, \.peakBytes, \.bytesRatio, earlier: before?.memoryBytes,
+      cold: settings.coldStartBytes, prior: settings.statedMemoryWidth, limit: Number.mostBytes)
     for _ in 0..<min(max(outOfMemoryKills, 0), 8) {
       memory.estimate = Estimate(
         mean: memory.estimate.mean * 1.5, deviation: memory.estimate.deviation, high: memory.estimate.high * 1.5)
@@ -93,9 +109,45 @@ package struct Predictor: Sendable, Equatable, Codable {
       memoryWidth: widths.factor(.memory, of: kind))
   }
 
+  /// What an earlier process expected of the jobs of a kind, of one pipeline or of all (nil): it holds until enough of them have finished.
+  package mutating func remember(kind: String, pipeline: String?, seconds: Estimate, memoryBytes: Estimate) {
+    guard earlier.count < Self.maxGroups else { return }
+    earlier[Group(kind: kind, pipeline: pipeline)] = Memory(
+      seconds: seconds.sane(atMost: Number.longestSeconds), memoryBytes: memoryBytes.sane(atMost: Number.mostBytes))
+  }
+
+  /// What is expected of the jobs of a kind, of one pipeline or of all (nil).
+  package struct Expectation: Sendable, Equatable {
+    package var kind: String
+    package var pipeline: String?
+    package var seconds: Estimate
+    package var memoryBytes: Estimate
+  }
+
+  /// Of the kinds and pipelines of jobs that it has learned from since.
+  ///
+  /// - Parameter since: ``learned`` at that time.
+  package func expectations(since: Int) -> [Expectation] {
+    groups.compactMap { group, samples in
+      guard samples.last > since, group.release == nil, group.size == nil, samples.seconds.count >= Self.minSamples
+      else { return nil }
+      let expected = predict(kind: group.kind, release: "", pipeline: group.pipeline)
+      return Expectation(
+        kind: group.kind, pipeline: group.pipeline, seconds: expected.seconds, memoryBytes: expected.memoryBytes)
+    }
+  }
+
   /// Groups of finished jobs like this one, the most similar first.
-  private func similar(kind: String, release: String, size: Int?) -> [(Samples, Prediction.Basis)] {
+  private func similar(
+    kind: String, release: String, pipeline: String?, size: Int?
+  ) -> [(Samples, Prediction.Basis)] {
     var found: [(Samples, Prediction.Basis)] = []
+    if let pipeline {
+      if size != nil, let samples = groups[Group(kind: kind, pipeline: pipeline, size: size)] {
+        found.append((samples, .pipeline))
+      }
+      if let samples = groups[Group(kind: kind, pipeline: pipeline)] { found.append((samples, .pipeline)) }
+    }
     if let samples = groups[Group(kind: kind, release: release, size: size)] {
       found.append((samples, size == nil ? .release : .releaseAndSize))
     }
@@ -106,7 +158,7 @@ package struct Predictor: Sendable, Equatable, Codable {
 
   private func estimate(
     _ stated: Double?, _ candidates: [(Samples, Prediction.Basis)], _ values: KeyPath<Samples, SampleWindow>,
-    _ ratios: KeyPath<Samples, SampleWindow>, cold: Estimate, prior: Double, limit: Double
+    _ ratios: KeyPath<Samples, SampleWindow>, earlier: Estimate?, cold: Estimate, prior: Double, limit: Double
   ) -> (estimate: Estimate, basis: Prediction.Basis) {
     if let stated, stated > 0, stated.isFinite {
       let stated = min(stated, limit)
@@ -119,7 +171,7 @@ package struct Predictor: Sendable, Equatable, Codable {
       )
     }
     guard let (samples, basis) = candidates.first(where: { $0.0[keyPath: values].count >= Self.minSamples }) else {
-      return (cold, .coldStart)
+      return earlier.map { ($0, .earlier) } ?? (cold, .coldStart)
     }
     return (samples[keyPath: values].estimate(priorWidth: prior), basis)
   }

@@ -95,6 +95,8 @@ package struct ScalingService: Service {
     var isQuiet = false
     /// What was logged last.
     var counts: [Int64: Int]?
+    /// What workers were asked last; nil: not known.
+    var rule: JobStore.PressureRule?
     var spentAt: ContinuousClock.Instant?
     var expiredAt: ContinuousClock.Instant?
   }
@@ -113,10 +115,10 @@ package struct ScalingService: Service {
       logger.info("this process decides the number of workers", metadata: ["epoch": "\(lead.epoch)"])
       let settled = try await store.settledPredictions(
         perKind: PredictionWidths.maxPairs, maxKinds: PredictionWidths.maxKinds)
-      turn = Turn(
-        epoch: lead.epoch,
-        state: ScalingState(
-          limits: limits, stages: stages, settings: settings, history: lead.history, settled: settled))
+      var state = ScalingState(
+        limits: limits, stages: stages, settings: settings, history: lead.history, settled: settled)
+      state.remember(try await store.needEstimates(limit: EstimateBook.maxRead))
+      turn = Turn(epoch: lead.epoch, state: state)
     }
     guard var own = turn else { return }
     try await lookAfter(&own)
@@ -140,6 +142,23 @@ package struct ScalingService: Service {
         drains: Set(outcome.decision.drains), launchesUntil: begun + Self.lease))
     board.note(isQuiet: outcome.isQuiet)
     try await store.settle(outcome.settled)
+    try await tellWorkers(outcome, &turn)
+  }
+
+  /// Workers read with their own looks what they are asked under memory pressure, and what jobs are expected to need.
+  private func tellWorkers(_ outcome: ScalingState.Outcome, _ turn: inout Turn?) async throws {
+    guard let epoch = turn?.epoch else { return }
+    if turn?.rule != outcome.rule {
+      guard try await store.keep(outcome.rule, as: holder, epoch: epoch) else { return }
+      turn?.rule = outcome.rule
+    }
+    guard !outcome.estimates.isEmpty else { return }
+    do {
+      try await store.keep(outcome.estimates, as: holder, epoch: epoch, retention: EstimateBook.retention)
+    } catch {
+      turn?.state.forgetStored()
+      throw error
+    }
   }
 
   private func log(_ decision: JobStore.NewScalingDecision, epoch: Int64) {

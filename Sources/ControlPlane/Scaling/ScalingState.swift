@@ -13,6 +13,10 @@ struct ScalingState: Sendable {
     /// To be stored; nil: nothing has changed since the last one that was.
     var record: JobStore.NewScalingDecision?
     var settled: [JobStore.SettledPrediction]
+    /// What workers are asked to do under memory pressure.
+    var rule: JobStore.PressureRule
+    /// What jobs are expected to need, where it is to be stored.
+    var estimates: [JobStore.NeedEstimate]
     /// Nothing is queued and nothing runs.
     var isQuiet: Bool
   }
@@ -50,6 +54,8 @@ struct ScalingState: Sendable {
   private var watch = FleetWatch()
   private var ledger = PredictionLedger()
   private var hasLooked = false
+  private var book = EstimateBook()
+  private var yields = YieldRequests()
   /// Predicted seconds of what has finished.
   private var doneSeconds = 0.0
   private var workSeconds = 0.0
@@ -70,6 +76,20 @@ struct ScalingState: Sendable {
     self.history = earlier ?? ScalingHistory()
     learnWidths(settled)
   }
+
+  /// Starts from what another process had learned.
+  mutating func remember(_ estimates: [JobStore.NeedEstimate]) {
+    for each in estimates {
+      let expected = each.expected
+      predictor.remember(
+        kind: each.kind, pipeline: each.pipeline.isEmpty ? nil : each.pipeline,
+        seconds: Estimate(mean: expected.secondsMean, deviation: expected.secondsDeviation),
+        memoryBytes: Estimate(mean: expected.bytesMean, deviation: expected.bytesDeviation))
+    }
+  }
+
+  /// The estimates of the last outcome were not stored.
+  mutating func forgetStored() { book.forget() }
 
   mutating func decide(_ look: ScalingMeasurement) throws -> Outcome {
     let now = look.moment.seconds
@@ -95,15 +115,31 @@ struct ScalingState: Sendable {
     return Outcome(
       decision: decision, counts: counts, record: try record(decision, counts, inputs, look, bases: bases),
       settled: settled,
+      rule: JobStore.PressureRule(
+        heaviestBytes: decision.claims.heaviestBytes,
+        yields: yields.ask(decision.yields, running: look.running, at: now)),
+      estimates: book.due(predictor, at: now),
       isQuiet: running.isEmpty && inputs.lanes.allSatisfy(\.queued.isEmpty))
   }
 
   // MARK: - What was learned
 
-  /// An attempt that yielded or was put off says nothing of a whole one.
+  /// Codes of failures for lack of memory.
+  private static let shortages: Set = ["memory_limit", "duckdb_killed"]
+
+  /// An attempt that yielded or was put off says nothing of a whole one; one that ran out of memory says that it takes more than expected.
   private mutating func learn(_ look: ScalingMeasurement) {
-    for attempt in look.finished where attempt.status == "done" && !attempt.kind.isEmpty {
+    for attempt in look.finished where !attempt.kind.isEmpty {
+      let isShortage = attempt.code.map(Self.shortages.contains) ?? false
+      guard attempt.status == "done" || isShortage else { continue }
       var job = Autoscaling.FinishedJob(kind: attempt.kind, release: "\(attempt.release)", seconds: attempt.seconds)
+      job.pipeline = attempt.pipeline
+      if isShortage {
+        job.end = .outOfMemory
+        let expected = predictor.predict(
+          kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline)
+        job.reservedBytes = expected.memoryBytes.mean
+      }
       // The measured peak is the worker's process and the job's child; the process is counted for itself.
       job.peakBytes = attempt.memory.map { max(0, $0 - limits.workerBytes) }
       predictor.learn(job)

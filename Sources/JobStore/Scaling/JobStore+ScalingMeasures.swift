@@ -133,12 +133,17 @@ extension JobStore {
     package var seconds: Double
     /// Bytes; nil: not measured.
     package var memory: Double?
+    /// Nil: its lane is not kept any more.
+    package var pipeline: String?
+    /// Of its failure.
+    package var code: String?
 
     package init(
       job: Int64, epoch: Int64 = 1, kind: String, lane: Int64? = nil, release: Int64 = 0, status: String = "done",
-      seconds: Double,
-      memory: Double? = nil
+      seconds: Double, memory: Double? = nil, pipeline: String? = nil, code: String? = nil
     ) {
+      self.pipeline = pipeline
+      self.code = code
       self.job = job
       self.epoch = epoch
       self.kind = kind
@@ -211,8 +216,8 @@ extension JobStore {
       FinishedAttempt(
         job: try row.int("job_id"), epoch: try row.int("epoch"), kind: try row.optionalString("kind") ?? "",
         lane: try row.optionalInt("lane_id"), release: try row.int("release_id"), status: try row.string("status"),
-        seconds: try row.double("seconds"),
-        memory: try row.optionalDouble("memory"))
+        seconds: try row.double("seconds"), memory: try row.optionalDouble("memory"),
+        pipeline: try row.optionalString("pipeline"), code: try row.optionalString("code"))
     }
   }
 }

@@ -2,6 +2,8 @@
 -- the job $4 of the lane on (the watermark: what lies below was claimed, and is not walked over again).
 -- Jobs that must run alone are left out; $6 names one of them (null: none), which is then the only job that is claimed. Its lease
 -- is marked as alone, like every lease of a worker with one slot.
+-- $7 is the turn on the memory of its host that the worker took before (memory_turn, null: it does not claim by memory): where another worker took
+-- it, the claim gives nothing.
 -- Gives nothing to a worker without a live beat or in drain. The limit is a literal, because a plan for an unknown one is bad:
 -- Statement.jobClaim puts 1, 10, 50 or 200 in its place.
 -- Whether there is any suspect is asked once; only then each ready row asks for its own, by its key (offset 0: never by a hash of all).
@@ -11,6 +13,8 @@ with alive as materialized (
   select $6::bigint is not null or w.slots = 1 as is_alone
   from sluice.beat b join sluice.worker w on w.worker_id = b.worker_id
   where b.worker_id = $1::bigint and not b.draining and b.expires_at > coalesce($5::timestamptz, now())
+    and ($7::bigint is null or exists (
+      select from sluice.memory_host h where h.host = w.host and h.turn = $7::bigint and h.worker_id = $1::bigint))
 ), picked as materialized (
   select p.place, p.lane_id, p.job_id, p.attempt, p.epoch
   from unnest($3::bigint[], $4::bigint[]) as asked (lane_id, lowest)

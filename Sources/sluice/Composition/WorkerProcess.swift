@@ -1,3 +1,4 @@
+import ControlPlane
 import FoundationEssentials
 import Glibc
 import JobModel
@@ -27,8 +28,15 @@ extension Installation {
       slots: slots ?? project.settings.limits.slots, servesOneRun: servesOneRun, timing: timing, release: release,
       host: Self.host, pid: getpid(), engine: Engine.version)
     own.launch = servesOneRun ? nil : Launch.named(in: ProcessInfo.processInfo.environment)
-    return Worker(
-      settings: own, database: settings, store: store, handlers: handlers, logger: logger)
+    own.memory = workerMemory
+    return Worker(settings: own, database: settings, store: store, handlers: handlers, logger: logger)
+  }
+
+  /// Where `scaling.memory` is set, jobs are claimed by the memory that they need, within that of this machine.
+  private var workerMemory: WorkerMemory? {
+    guard let scaling = project.settings.scaling, let most = scaling.memoryBytes.map(Double.init) else { return nil }
+    let limit = min(most, HostMemory.now().limitBytes ?? most)
+    return WorkerMemory(workerBytes: Double(scaling.workerBytes)) { limit }
   }
 
   func maintenance(timing: LeaseTiming) -> QueueMaintenance {
