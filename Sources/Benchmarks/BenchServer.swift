@@ -62,6 +62,17 @@ package final class BenchServer: Sendable {
     return result
   }
 
+  /// How long it takes to clone the template and to drop the clone, in seconds.
+  func timedClone() async throws -> (made: Double, dropped: Double) {
+    let name = "\(prefix)_clone"
+    let clock = ContinuousClock()
+    let start = clock.now
+    try await administer("create database \(quoteIdentifier(name)) template \(quoteIdentifier(template))")
+    let made = clock.now
+    try await drop(name)
+    return (start.duration(to: made).seconds, made.duration(to: clock.now).seconds)
+  }
+
   private func drop(_ name: String) async throws {
     try await administer("drop database if exists \(quoteIdentifier(name)) with (force)")
   }

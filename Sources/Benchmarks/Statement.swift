@@ -16,6 +16,8 @@ enum Statement {
   static let handoverPauses = SQLStatement("handover_pauses", PackageResources.handover_pauses_sql)
   static let handoverRepeated = SQLStatement("handover_repeated", PackageResources.handover_repeated_sql)
   static let handoverRunning = SQLStatement("handover_running", PackageResources.handover_running_sql)
+  static let environmentTemplates = SQLStatement(
+    "environment_templates", PackageResources.environment_templates_sql)
   static let handoverStops = SQLStatement("handover_stops", PackageResources.handover_stops_sql)
   static let ingestLatest = SQLStatement("ingest_latest", PackageResources.ingest_latest_sql)
   static let queueFillDone = SQLStatement("queue_fill_done", PackageResources.queue_fill_done_sql)
@@ -36,7 +38,8 @@ enum Statement {
 
   /// Those that prepare against the migrated schema.
   static let all = [
-    curateLatest, handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning, handoverStops,
+    curateLatest, environmentTemplates, handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning,
+    handoverStops,
     ingestLatest,
     queueFillDone,
     queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,

@@ -38,7 +38,8 @@ extension LoadHandler {
       columns: Self.columns(candidate.columns), key: candidate.key, cursorField: candidate.cursorField, files: [rows])
     // It belongs to no job and fences no other loader: nothing is written.
     let loader = Loader(
-      installation: installation, environment: environment, pipeline: pipeline.name, jobID: JobID(0), ticket: 0)
+      installation: installation, environment: environment, pipeline: pipeline.name, jobID: JobID(0), ticket: 0,
+      isCopy: isCopy)
     try await target.preview(
       TableLoad(
         table: table, required: Self.required(table, of: pipeline),

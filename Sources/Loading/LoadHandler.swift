@@ -19,6 +19,8 @@ package struct LoadHandler: JobHandler {
   /// The control database's own name in the ledgers: `Catalog.installation(proposal:)`.
   package let installation: String
   package let environment: String
+  /// Whether `sluice env up` made the environment.
+  package let isCopy: Bool
   /// Each attempt works in a directory of its own under this one.
   package let scratch: String
   package let resolver: ValueResolver
@@ -27,13 +29,15 @@ package struct LoadHandler: JobHandler {
 
   package init(
     catalog: Catalog, objects: any ObjectStore, duckDB: DuckDB, installation: String, environment: String,
-    scratch: String, resolver: ValueResolver, definition: @escaping @Sendable (JobAttempt) async throws -> Pipeline
+    isCopy: Bool = false, scratch: String, resolver: ValueResolver,
+    definition: @escaping @Sendable (JobAttempt) async throws -> Pipeline
   ) {
     self.catalog = catalog
     self.objects = objects
     self.duckDB = duckDB
     self.installation = installation
     self.environment = environment
+    self.isCopy = isCopy
     self.scratch = scratch
     self.resolver = resolver
     self.definition = definition
@@ -87,7 +91,7 @@ package struct LoadHandler: JobHandler {
       isRepeated: attempt.claim.attempt > 1, memoryKills: attempt.claim.memoryKills)
     let loader = Loader(
       installation: installation, environment: environment, pipeline: pipeline.name, jobID: attempt.jobID,
-      ticket: attempt.ticket)
+      ticket: attempt.ticket, isCopy: isCopy)
     let hooks = hooks(attempt)
     var records = Loaded()
     var failure: (any Failure)?

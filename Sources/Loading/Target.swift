@@ -33,13 +33,18 @@ package struct Loader: Sendable, Equatable {
   package var jobID: JobID
   /// Higher at every claim of any job; the target refuses a lower one than it has seen.
   package var ticket: Int64
+  /// Whether `sluice env up` made the environment: it loads into its own database only.
+  package var isCopy: Bool
 
-  package init(installation: String, environment: String, pipeline: String, jobID: JobID, ticket: Int64) {
+  package init(
+    installation: String, environment: String, pipeline: String, jobID: JobID, ticket: Int64, isCopy: Bool = false
+  ) {
     self.installation = installation
     self.environment = environment
     self.pipeline = pipeline
     self.jobID = jobID
     self.ticket = ticket
+    self.isCopy = isCopy
   }
 }
 

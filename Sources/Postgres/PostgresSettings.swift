@@ -70,6 +70,17 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
     return given
   }
 
+  /// The same place and user, and another database there: keywords and values, which hold the password.
+  ///
+  /// - Throws: ``PostgresError`` `.usage` when libpq cannot read the conninfo.
+  package static func conninfo(_ conninfo: String, database: String) throws -> String {
+    try parse(conninfo).merging(["dbname": database]) { _, new in new }.sorted { $0.key < $1.key }.map {
+      keyword, value in
+      let escaped = value.flatMap { $0 == "\\" || $0 == "'" ? ["\\", $0] : [$0] }
+      return "\(keyword)='\(String(escaped))'"
+    }.joined(separator: " ")
+  }
+
   /// Spaces end a word of `options`, and backslashes escape.
   private static func escaped(_ value: String) -> String {
     String(value.flatMap { $0 == "\\" || $0 == " " ? ["\\", $0] : [$0] })

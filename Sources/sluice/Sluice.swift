@@ -21,7 +21,7 @@ struct Sluice: AsyncParsableCommand {
       CatalogCommand.self, QueryCommand.self, UpCommand.self, DownCommand.self, ControlCommand.self,
       WorkerCommand.self, DeployCommand.self, PromoteCommand.self, RollbackCommand.self, DrainCommand.self,
       ReleasesCommand.self, EngineCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
-      ScaleCommand.self, AutoscaleCommand.self, TraceCommand.self,
+      ScaleCommand.self, AutoscaleCommand.self, TraceCommand.self, EnvCommand.self,
     ])
 
   static func main() async {
@@ -30,7 +30,7 @@ struct Sluice: AsyncParsableCommand {
     // Nothing that this process or its children create can be read by others.
     _ = PrivateState.userMask
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -39,6 +39,19 @@ struct Sluice: AsyncParsableCommand {
     } catch {
       leave(after: error)
     }
+  }
+
+  /// What this program was called with, without its name.
+  static let arguments = placed(Array(CommandLine.arguments.dropFirst()))
+
+  /// The arguments with `--env NAME` before the verb moved behind it, where the verbs read it.
+  static func placed(_ arguments: [String]) -> [String] {
+    let first = arguments.first ?? ""
+    let count = first == "--env" ? 2 : first.hasPrefix("--env=") ? 1 : 0
+    guard count > 0, arguments.count > count else { return arguments }
+    let rest = arguments.dropFirst(count)
+    let end = rest.firstIndex(of: "--") ?? rest.endIndex
+    return Array(rest[..<end] + arguments.prefix(count) + rest[end...])
   }
 
   /// Tells the error on standard error, on standard output as JSON where that was asked for, and exits with its code.

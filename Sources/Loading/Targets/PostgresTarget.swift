@@ -60,6 +60,7 @@ package struct PostgresTarget: Target {
       let ledger = TargetLedger(loader: loader, table: table.description, target: name)
       var plan = try await hooks.waiting(for: .target) {
         try await withConnection(loader) { session in
+          try await TargetGuard(loader: loader, target: self.name).confirm(in: session)
           try await TargetLedger.ensure(in: session)
           try await ledger.takeOver(in: session)
           return try await self.plan(load, ledger: ledger, hooks: hooks, in: session)
@@ -89,7 +90,10 @@ package struct PostgresTarget: Target {
       target: self, load: load, snapshot: snapshot, ledger: TargetLedger(loader: loader, table: table, target: name),
       hooks: LoadHooks())
     do {
-      try await withConnection(loader) { session in try await one.preview(in: session) }
+      try await withConnection(loader) { session in
+        try await TargetGuard(loader: loader, target: name).confirm(in: session)
+        try await one.preview(in: session)
+      }
     } catch {
       throw TargetFailure.translate(error, target: name, table: table)
     }

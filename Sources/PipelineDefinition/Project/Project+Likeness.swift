@@ -36,7 +36,7 @@ extension Project {
   private func definition(of pipeline: String) -> YAMLNode? {
     let path = "\(Self.pipelinesFolder)/\(pipeline).yaml"
     guard let text = bundle[path: path].flatMap({ String(validating: $0, as: UTF8.self) }) else { return nil }
-    return PipelineParser.merged(text: text, file: path, environment: environment)
+    return PipelineParser.merged(text: text, file: path, environment: overlay)
   }
 }
 

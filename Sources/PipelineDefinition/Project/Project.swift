@@ -21,6 +21,8 @@ package struct Project: Sendable {
   /// As it was given; relative paths of the definition are relative to it.
   package let directory: String
   package let environment: String
+  /// What the environment is, where `sluice env up` made it.
+  package let copy: EnvironmentCopy?
   package let settings: ProjectSettings
   package let bundle: ProjectBundle
   /// Sorted by file.
@@ -45,9 +47,12 @@ package struct Project: Sendable {
   /// - Parameter environment: nil is `local`.
   /// - Throws: ``DefinitionError`` where the directory is no project or a file cannot be read, or the environment's name is
   ///   none. A wrong definition does not throw: it is in ``diagnostics``.
-  package static func load(directory: String, environment: String? = nil) throws -> Project {
+  package static func load(
+    directory: String, environment: String? = nil, copy: EnvironmentCopy? = nil
+  ) throws -> Project {
     if let environment { try check(environment: environment) }
-    return Project(bundle: try ProjectBundle(directory: directory), directory: directory, environment: environment)
+    return Project(
+      bundle: try ProjectBundle(directory: directory), directory: directory, environment: environment, copy: copy)
   }
 
   /// An environment's name is part of paths, of databases' names and of locations.
@@ -64,13 +69,23 @@ package struct Project: Sendable {
   /// The rules of the engine that runs its pipelines.
   package var edition = Edition.current
 
-  /// - Parameter isStored: Whether it is a release's: its definitions were checked by the rules of the engine that deployed them.
-  package init(bundle: ProjectBundle, directory: String, environment: String? = nil, isStored: Bool = false) {
+  /// The environment whose overlay its definitions have.
+  package var overlay: String { copy?.model ?? environment }
+
+  /// - Parameters:
+  ///   - copy: What the environment is, where `sluice env up` made it.
+  ///   - isStored: Whether it is a release's: its definitions were checked by the rules of the engine that deployed them.
+  package init(
+    bundle: ProjectBundle, directory: String, environment: String? = nil, copy: EnvironmentCopy? = nil,
+    isStored: Bool = false
+  ) {
     self.directory = directory
-    self.environment = environment ?? Self.defaultEnvironment
+    self.environment = copy?.name ?? environment ?? Self.defaultEnvironment
+    self.copy = copy
     self.bundle = bundle
     let (settings, settingsDiagnostics) = ProjectSettings.read(bundle: bundle)
-    self.settings = settings
+    self.settings = copy?.scaled(settings) ?? settings
+    let overlay = copy?.model ?? self.environment
     var definitions: [Definition] = []
     var strays: [Diagnostic] = []
     for file in bundle.files where file.path.hasPrefix(Self.pipelinesFolder + "/") {
@@ -79,12 +94,25 @@ package struct Project: Sendable {
         continue
       }
       definitions.append(
-        Definition(file: file, bundle: bundle, environment: self.environment, isStored: isStored))
+        Definition(file: file, bundle: bundle, environment: overlay, isStored: isStored))
     }
     self.projectDiagnostics = settingsDiagnostics + strays
     self.definitions = definitions
     refuseSharedDatasets()
     refuseWithheldSources()
+    guard let copy else { return }
+    for index in self.definitions.indices {
+      self.definitions[index].pipeline = self.definitions[index].pipeline.map(copy.confine)
+    }
+  }
+
+  /// The environments that any pipeline has an overlay for, sorted.
+  package var overlayNames: [String] {
+    let names = bundle.files.filter { $0.path.hasPrefix(Self.pipelinesFolder + "/") }.flatMap { file -> [String] in
+      guard let text = String(validating: file.bytes, as: UTF8.self) else { return [] }
+      return YAMLReader.read(text: text, file: file.path).document?["environments"]?.entries.map(\.key) ?? []
+    }
+    return Set(names).sorted()
   }
 
   /// The project that a directory is in: the nearest one upwards that has `pipelines/` or `sluice.yaml`.
@@ -142,7 +170,13 @@ package struct Project: Sendable {
   /// A path of the definition, made relative to the project directory unless it is absolute.
   package func path(_ path: String) -> String { path.hasPrefix("/") ? path : directory + "/" + path }
 
-  package var secretStore: SecretStore { SecretStore(directory: path(settings.secretsDirectory)) }
+  /// Of the work: what definitions name.
+  package var secretStore: SecretStore {
+    SecretStore(directory: path(settings.secretsDirectory), copy: copy?.name)
+  }
+
+  /// Of the installation itself: its control database and its storage, which are the same in a copy.
+  package var installationSecrets: SecretStore { SecretStore(directory: path(settings.secretsDirectory)) }
 }
 
 extension Project {

@@ -9,15 +9,22 @@ package struct SecretStore: Sendable {
 
   private let directory: String?
   private let environment: @Sendable (String) -> String?
+  /// The environment that was made by `env up`: it has secrets of its own, and none of any other environment.
+  private let copy: String?
+  /// Variables of Sluice itself, with secrets and URLs of the installation.
+  private static let ownVariables = "SLUICE_"
 
   /// - Parameters:
   ///   - directory: Absolute; nil where there are no secret files.
   ///   - environment: The process's environment by default.
+  ///   - copy: The environment's name, where `sluice env up` made it.
   package init(
-    directory: String?, environment: @escaping @Sendable (String) -> String? = SecretStore.processEnvironment
+    directory: String?, environment: @escaping @Sendable (String) -> String? = SecretStore.processEnvironment,
+    copy: String? = nil
   ) {
     self.directory = directory
     self.environment = environment
+    self.copy = copy
   }
 
   package static let processEnvironment: @Sendable (String) -> String? = { ProcessInfo.processInfo.environment[$0] }
@@ -41,6 +48,20 @@ package struct SecretStore: Sendable {
         code: "secret_name", message: "the secret name \"\(name)\" leads out of the secrets directory",
         hint: "use letters, digits, _, -, . and / between the parts of the name")
     }
+    guard let copy else { return try value(of: name) }
+    let own = EnvironmentCopy.secretsPrefix + name
+    if let value = try value(of: own) { return value }
+    throw DefinitionError(
+      code: "secret_withheld",
+      message: "the environment \"\(copy)\" has no secret \"\(name)\"; it reads none of other environments",
+      hint: "for all environments that env up made: set \(Self.variable(for: own)), or write the file secrets/\(own)")
+  }
+
+  private func variable(_ name: String) -> String? {
+    copy != nil && name.hasPrefix(Self.ownVariables) ? nil : environment(name)
+  }
+
+  private func value(of name: String) throws -> String? {
     if let value = environment(Self.variable(for: name)) { return value }
     guard let directory else { return nil }
     let path = directory + "/" + name
@@ -58,7 +79,7 @@ package struct SecretStore: Sendable {
 
   /// Fills in variables and secrets; ``ValueResolver/adding(_:)`` adds the placeholders of a run.
   package func resolver(placeholders: [String: String] = [:]) -> ValueResolver {
-    ValueResolver(environment: environment, secret: { try secret($0) }, placeholders: placeholders)
+    ValueResolver(environment: { variable($0) }, secret: { try secret($0) }, placeholders: placeholders)
   }
 
   /// Letters, digits and `_ - .` in parts separated by `/`; no part begins with a dot.

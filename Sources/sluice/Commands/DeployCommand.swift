@@ -46,7 +46,9 @@ struct DeployCommand: AsyncParsableCommand {
     let project = try options.project()
     let ramp = try canary.map(Self.ramp)
     let evidence = try Self.duration(evidence, option: "--evidence")
-    let source = try directory.map { try Project.load(directory: try absolute($0), environment: project.environment) }
+    let source = try directory.map {
+      try Project.load(directory: try absolute($0), environment: project.environment, copy: project.copy)
+    }
     let enginePath = try engine.map(absolute) ?? Engine.path()
     try await Installation.with(project, logger: Logs.quiet) { installation in
       var deployment = Deployment(

@@ -57,7 +57,7 @@ struct UpCommand: AsyncParsableCommand {
 
   private func pool(_ project: Project) -> WorkerPool.Aim? {
     if workers == nil, project.settings.scaling != nil { return .scaled }
-    let count = workers ?? Self.standardWorkers
+    let count = workers ?? project.copy?.share(of: Self.standardWorkers) ?? Self.standardWorkers
     return count > 0 ? .host(count) : nil
   }
 

@@ -64,8 +64,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
   private func work(_ release: Int64, _ installation: Installation) async throws {
     try await installation.refuseTransactionPooler()
-    let definitions = ReleaseDefinitions(
-      store: installation.store, directory: installation.directory, environment: installation.environment)
+    let definitions = ReleaseDefinitions(store: installation.store, of: installation.project)
     let stages = try await StageHandlers(installation, definitions: definitions)
     let timing = try Installation.leaseTiming()
     let worker = installation.worker(slots: slots, release: release, handlers: stages.handlers, timing: timing)
@@ -81,8 +80,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
   /// Everything that a worker needs is there, and this engine takes the release's definitions.
   private func test(_ release: JobStore.ReleaseRecord?, _ installation: Installation) async throws {
-    let definitions = ReleaseDefinitions(
-      store: installation.store, directory: installation.directory, environment: installation.environment)
+    let definitions = ReleaseDefinitions(store: installation.store, of: installation.project)
     let project = release == nil ? installation.project : try await definitions.project(of: release?.id ?? 0)
     var problems = project.diagnostics
     problems += try await SQLReview.problems(of: project.pipelines, in: project)

@@ -19,7 +19,11 @@ struct ConnectionDoctor {
   func examine(_ name: String) async throws -> ([DoctorCommand.Check], grants: String?) {
     let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
     for pipeline in project.pipelines {
-      if let target = pipeline.load.first(where: { $0.name == name }) { return try await target.examined(resolver) }
+      if let target = pipeline.load.first(where: { $0.name == name }) {
+        guard let copy = project.copy else { return try await target.examined(resolver) }
+        let detail = "the environment \(copy.name) loads into its own database, \(copy.database)"
+        return ([DoctorCommand.Check(name: name, ok: true, detail: detail, fix: nil)], nil)
+      }
       if let source = pipeline.source(named: name) { return (try await examine(source, resolver), nil) }
     }
     let known = project.pipelines.flatMap { $0.sources.map(\.name) + $0.load.map(\.name) }

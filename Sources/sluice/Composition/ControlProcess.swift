@@ -76,7 +76,7 @@ extension Installation {
     try Self.privateState(project).tighten(thoroughly: true, logger: logger)
     // While the file is still this program: it may be replaced later.
     _ = try Engine.path()
-    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let definitions = ReleaseDefinitions(store: store, of: project)
     defer { ControlFile.remove(stateDirectory) }
     // What is current has its schedules in force since it was promoted.
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
@@ -95,6 +95,8 @@ extension Installation {
       },
     ]
     if isEmbedded { services.append(ServerCare(installation: self)) }
+    // An environment that env up made is swept by those of the others.
+    if project.copy == nil, !settings.isPooled { services.append(EnvironmentKeeper(installation: self)) }
     var pool: WorkerPool?
     if let aim {
       let board = aim == .scaled ? ScalingBoard() : nil
@@ -125,7 +127,7 @@ extension Installation {
     do {
       if !stop.wasAsked {
         try Engine.become(
-          engine, arguments: Array(CommandLine.arguments.dropFirst()),
+          engine, arguments: Sluice.arguments,
           adding: [socket.handOn(), lock.handOn(), handOn()].reduce(engineEnvironment) {
             $0.merging($1) { _, new in new }
           })

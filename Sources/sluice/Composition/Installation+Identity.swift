@@ -76,8 +76,38 @@ extension Installation {
 
   /// Whether the schema is new enough to say which folder the database belongs to.
   func knowsOwner() async throws -> Bool {
-    let row = try await database.query("select to_regclass('sluice.project_folder') is not null as present", []).first
+    let row: PostgresRow?
+    do {
+      row = try await database.query(
+        """
+        select to_regclass('sluice.project_folder') is not null as present,
+          shobj_description(oid, 'pg_database') as marker
+        from pg_database where datname = current_database()
+        """, []
+      ).first
+    } catch let error as PostgresError where error.sqlState == "3D000" {
+      throw project.copy.map(CopyFile.gone) ?? error
+    }
+    try confirmEnvironment(EnvironmentMarker(comment: try row?.optionalString("marker")))
     return try row?.bool("present") == true
+  }
+
+  /// Makes sure that the database of an environment that `env up` made is used by that environment, and by no other.
+  ///
+  /// - Throws: ``Refusal`` `environment_gone`, `environment_database`.
+  private func confirmEnvironment(_ marker: EnvironmentMarker?) throws {
+    guard let copy = project.copy else {
+      guard let marker else { return }
+      throw Refusal(
+        code: "environment_database",
+        message:
+          "the \(settings) belongs to the environment \(marker.name), made by env up, and this is \(environment)",
+        hint: "let `database` in sluice.yaml or SLUICE_DATABASE_URL name the control database; for that environment: "
+          + "--env \(marker.name)")
+    }
+    guard let marker, marker.sluice == .environment, marker.name == copy.name, marker.state == .ready else {
+      throw CopyFile.gone(copy)
+    }
   }
 
   /// Gives the database to this folder, which takes a new identity: any other folder is refused from now on.

@@ -87,7 +87,7 @@ struct Installation: Sendable {
   private static func open(_ project: Project, logger: Logger) async throws -> Installation {
     try StateOwnership(project).confirm()
     let secrets = project.secretStore
-    let resolver = secrets.resolver(placeholders: ["env": project.environment])
+    let resolver = project.installationSecrets.resolver(placeholders: ["env": project.environment])
     let storage = try storageLocation(project, resolver)
     try privateState(project).tighten(thoroughly: false, logger: logger)
     let (url, embedded) = try await databaseURL(project, resolver, logger)
@@ -113,18 +113,29 @@ struct Installation: Sendable {
 
   /// A storage that does not name its environment gets a folder for each but the default one.
   private static func storageLocation(_ project: Project, _ resolver: ValueResolver) throws -> String {
-    let template = project.settings.storage
+    // Where it was made, whatever the settings say since.
+    if let copy = project.copy { return copy.storage }
+    return try storageLocation(project.settings.storage, environment: project.environment, resolver)
+  }
+
+  static func storageLocation(
+    _ template: ValueTemplate, environment: String, _ resolver: ValueResolver
+  ) throws -> String {
     let location = try template.resolved(with: resolver)
     let namesEnvironment = template.parts.contains(.placeholder("env"))
-    return namesEnvironment || project.environment == Project.defaultEnvironment
-      ? location : location.droppingTrailingSlash + "-" + project.environment
+    return namesEnvironment || environment == Project.defaultEnvironment
+      ? location : location.droppingTrailingSlash + "-" + environment
   }
 
   private static func databaseURL(
     _ project: Project, _ resolver: ValueResolver, _ logger: Logger
   ) async throws -> (String, EmbeddedPostgresLease?) {
-    if let url = try externalDatabase(project, resolver) { return (url, nil) }
+    if let url = try externalDatabase(project, resolver) {
+      return (try project.copy.map { try PostgresSettings.conninfo(url, database: $0.database) } ?? url, nil)
+    }
     let lease = try await EmbeddedPostgres(directory: project.directory + "/.sluice/postgres").acquire()
+    // It is there, or the environment is gone: it is never made here.
+    if let copy = project.copy { return (lease.url(database: copy.database), lease) }
     guard project.environment != Project.defaultEnvironment else { return (lease.url, lease) }
     let name = "sluice_" + project.environment
     try await lease.createDatabase(name)
@@ -132,7 +143,7 @@ struct Installation: Sendable {
   }
 
   /// nil: the project has a server of its own.
-  private static func externalDatabase(_ project: Project, _ resolver: ValueResolver) throws -> String? {
+  static func externalDatabase(_ project: Project, _ resolver: ValueResolver) throws -> String? {
     if let url = ProcessInfo.processInfo.environment["SLUICE_DATABASE_URL"], !url.isEmpty { return url }
     return try project.settings.databaseURL?.resolved(with: resolver)
   }
@@ -146,7 +157,7 @@ struct Installation: Sendable {
   /// Whether the control database is away: no server answers where processes of this environment expect one. False where it
   /// cannot be told, such as in a shell without `SLUICE_DATABASE_URL`, and where a server refuses the session.
   static func isDatabaseAway(_ project: Project) async throws -> Bool {
-    let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
+    let resolver = project.installationSecrets.resolver(placeholders: ["env": project.environment])
     guard let url = try externalDatabase(project, resolver) else {
       return try EmbeddedPostgres.standing(directory: project.directory + "/.sluice/postgres") == .away
     }
@@ -184,7 +195,7 @@ struct Installation: Sendable {
   }
 
   static func privateState(_ project: Project) throws -> PrivateState {
-    let resolver = project.secretStore.resolver(placeholders: ["env": project.environment])
+    let resolver = project.installationSecrets.resolver(placeholders: ["env": project.environment])
     return PrivateState(project, storage: try storageLocation(project, resolver), resolver: resolver)
   }
 
@@ -195,6 +206,12 @@ struct Installation: Sendable {
       project: project, settings: settings, databaseURL: databaseURL, database: pool,
       store: JobStore(database: pool, bell: store.bell), catalog: Catalog(database: pool),
       storageLocation: storageLocation, objects: objects, secrets: secrets, logger: logger, embedded: embedded)
+  }
+
+  /// What definitions name: variables, secrets, the environment's name, and in a copy the URL of its own database.
+  var resolver: ValueResolver {
+    let own = project.copy == nil ? [:] : [EnvironmentCopy.databasePlaceholder: databaseURL]
+    return secrets.resolver(placeholders: ["env": environment]).adding(own)
   }
 
   func duckDB() throws -> DuckDB { try DuckDB.locate(projectDirectory: directory) }

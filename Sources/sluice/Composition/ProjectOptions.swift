@@ -35,7 +35,10 @@ struct ProjectOptions: ParsableArguments {
 
   /// Reads the project. Diagnostics are the caller's to judge.
   func project() throws -> Project {
-    try Project.load(directory: try resolvedDirectory(), environment: environmentName)
+    let directory = try resolvedDirectory()
+    return try Project.load(
+      directory: directory, environment: environmentName,
+      copy: try CopyFile.usable(directory, environment: environmentName))
   }
 }
 

@@ -26,7 +26,7 @@ extension Installation {
       isServed = try await hasLiveWorkers(of: engine)
       // Before anything is written: the engine that it becomes begins anew.
       if !isServed, let current {
-        try await becomeEngine(of: current, arguments: Array(CommandLine.arguments.dropFirst()))
+        try await becomeEngine(of: current, arguments: Sluice.arguments)
       }
       // What does the work here must be able to: a run that is refused leaves nothing in the queue.
       if !isServed { _ = try duckDB() }
@@ -67,8 +67,7 @@ extension Installation {
   private func work(_ follower: RunFollower, release: Int64) async throws {
     let lock = try joinProcesses(as: "run")
     defer { lock.release() }
-    let definitions = ReleaseDefinitions(
-      store: store, directory: directory, environment: environment)
+    let definitions = ReleaseDefinitions(store: store, of: project)
     let stages = try await StageHandlers(self, definitions: definitions)
     let timing = try Self.leaseTiming()
     let notifier = self.notifier(definitions)

@@ -22,7 +22,7 @@ struct StageHandlers: Sendable {
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     try await ScratchSweep(folder: scratch, store: installation.store).run()
     let pipeline: @Sendable (JobAttempt) async throws -> Pipeline = { try await definitions.pipeline(for: $0) }
-    let resolver = installation.secrets.resolver(placeholders: ["env": installation.environment])
+    let resolver = installation.resolver
     client = HTTPClient.forSources()
     ingest = IngestHandler(
       IngestSurroundings(
@@ -48,7 +48,8 @@ struct StageHandlers: Sendable {
     load = LoadHandler(
       catalog: installation.catalog, objects: installation.objects, duckDB: duckDB,
       installation: try await installation.catalog.installation(proposal: installation.project.settings.installation),
-      environment: installation.environment, scratch: scratch, resolver: resolver, definition: pipeline)
+      environment: installation.environment, isCopy: installation.project.copy != nil, scratch: scratch,
+      resolver: resolver, definition: pipeline)
   }
 
   var handlers: [String: any JobHandler] {

@@ -45,7 +45,7 @@ extension Installation {
 
   /// Tells people what the outbox holds, by the rules of the definition that each run began with.
   func notifier(_ definitions: ReleaseDefinitions) -> Notifier {
-    let resolver = secrets.resolver(placeholders: ["env": environment])
+    let resolver = self.resolver
     let directory = self.directory
     return Notifier(store: store, logger: logger) { message in
       guard let release = message.releaseID else { return [] }

@@ -98,7 +98,7 @@ final class ProgressDisplay: Sendable {
     text.count >= width ? text : text + String(repeating: " ", count: width - text.count)
   }
 
-  private static func megabytes(_ bytes: Int64) -> String {
+  static func megabytes(_ bytes: Int64) -> String {
     let tenths = bytes / 100_000
     return "\(tenths / 10).\(tenths % 10) MB"
   }

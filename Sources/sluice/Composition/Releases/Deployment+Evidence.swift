@@ -38,8 +38,7 @@ extension Deployment {
         hint: "deploy a newer engine, or without --rehearsal")
     }
     let current = try await installation.store.releases(in: .current).first
-    let definitions = ReleaseDefinitions(
-      store: installation.store, directory: installation.directory, environment: installation.environment)
+    let definitions = ReleaseDefinitions(store: installation.store, of: installation.project)
     let before: Project? = if let current { try await definitions.project(of: current.id) } else { nil }
     plan.compared = current?.id ?? 0
     let isNewEngine = current?.engineHash != examination.engineHash

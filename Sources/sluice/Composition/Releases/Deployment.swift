@@ -142,7 +142,7 @@ extension Installation {
     try ReleaseDesk.refuseRemoved(release)
     // Before anything depends on it: an engine that is gone could not be run by anyone.
     if release.engineHash != nil { _ = try await engine(of: release) }
-    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let definitions = ReleaseDefinitions(store: store, of: project)
     let deployed = try await definitions.project(of: release.id)
     let rules = deployed.pipelines.compactMap { pipeline in pipeline.schedule.map { (pipeline.name, $0) } }
     for (pipeline, rule) in rules { try await store.requireTimeZone(of: rule, pipeline: pipeline) }

@@ -97,7 +97,7 @@ extension Installation {
       guard release == current.id else { throw ReleaseMoved(release: release) }
       mayBeCanary = false
     }
-    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let definitions = ReleaseDefinitions(store: store, of: project)
     if assignment.release != current.id {
       let candidate = try await definitions.project(of: assignment.release)
       // What the canary does not have goes on as it was.

@@ -21,8 +21,7 @@ struct Rehearsing {
   func tell(_ pipeline: String) async throws { Console.data(try await rehearse(pipeline).json) }
 
   private func rehearse(_ name: String) async throws -> Rehearsal {
-    let definitions = ReleaseDefinitions(
-      store: installation.store, directory: installation.directory, environment: installation.environment)
+    let definitions = ReleaseDefinitions(store: installation.store, of: installation.project)
     let project = try await definitions.project(of: release)
     let pipeline = try project.pipeline(named: name)
     let stages = try await StageHandlers(installation, definitions: definitions)

@@ -80,7 +80,7 @@ extension Installation {
     let isRejected = release.state == .rejected
     let runs = try await store.unmovedRuns(of: release.id, isRejected: isRejected)
     guard !runs.isEmpty, let current = try await store.releases(in: .current).first else { return }
-    let definitions = ReleaseDefinitions(store: store, directory: directory, environment: environment)
+    let definitions = ReleaseDefinitions(store: store, of: project)
     let deployed = try await definitions.project(of: current.id)
     for run in runs {
       do {

@@ -5,21 +5,21 @@ import PipelineDefinition
 /// The definitions that runs began with, by release: a run keeps its own to its end, whatever happens to the files.
 actor ReleaseDefinitions {
   private let store: JobStore
-  private let directory: String
-  private let environment: String
+  private let folder: Project
   private var projects: [Int64: Project] = [:]
 
-  init(store: JobStore, directory: String, environment: String) {
+  /// - Parameter folder: The project whose directory and environment the definitions are read for.
+  init(store: JobStore, of folder: Project) {
     self.store = store
-    self.directory = directory
-    self.environment = environment
+    self.folder = folder
   }
 
   func project(of release: Int64) async throws -> Project {
     if let known = projects[release] { return known }
     let stored = try await store.releaseFiles(release)
     let bundle = ProjectBundle(files: stored.files.map { .init(path: $0.path, bytes: $0.bytes) })
-    var project = Project(bundle: bundle, directory: directory, environment: environment, isStored: true)
+    var project = Project(
+      bundle: bundle, directory: folder.directory, environment: folder.environment, copy: folder.copy, isStored: true)
     project.edition = Edition(schema: try await store.release(release)?.schemaNumber)
     projects[release] = project
     return project

@@ -1,0 +1,231 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import JobModel
+import PipelineDefinition
+import Postgres
+
+struct EnvCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "env", abstract: "Make, list, compare and remove scaled-down environments of this project.",
+    discussion: """
+      sluice env up NAME makes an environment with a database and a storage of its own: sluice --env NAME … works in it. Nothing \
+      that it does leads out of it. See docs/environments.md.
+      """,
+    subcommands: [
+      EnvUpCommand.self, EnvDownCommand.self, EnvListCommand.self, EnvShowCommand.self, EnvExtendCommand.self,
+      EnvProtectCommand.self, EnvShellCommand.self, EnvDiffCommand.self, EnvSweepCommand.self, EnvForgetCommand.self,
+    ])
+}
+
+extension ProjectOptions {
+  /// The project, whatever environment the shell is in.
+  func wholeProject() throws -> Project { try Project.load(directory: try resolvedDirectory()) }
+}
+
+struct EnvUpCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "up", abstract: "Make an environment; one that is there already stays as it is.",
+    discussion: """
+      It has the definitions of this project folder with the overlay of --like, an empty database and an empty storage. The same call \
+      again makes the rest of one that was interrupted.
+      """)
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "Its name: lower-case letters, digits, - and _.") var name: String
+  @Option(help: "The environment whose overlay it has.") var like = Project.defaultEnvironment
+  @Option(help: "The part of slots, threads, workers, memory and budget that it has: over 0, at most 1.") var scale =
+    1.0
+  @Option(help: "How long it stays, such as 90m, 8h or 7d; none: until it is removed.") var ttl = "24h"
+  @Option(help: "What data it begins with. Only none is supported.") var data = "none"
+
+  private static let longest = Duration.seconds(366 * 86_400)
+
+  func validate() throws {
+    guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be over 0 and at most 1") }
+    guard data == "none" else {
+      throw ValidationError("--data \(data) is not supported yet: an environment begins without data (--data none)")
+    }
+  }
+
+  func run() async throws {
+    let time = try Self.time(ttl)
+    let project = try options.wholeProject()
+    let made = try await EnvironmentServer.with(project) { server in
+      try await EnvironmentMaking(
+        server: server, project: project, name: name, model: like, scale: scale, ttl: time
+      ).make()
+    }
+    let copy = try Project.load(directory: project.directory, environment: name, copy: made.file.copy)
+    options.json ? Console.data(json: json(made, copy)) : Console.data(text(made, copy))
+  }
+
+  /// Nil for `none`.
+  static func time(_ text: String) throws -> Duration? {
+    if text == "none" { return nil }
+    let time =
+      text.hasSuffix("d") ? try days(text) : try DeployCommand.duration(text, option: "--ttl")
+    guard time >= EnvironmentKeeper.shortestTTL, time <= longest else {
+      throw StageFailure(
+        code: "usage", message: "--ttl: \(text) is not from 10 minutes to 366 days",
+        hint: "write --ttl 8h, or --ttl none to keep it until it is removed")
+    }
+    return time
+  }
+
+  private static func days(_ text: String) throws -> Duration {
+    guard let days = Double(text.dropLast()), days > 0, days <= 366 else {
+      throw StageFailure(
+        code: "usage", message: "--ttl: \(text) is no time", hint: "write a number with m, h or d, such as 8h")
+    }
+    return .seconds(days * 86_400)
+  }
+
+  private func json(_ made: EnvironmentMaking.Made, _ project: Project) -> JSONValue {
+    let limits = project.settings.limits
+    return .object([
+      ("environment", .text(name)), ("made", .bool(made.isNew)), ("model", .text(made.file.copy.model)),
+      ("scale", .double(made.file.copy.scale)), ("data", .text("none")), ("database", .text(made.file.copy.database)),
+      ("storage", .text(made.file.copy.storage)),
+      ("expires_at", .optional(made.marker.expires.map { EnvironmentTime.text($0) })),
+      ("pipelines", .list(project.pipelines.map { .text($0.name) })), ("slots", .int(Int64(limits.slots))),
+      ("max_workers", .optional(project.settings.scaling.map { Int64($0.maxWorkers) })),
+    ])
+  }
+
+  private func text(_ made: EnvironmentMaking.Made, _ project: Project) -> String {
+    let pipelines = project.pipelines.map(\.name)
+    let end = made.marker.expires.map { "until \(EnvironmentTime.text($0))" } ?? "until it is removed"
+    return """
+      \(name) \(made.isNew ? "is ready" : "is there already"), like \(made.file.copy.model), scale \(made.file.copy.scale), \(end)
+        database \(made.file.copy.database), storage \(made.file.copy.storage), both its own and without data
+        \(pipelines.count) pipeline(s)\(pipelines.isEmpty ? "" : ": " + pipelines.joined(separator: ", "))
+        no schedules and no notifications; targets are its own database; secrets are those below \
+      secrets/\(EnvironmentCopy.secretsPrefix)
+      next: sluice --env \(name) run PIPELINE --wait; remove it: sluice env down \(name)
+      """
+  }
+}
+
+struct EnvDownCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "down", abstract: "Remove an environment that env up made: processes, database, storage, state.",
+    discussion:
+      "It lists what will be removed and asks; --yes answers. A protected environment is refused (exit code 3).")
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "Its name.") var name: String
+  @Flag(help: "Remove it without asking.") var yes = false
+
+  func run() async throws {
+    let project = try options.wholeProject()
+    try await EnvironmentServer.with(project) { server in
+      guard let removal = try await EnvironmentRemoval.find(name, on: server) else {
+        return try nothing(server)
+      }
+      try removal.refuseProtected()
+      let parts = try await removal.parts()
+      try confirm(parts)
+      let left = try await removal.remove()
+      tell(parts, left)
+      if !left.isEmpty { throw ExitStatus.failed }
+    }
+  }
+
+  private func nothing(_ server: EnvironmentServer) throws {
+    let stateDirectory = Installation.stateDirectory(server.directory, environment: name)
+    guard try CopyFile.read(stateDirectory) != nil else {
+      throw Refusal(
+        code: "not_made_by_env_up", message: "env up made no environment \(name) here; nothing is removed",
+        hint: "sluice env list")
+    }
+    tell([], [])
+  }
+
+  private func confirm(_ parts: [EnvironmentRemoval.Part]) throws {
+    guard !yes, !parts.isEmpty else { return }
+    let list = parts.map { "  \($0.kind) \($0.place)" }.joined(separator: "\n")
+    guard isatty(STDIN_FILENO) == 1 else {
+      throw Refusal(
+        code: "not_confirmed", message: "the environment \(name) would be removed:\n\(list)",
+        hint: "sluice env down \(name) --yes")
+    }
+    Console.note("these will be removed:\n\(list)\nremove the environment \(name)? [y/N]")
+    guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
+      throw Refusal(code: "not_confirmed", message: "nothing is removed")
+    }
+  }
+
+  private func tell(_ removed: [EnvironmentRemoval.Part], _ left: [EnvironmentRemoval.Part]) {
+    guard !options.json else {
+      return Console.data(
+        json: .object([
+          ("environment", .text(name)), ("removed", .list(removed.map(\.json))), ("left", .list(left.map(\.json))),
+        ]))
+    }
+    if removed.isEmpty { return Console.data("nothing is there of the environment \(name)") }
+    for part in removed where !left.contains(where: { $0.kind == part.kind && $0.place == part.place }) {
+      let size = part.bytes.map { " (\(ProgressDisplay.megabytes($0)))" } ?? ""
+      Console.data("removed \(part.kind) \(part.place)\(size)")
+    }
+    for part in left { Console.data("could not remove \(part.kind) \(part.place)") }
+    if left.isEmpty { Console.data("nothing is left of the environment \(name)") }
+  }
+}
+
+extension EnvironmentRemoval.Part {
+  fileprivate var json: JSONValue {
+    .object([("kind", .text(kind)), ("place", .text(place)), ("bytes", .optional(bytes))])
+  }
+}
+
+struct EnvListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the environments that env up made.")
+
+  @OptionGroup var options: ProjectOptions
+
+  func run() async throws {
+    let entries = try await EnvironmentServer.with(try options.wholeProject()) {
+      try await EnvironmentListing(server: $0).entries()
+    }
+    guard !options.json else {
+      return Console.data(json: .object([("environments", .list(entries.map(\.json)))]))
+    }
+    let rows = entries.map { entry in
+      [
+        entry.name, entry.state + (entry.marker.isProtected ? ", protected" : ""), entry.marker.model,
+        entry.marker.by, EnvironmentTime.text(entry.marker.made),
+        entry.secondsLeft.map { EnvironmentTime.span($0) } ?? "no end", entry.lastRunAt ?? "",
+        ProgressDisplay.megabytes(entry.databaseBytes), ProgressDisplay.megabytes(entry.storageBytes),
+      ]
+    }
+    Console.data(
+      TextTable(["name", "state", "like", "by", "made", "left", "last run", "database", "storage"], rows).text)
+  }
+}
+
+struct EnvShowCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show an environment that env up made.")
+
+  @OptionGroup var options: ProjectOptions
+  @Argument(help: "Its name.") var name: String
+
+  func run() async throws {
+    let entry = try await EnvironmentServer.with(try options.wholeProject()) {
+      try await EnvironmentListing(server: $0).entry(name)
+    }
+    guard !options.json else { return Console.data(json: entry.json) }
+    let end = entry.marker.expires.map { EnvironmentTime.text($0) } ?? "it is removed"
+    Console.data(
+      """
+      \(entry.name): \(entry.state), like \(entry.marker.model), scale \(entry.marker.scale)
+        made by \(entry.marker.by) at \(EnvironmentTime.text(entry.marker.made))
+        \(entry.marker.isProtected ? "protected: neither env down nor the sweep removes it" : "stays until \(end)")
+        database \(entry.database): \(ProgressDisplay.megabytes(entry.databaseBytes)), \(entry.sessions) session(s)
+        storage \(entry.marker.storage): \(ProgressDisplay.megabytes(entry.storageBytes))
+        last run: \(entry.lastRunAt ?? "none")
+      """)
+  }
+}

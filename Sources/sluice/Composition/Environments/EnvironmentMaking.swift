@@ -1,0 +1,122 @@
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+
+/// Makes an environment: a clone of the empty template, a storage, and the file that says what it is.
+///
+/// Each step is there before the next begins, and finds what an earlier call that was killed has left: the same call again, `env
+/// down` and the sweep all continue from there.
+struct EnvironmentMaking {
+  let server: EnvironmentServer
+  let project: Project
+  let name: String
+  let model: String
+  let scale: Double
+  /// Nil: it stays until it is removed.
+  let ttl: Duration?
+
+  struct Made {
+    var file: CopyFile
+    var marker: EnvironmentMarker
+    /// Whether it was not there before.
+    var isNew: Bool
+  }
+
+  private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
+
+  func make() async throws -> Made {
+    try EnvironmentName.check(new: name, others: project.overlayNames + CopyFile.others(server.directory))
+    try Project.check(environment: model)
+    var file = try CopyFile.read(stateDirectory)
+    try file?.refuseElsewhere(server.place)
+    if let file, file.state == .ready, let marker = try await server.environment(name)?.marker,
+      marker.token == file.token, marker.state == .ready
+    {
+      return try existing(file, marker)
+    }
+    if let known = file, [.ready, .removing].contains(known.state), let rest = try await removal() {
+      try await rest.remove()
+      file = nil
+    }
+    if file?.state != .making { file = nil }
+    let database = try server.database(of: name)
+    try await refuseTaken(database, token: file?.token)
+    let template = try await server.template()
+    let made = try file.map { try same($0) } ?? begin(database)
+    return try await finish(made, from: template)
+  }
+
+  private func finish(_ begun: CopyFile, from template: String) async throws -> Made {
+    var file = begun
+    let database = file.copy.database
+    let storage = try EnvironmentStorage(
+      location: file.copy.storage, directory: server.directory, token: file.token)
+    if case .others = storage.standing { try storage.make() }
+    try file.write(stateDirectory)
+    EnvironmentStep.registered.pass()
+    let draft = try server.draft(file.token)
+    let made = try await server.now()
+    var marker = EnvironmentMarker(
+      .environment, owner: server.owner, name: name, model: file.copy.model, scale: file.copy.scale, token: file.token,
+      storage: file.copy.storage, by: Installation.actor, folder: server.directory, made: made,
+      ttl: ttl.map { $0.components.seconds })
+    if let found = try await server.find(database)?.marker {
+      // It had its name already when the earlier call was killed.
+      marker = found
+    } else {
+      // The name of the draft was drawn for it, so that a database of that name is of no other origin.
+      if try await server.find(draft) == nil { try await server.clone(template, as: draft) }
+      EnvironmentStep.cloned.pass()
+      try await server.mark(draft, marker)
+      EnvironmentStep.marked.pass()
+      try await server.rename(draft, to: database)
+    }
+    EnvironmentStep.named.pass()
+    try storage.make()
+    EnvironmentStep.stored.pass()
+    file.state = .ready
+    try file.write(stateDirectory)
+    return Made(file: file, marker: marker, isNew: true)
+  }
+
+  private func begin(_ database: String) throws -> CopyFile {
+    let token = UUID().uuidString.lowercased().replacing("-", with: "").prefix(16)
+    let resolver = project.installationSecrets.resolver(placeholders: ["env": name])
+    let storage = try Installation.storageLocation(project.settings.storage, environment: name, resolver)
+    return CopyFile(
+      state: .making,
+      copy: EnvironmentCopy(name: name, model: model, scale: scale, database: database, storage: storage),
+      token: String(token), place: server.place)
+  }
+
+  private func existing(_ file: CopyFile, _ marker: EnvironmentMarker) throws -> Made {
+    Made(file: try same(file), marker: marker, isNew: false)
+  }
+
+  /// What was begun or is there is what is wanted.
+  private func same(_ file: CopyFile) throws -> CopyFile {
+    guard file.copy.model == model, file.copy.scale == scale else {
+      throw Refusal(
+        code: "environment_exists",
+        message: "the environment \(name) is there already, like \(file.copy.model) with scale \(file.copy.scale)",
+        hint: "remove it first: sluice env down \(name)")
+    }
+    return file
+  }
+
+  /// Refuses a name under which there is a database of other origin.
+  private func refuseTaken(_ database: String, token: String?) async throws {
+    if let found = try await server.find(database), found.marker?.token != token || token == nil {
+      let isOurs = try await server.environment(name) != nil
+      throw Refusal(
+        code: "database_taken",
+        message: "the database \(database) is there already"
+          + (isOurs ? ", of an environment of this name whose state folder is gone" : " and was not made by env up"),
+        hint: isOurs ? "sluice env down \(name)" : "choose another name for the environment")
+    }
+  }
+
+  private func removal() async throws -> EnvironmentRemoval? {
+    try await EnvironmentRemoval.find(name, on: server)
+  }
+}

@@ -1,0 +1,130 @@
+import FoundationEssentials
+import Glibc
+import JobModel
+import Launchers
+import PipelineDefinition
+
+/// Removes an environment that `env up` made, and nothing else.
+///
+/// The mark that it is being removed comes first. What is left of a removal that was killed is found by it, or by the file in the
+/// project folder, and removed by the next `env down`, `env up` or sweep.
+struct EnvironmentRemoval {
+  let server: EnvironmentServer
+  let name: String
+  /// Nil where the state folder is gone.
+  private let file: CopyFile?
+  /// Nil where the database is gone.
+  let marker: EnvironmentMarker?
+  private let token: String
+
+  /// Something that is there of an environment.
+  struct Part: Equatable {
+    var kind: String
+    var place: String
+    var bytes: Int64?
+  }
+
+  /// For workers to reach a checkpoint.
+  private static let patience = Duration.seconds(10)
+
+  private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
+  private var processes: ProcessTable { Installation.processes(stateDirectory) }
+  private var isProtected: Bool { marker?.isProtected ?? false }
+
+  /// Nil where `env up` made no environment of this name, or nothing is left of it.
+  static func find(_ name: String, on server: EnvironmentServer) async throws -> EnvironmentRemoval? {
+    try Project.check(environment: name)
+    var file = try CopyFile.read(Installation.stateDirectory(server.directory, environment: name))
+    if file?.state == .removed { file = nil }
+    try file?.refuseElsewhere(server.place)
+    let marker = try await server.environment(name)?.marker
+    guard let token = file?.token ?? marker?.token else { return nil }
+    // A database of another environment that had the same name is no part of this one.
+    return EnvironmentRemoval(
+      server: server, name: name, file: file, marker: marker?.token == token ? marker : nil, token: token)
+  }
+
+  /// - Throws: ``Refusal`` `protected`.
+  func refuseProtected() throws {
+    guard isProtected else { return }
+    throw Refusal(
+      code: "protected", message: "the environment \(name) is protected; nothing is removed",
+      hint: "end the protection first: sluice env protect \(name) --off")
+  }
+
+  /// What is there, by the same rules by which it is removed.
+  func parts() async throws -> [Part] {
+    var parts = processes.entries().map {
+      Part(kind: "process", place: $0.pid.map { "pid \($0)" } ?? "\($0.name), in another container")
+    }
+    for database in try await databases() {
+      parts.append(Part(kind: "database", place: database, bytes: try await server.bytes(database)))
+    }
+    if let storage = try storage(), [.own, .empty].contains(storage.standing) {
+      parts.append(Part(kind: "storage", place: storage.root, bytes: storage.size().bytes))
+    }
+    if !rest().isEmpty { parts.append(Part(kind: "state", place: stateDirectory)) }
+    return parts
+  }
+
+  /// Removes all of it.
+  ///
+  /// - Returns: What is left of it: nothing, unless a part could not be removed.
+  @discardableResult
+  func remove() async throws -> [Part] {
+    if var marker {
+      marker.state = .removing
+      try await server.mark(try server.database(of: name), marker)
+    }
+    if var file {
+      file.state = .removing
+      try file.write(stateDirectory)
+    }
+    EnvironmentStep.announced.pass()
+    try await stopProcesses()
+    try storage()?.remove()
+    EnvironmentStep.emptied.pass()
+    for database in try await databases() { try await server.drop(database) }
+    EnvironmentStep.dropped.pass()
+    for path in rest() { try FileManager.default.removeItem(atPath: path) }
+    EnvironmentStep.cleared.pass()
+    let left = try await parts()
+    guard left.isEmpty else { return left }
+    let copy = EnvironmentCopy(
+      name: name, model: file?.copy.model ?? marker?.model ?? Project.defaultEnvironment, scale: 1, database: "",
+      storage: "")
+    try CopyFile(state: .removed, copy: copy, token: "", place: server.place).write(stateDirectory)
+    return []
+  }
+
+  /// Its own database, by the mark, and one that was not finished, by the name that was drawn for it.
+  private func databases() async throws -> [String] {
+    var names: [String] = []
+    if let found = try await server.environment(name), found.marker?.token == token { names.append(found.name) }
+    if file != nil, let found = try await server.find(try server.draft(token)), found.isOwn { names.append(found.name) }
+    return names
+  }
+
+  private func storage() throws -> EnvironmentStorage? {
+    guard let location = file?.copy.storage ?? marker?.storage, !location.isEmpty else { return nil }
+    return try EnvironmentStorage(location: location, directory: server.directory, token: token)
+  }
+
+  /// Everything in the state folder but the file that says what the environment is.
+  private func rest() -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: stateDirectory)) ?? []
+    return names.map { stateDirectory + "/" + $0 }.filter { $0 != CopyFile.path(stateDirectory) }.sorted()
+  }
+
+  private func stopProcesses() async throws {
+    let clock = ContinuousClock()
+    for signal in [SIGTERM, SIGKILL] {
+      for entry in processes.entries() { processes.send(signal, to: entry) }
+      let deadline = clock.now + Self.patience
+      while clock.now < deadline {
+        if processes.entries().allSatisfy({ $0.pid == nil }) { return }
+        try await clock.sleep(for: .milliseconds(20))
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import FoundationEssentials
+import JobModel
+import PipelineDefinition
+import Testing
+
+@Suite("An environment that env up made")
+struct EnvironmentCopyTests {
+  private static let copy = EnvironmentCopy(
+    name: "pr-1", model: "staging", scale: 0.1, database: "sluice-env-pr-1", storage: "file:.sluice/storage-pr-1")
+
+  @Test("has the overlay of its model, no schedule, no notification, no raw zone and no target but its own database")
+  func confined() throws {
+    let scheduled = Definitions.orders + "schedule: {cron: \"15 3 * * *\", timezone: UTC}\n"
+    try withDirectory(["pipelines/orders.yaml": scheduled]) { directory in
+      let project = try Project.load(directory: directory, environment: "pr-1", copy: Self.copy)
+      #expect(project.environment == "pr-1")
+      let merged = try #require(
+        PipelineParser.parse(text: scheduled, file: "pipelines/orders.yaml", environment: "staging").pipeline)
+      #expect(merged.schedule != nil && merged.raw.location != nil)
+      let confined = Self.copy.confine(merged)
+      #expect(confined.schedule == nil)
+      #expect(confined.notify == [])
+      #expect(confined.raw.location == nil)
+      #expect(confined.load.map(\.tables) == merged.load.map(\.tables))
+      #expect(confined.sources == merged.sources)
+      for target in confined.load {
+        guard case .postgres(let url) = target.kind else { continue }
+        #expect(url.parts == [.placeholder(EnvironmentCopy.databasePlaceholder)])
+      }
+      #expect(project.pipelines == [confined])
+      #expect(try project.pipeline(named: "orders").schedule == nil)
+    }
+  }
+
+  @Test("no definition can name the placeholder of its database")
+  func placeholder() {
+    let (pipeline, diagnostics) = Definitions.parse(
+      Definitions.shortest.replacing("secret:warehouse", with: "{\(EnvironmentCopy.databasePlaceholder)}"),
+      file: "pipelines/airports.yaml")
+    #expect(pipeline == nil && !diagnostics.isEmpty)
+  }
+
+  @Test(
+    "has a share of what counts for all of it, and of nothing less than one job needs",
+    arguments: [
+      (1.0, "8 4 2 10 8GB 100h", [8, 4, 2, 10, 8000, 100]), (0.5, "8 4 2 10 8GB 100h", [4, 2, 1, 5, 4000, 50]),
+      (0.1, "8 4 2 10 8GB 100h", [1, 1, 0, 1, 1128, 10]), (0.001, "1 1 0 1 2GB 1h", [1, 1, 0, 1, 1128, 0]),
+    ])
+  func scaled(scale: Double, text: String, expected: [Int]) {
+    let words = text.split(separator: " ")
+    let (settings, diagnostics) = ProjectSettings.parse(
+      text: """
+        limits: {slots: \(words[0]), threads: \(words[1]), memory: 1GB, temp: 5GB}
+        scaling: {min: \(words[2]), max: \(words[3]), memory: \(words[4]), budget: \(words[5])/month}
+        """, file: "sluice.yaml")
+    #expect(!diagnostics.contains { $0.severity == .error }, "\(diagnostics)")
+    var copy = Self.copy
+    copy.scale = scale
+    let scaled = copy.scaled(settings)
+    let found = [
+      scaled.limits.slots, scaled.limits.threads ?? 0, scaled.scaling?.minWorkers ?? -1,
+      scaled.scaling?.maxWorkers ?? -1, (scaled.scaling?.memoryBytes ?? 0) / 1_000_000,
+      Int(scaled.scaling?.budgetHours ?? -1),
+    ]
+    #expect(found == expected)
+    #expect(scaled.limits.memoryBytes == settings.limits.memoryBytes)
+    #expect(scaled.limits.temporaryBytes == settings.limits.temporaryBytes)
+  }
+
+  @Test("reads secrets of its own only, and no variable of Sluice")
+  func secrets() throws {
+    try withDirectory(["warehouse": "production", "copies/shop": "test"]) { (directory: String) throws in
+      let variables = ["SLUICE_SECRET_WAREHOUSE": "production", "SLUICE_DATABASE_URL": "url", "REGION": "eu"]
+      let store = SecretStore(directory: directory, environment: { variables[$0] }, copy: "pr-1")
+      #expect(try store.secret("shop") == "test")
+      #expect(throws: DefinitionError.self) { try store.secret("warehouse") }
+      let resolver = store.resolver()
+      #expect(throws: DefinitionError.self) { try resolver.secret("warehouse") }
+      #expect(resolver.environment("SLUICE_SECRET_WAREHOUSE") == nil)
+      #expect(resolver.environment("SLUICE_DATABASE_URL") == nil)
+      #expect(resolver.environment("REGION") == "eu")
+      let error = #expect(throws: DefinitionError.self) { try store.secret("warehouse") }
+      #expect(error?.hint?.contains("secrets/copies/warehouse") == true)
+      #expect(error?.description.contains("production") == false)
+    }
+  }
+
+  @Test(
+    "has a name that is taken for no other environment",
+    arguments: [
+      "prod", "PROD", "pr0d", "pro-d", "prod-", "p_r_o_d", "l0cal", "1ocal", "", "-a", "a.b", "../x", "a/b", "pröd",
+      "рrod", "postgres", "storage", "storage-x", "template1", "stag1ng", "sta-ging", "a b", "a\u{202E}b", "a\nb",
+      String(repeating: "a", count: 41),
+    ])
+  func refusedName(name: String) {
+    #expect(throws: DefinitionError.self) { try EnvironmentName.check(new: name, others: ["staging"]) }
+  }
+
+  @Test("may have any other name", arguments: ["pr-123", "dev", "staging-7", "a", "production-like", "x_1"])
+  func allowedName(name: String) throws {
+    try EnvironmentName.check(new: name, others: ["staging", "qa"])
+  }
+
+  @Test("knows the environments that a project has overlays for")
+  func overlays() throws {
+    try withDirectory(["pipelines/orders.yaml": Definitions.orders]) { directory in
+      let names = try Project.load(directory: directory).overlayNames
+      #expect(names.contains("staging"))
+    }
+  }
+}
+
+@Suite("The mark of an environment's database")
+struct EnvironmentMarkerTests {
+  @Test("is read back from a comment as it was written")
+  func roundTrip() throws {
+    var marker = EnvironmentMarker(
+      .environment, owner: "sluice", name: "pr-1", model: "prod", scale: 0.1, token: "t", storage: "file:/a 'b\" \\",
+      by: "someone@host", folder: "/p", made: 1_000, ttl: 600)
+    #expect(marker.expires == 1_600)
+    #expect(EnvironmentMarker(comment: try marker.comment()) == marker)
+    #expect(!marker.isDue(at: 1_599) && marker.isDue(at: 1_600))
+    marker.isProtected = true
+    #expect(!marker.isDue(at: 9_999))
+    marker.isProtected = false
+    marker.expires = nil
+    #expect(!marker.isDue(at: .max))
+  }
+
+  @Test("is in no other comment", arguments: [nil, "", "{", "[]", "{}", "a note", #"{"sluice":"environment"}"#])
+  func other(comment: String?) {
+    #expect(EnvironmentMarker(comment: comment) == nil)
+  }
+}
