@@ -112,7 +112,8 @@ let package = Package(
     module(
       "Benchmarks",
       [
-        "DuckDB", "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker", "Launchers", logging, subprocess,
+        "Autoscaling", "ControlPlane", "DuckDB", "JobModel", "Migrations", "Postgres", "JobStore", "JobWorker",
+        "Launchers", logging, subprocess,
         systemPackage,
       ], resources: [.embedInCode("sql")]),
     .executableTarget(

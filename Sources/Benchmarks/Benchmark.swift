@@ -12,7 +12,7 @@ package protocol Benchmark: Sendable {
 /// Every benchmark there is, in the order in which they run.
 package let allBenchmarks: [any Benchmark.Type] = [
   QueueBenchmark.self, HandoverBenchmark.self, IngestBenchmark.self, CurateBenchmark.self, LoadBenchmark.self,
-  EnvironmentBenchmark.self,
+  EnvironmentBenchmark.self, ScaleBenchmark.self,
 ]
 
 /// What a benchmark is given.

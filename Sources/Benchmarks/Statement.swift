@@ -26,6 +26,10 @@ enum Statement {
   static let queueReadyCount = SQLStatement("queue_ready_count", PackageResources.queue_ready_count_sql)
   static let queueOutcomes = SQLStatement("queue_outcomes", PackageResources.queue_outcomes_sql)
   static let queueSizes = SQLStatement("queue_sizes", PackageResources.queue_sizes_sql)
+  static let scaleClaim = SQLStatement("scale_claim", PackageResources.scale_claim_sql)
+  static let scaleFill = SQLStatement("scale_fill", PackageResources.scale_fill_sql)
+  static let scaleSessions = SQLStatement("scale_sessions", PackageResources.scale_sessions_sql)
+  static let scaleWorkers = SQLStatement("scale_workers", PackageResources.scale_workers_sql)
   static let serverEffort = SQLStatement("server_effort", PackageResources.server_effort_sql)
   static let serverSettings = SQLStatement("server_settings", PackageResources.server_settings_sql)
 
@@ -42,7 +46,8 @@ enum Statement {
     handoverStops,
     ingestLatest,
     queueFillDone,
-    queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, serverEffort,
+    queueFillReady, queueLiveWorkers, queueReadyCount, queueOutcomes, queueSizes, scaleClaim, scaleFill,
+    scaleSessions, scaleWorkers, serverEffort,
     serverSettings,
   ]
   /// Those that prepare against the schemas `peer` and `bench`; the scripts of pgbench are none of them.

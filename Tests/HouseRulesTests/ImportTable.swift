@@ -46,7 +46,8 @@ struct ImportTable {
       "Autoscaling Catalog JobModel JobStore Launchers Monitoring Postgres",
       "Hummingbird HummingbirdCore Logging NIOCore NIOHTTP1 NIOPosix ServiceLifecycle"),
     "Benchmarks": row(
-      "DuckDB JobModel JobStore JobWorker Launchers Migrations Postgres", "Logging Subprocess SystemPackage"),
+      "Autoscaling ControlPlane DuckDB JobModel JobStore JobWorker Launchers Migrations Postgres",
+      "Logging Subprocess SystemPackage"),
     "sluice": row(
       """
       Autoscaling AutoscalingSimulation Benchmarks Catalog ControlPlane Curation DuckDB EmbeddedPostgres FleetSimulation Ingestion JobModel \

@@ -75,7 +75,7 @@ struct SystemUnderTest: Sendable {
     """
 
   /// `id\n1\n`, packed by gzip: the program gzip looks at each file, so that a batch of some thousands of them takes a while.
-  private static let slowFile: [UInt8] = [
+  static let slowFile: [UInt8] = [
     0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3, 0xCB, 0x4C, 0xE1, 0x32, 0xE4, 2, 0, 0x0F, 0xE9, 0x5B, 0xCD, 5, 0, 0, 0,
   ]
 

@@ -84,7 +84,7 @@ package struct ScalingService: Service {
   }
 
   /// What this process has in hand while it decides.
-  struct Turn {
+  package struct Turn: Sendable {
     var epoch: Int64
     var state: ScalingState
     var lanes = LaneMemory()
@@ -104,7 +104,7 @@ package struct ScalingService: Service {
   /// One look, and what follows from it.
   ///
   /// - Parameter turn: Nil while this process does not decide.
-  func decide(_ turn: inout Turn?) async throws {
+  package func decide(_ turn: inout Turn?) async throws {
     let begun = clock.now
     guard let lead = try await store.leadScaling(as: holder, lease: Self.lease) else {
       if turn != nil { logger.info("another process decides the number of workers") }
