@@ -22,15 +22,29 @@ struct ScalingDecisionTests {
   @Test("one process decides until its lease ends; each that begins has a higher epoch")
   func lead() async throws {
     try await withStore { store in
+      #expect(try await store.scalingHolder() == nil)
       #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 1)
       #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 1, "it renews")
       #expect(try await store.leadScaling(as: "b", lease: lease) == nil)
       try await store.leaveScaling(as: "b")
       #expect(try await store.leadScaling(as: "b", lease: lease) == nil, "the lease is not its own")
+      #expect(try await store.scalingHolder() == "a")
       try await store.leaveScaling(as: "a")
+      #expect(try await store.scalingHolder() == nil)
       #expect(try await store.leadScaling(as: "b", lease: lease)?.epoch == 2)
       try await store.database.execute("update sluice.scaling_lead set until = now() - interval '1 s'")
       #expect(try await store.leadScaling(as: "a", lease: lease)?.epoch == 3)
+    }
+  }
+
+  @Test("a worker is listed with the name that it was launched under, and without one where it has none")
+  func launched() async throws {
+    try await QueueFixture.with { queue in
+      for launch in ["sluice-a.7.k3", nil] {
+        let birth = JobStore.WorkerBirth(release: 0, host: "h", pid: 1, engine: "test", slots: 1, launch: launch)
+        _ = try await queue.store.registerWorker(birth, lease: .seconds(60), on: queue.session)
+      }
+      #expect(try await queue.store.workers().map(\.launch) == ["sluice-a.7.k3", nil])
     }
   }
 

@@ -49,17 +49,23 @@ extension PoolState {
   }
 
   /// A worker could not be stopped; it is tried again.
-  mutating func notStopped(_ worker: WorkerHandle, at now: Instant) {
+  mutating func notStopped(_ worker: WorkerHandle, because reason: String, at now: Instant) {
+    stopTrouble = reason
     dismissed.remove(worker)
     unstoppable[worker] = now + Self.stopPause
   }
+
+  /// A worker was stopped, or is gone.
+  mutating func stopped() { stopTrouble = nil }
 
   /// The launcher listed its workers, or did not for a reason.
   mutating func listed(trouble: String?) { listTrouble = trouble }
 
   /// Another process decides, and uses the launcher.
   mutating func standBack(_ look: Look) -> [Step] {
-    (starts, asked, strangers, seen, failures, listTrouble) = ([:], [:], [:], [], [:], nil)
+    (starts, asked, strangers, seen, failures, listTrouble, stopTrouble) = (
+      [:], [:], [:], [], [:], nil, nil
+    )
     isQuiet = false
     let rings: [Step] = begins(look) ? [.ring] : []
     return rings + (look.allotment == nil ? [] : [.tell(.notNeeded)])

@@ -52,6 +52,8 @@ struct PoolState {
 
   /// Starts whose answer has not come, at most: a slow launcher is not given the work of an hour.
   static let maxAsked = 8
+  /// An answer that takes longer is told.
+  static let slowAnswer = Duration.seconds(10)
   /// One that ends sooner after it has registered was not able to work.
   static let proof = Duration.seconds(5)
   /// How long a staged release keeps a worker without becoming anything.
@@ -100,6 +102,10 @@ struct PoolState {
   var failedAt: [Int64: Instant] = [:]
   /// Why the launcher does not list its workers.
   var listTrouble: String?
+  /// Why it did not stop the worker that it was asked to stop last.
+  var stopTrouble: String?
+  /// Starts that have been without an answer for long.
+  private var slow: Set<Launch> = []
   /// In a row.
   var failures: [Int64: Int] = [:]
   var reasons: [Int64: String] = [:]
@@ -137,17 +143,24 @@ struct PoolState {
   /// Whether a list would say more than the last one did: about starts whose answer was lost, and workers that do not register.
   var isInDoubt: Bool { asked.values.contains { $0.doubt != nil } || starts.values.contains { !$0.hasRegistered } }
 
-  /// By release, why starts fail that have not succeeded since.
+  /// By release, why starts fail that have not succeeded since, or why one is not done.
   var troubles: [Int64: String] {
-    failures.reduce(into: [:]) { troubles, each in
-      let times = each.value == 1 ? "" : ", \(each.value) times in a row"
-      troubles[each.key] = (reasons[each.key] ?? "a worker could not be started") + times
+    var troubles: [Int64: String] = [:]
+    for launch in slow {
+      troubles[launch.release] = "its launcher has not answered for \(Self.slowAnswer.components.seconds) s"
     }
+    for (launch, each) in asked { each.doubt.map { troubles[launch.release] = $0.reason } }
+    for (release, count) in failures {
+      let times = count == 1 ? "" : ", \(count) times in a row"
+      troubles[release] = (reasons[release] ?? "a worker could not be started") + times
+    }
+    return troubles
   }
 
   /// With ``ScalingReport/launcher`` what is wrong with the launcher itself.
   var allTroubles: [Int64: String] {
-    listTrouble.map { troubles.merging([ScalingReport.launcher: $0]) { first, _ in first } } ?? troubles
+    (listTrouble ?? stopTrouble).map { troubles.merging([ScalingReport.launcher: $0]) { first, _ in first } }
+      ?? troubles
   }
 
   /// What to do, in this order. Each launch is followed by ``ask(_:at:)`` and answered by ``launched(_:of:at:as:)`` or
@@ -161,6 +174,7 @@ struct PoolState {
     // A worker that was told to go says nothing of its release.
     for worker in kept where worker.draining { look.handles[worker.id].map { starts[$0] = nil } }
     let workers = kept.filter { !$0.draining }
+    slow = Set(asked.filter { $0.value.at.duration(to: look.now) > Self.slowAnswer }.keys)
     // The look asked for these.
     let known = starting
     var steps = settle(look) + adopt(look)

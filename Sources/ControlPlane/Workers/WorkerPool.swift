@@ -158,15 +158,15 @@ package struct WorkerPool: Service {
     case .notStarted(let launch, let error):
       logger.error(
         "a worker could not be launched", metadata: ["release": "\(launch.release)", "error": "\(error)"])
-      let reason = [error.message, error.hint].compactMap { $0 }.joined(separator: "; ")
+      let reason = Self.reason(error)
       let doubt = (error as? LauncherError)?.doubt ?? .none
       for step in state.launchFailed(launch, because: reason, doubt: doubt, at: clock.now) {
         try await note(step)
       }
-    case .stopped: break
+    case .stopped: state.stopped()
     case .notStopped(let worker, let error):
       logger.warning("a worker could not be stopped", metadata: ["worker": "\(worker)", "error": "\(error)"])
-      state.notStopped(worker, at: clock.now)
+      state.notStopped(worker, because: Self.reason(error), at: clock.now)
     case .listed(let listing):
       lists.isUnderWay = false
       lists.last = listing
@@ -174,8 +174,12 @@ package struct WorkerPool: Service {
     case .notListed(let error):
       lists.isUnderWay = false
       logger.warning("the workers could not be listed", metadata: ["error": "\(error)"])
-      state.listed(trouble: [error.message, error.hint].compactMap { $0 }.joined(separator: "; "))
+      state.listed(trouble: Self.reason(error))
     }
+  }
+
+  private static func reason(_ error: any Failure) -> String {
+    [error.message, error.hint].compactMap { $0 }.joined(separator: "; ")
   }
 
   private func look(_ state: PoolState, _ listing: PoolState.Listing?) async throws -> PoolState.Look {
@@ -216,7 +220,7 @@ package struct WorkerPool: Service {
     case .drain(let worker): desk.ask(.stop(worker))
     case .askToDrain(let number, let worker):
       do { _ = try await store.askToDrain(worker: number) } catch {
-        state.notStopped(worker, at: clock.now)
+        state.notStopped(worker, because: "a worker could not be asked to end", at: clock.now)
         throw error
       }
     case .noteStart, .tell, .ring, .measured, .log: try await note(step)

@@ -59,7 +59,9 @@ struct PoolLauncherTests {
     #expect(launches(state.steps(after: look(at: 0, wanted: 20, in: state))) == 8)
     for number in 1...8 { state.ask(launch("a\(number)"), at: start) }
     #expect(state.coming.count == 8)
+    #expect(state.troubles.isEmpty)
     #expect(launches(state.steps(after: look(at: 60, wanted: 20, in: state))) == 0)
+    #expect(state.troubles == [7: "its launcher has not answered for 10 s"])
     state.launched(handle("a1"), of: 7, at: start + .seconds(61), as: launch("a1"))
     #expect(state.coming.count == 8, "it has not registered")
     #expect(launches(state.steps(after: look(at: 62, wanted: 20, in: state))) == 1)
@@ -94,6 +96,7 @@ struct PoolLauncherTests {
     #expect(found.launchFailed(launch("a"), because: "no answer", doubt: .unknown, at: start + .seconds(60)).isEmpty)
     #expect(found.coming.count == 1)
     #expect(found.isInDoubt)
+    #expect(found.troubles == [7: "no answer"])
     // A list from before says nothing of it.
     #expect(launches(found.steps(after: look(at: 61, wanted: 1, listed: [], at: 59, in: found))) == 0)
     var (missing, listed) = (found, found)
@@ -185,7 +188,10 @@ struct PoolLauncherTests {
       after: look(at: 0, wanted: 1, workers, listed: ["a", "b"], stops: [1, 2], in: state))
     #expect(steps.contains(.askToDrain(worker: 1, handle("a"))))
     #expect(stopped(steps).isEmpty, "the launcher ends none that works")
-    state.notStopped(handle("a"), at: start + .seconds(1))
+    state.notStopped(handle("a"), because: "no way there", at: start + .seconds(1))
+    #expect(state.allTroubles == [ScalingReport.launcher: "no way there"])
+    state.stopped()
+    #expect(state.allTroubles.isEmpty)
     func asks(_ seconds: Double) -> Bool {
       state.steps(after: look(at: seconds, wanted: 1, workers, listed: ["a", "b"], stops: [1], in: state))
         .contains(.askToDrain(worker: 1, handle("a")))
