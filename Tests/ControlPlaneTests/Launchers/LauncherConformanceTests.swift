@@ -15,8 +15,12 @@ struct LauncherConformanceTests {
   /// A worker is known by a lock, as a worker of Sluice is.
   private static let worker = """
     import fcntl, os, signal, sys
-    file = open(os.path.join(sys.argv[1], "worker-" + os.environ["SLUICE_LAUNCH_ID"]), "w")
-    fcntl.lockf(file, fcntl.LOCK_EX)
+    path = os.path.join(sys.argv[1], "worker-" + os.environ["SLUICE_LAUNCH_ID"])
+    while True:
+        file = open(path, "w")
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        # A look at the table removes what has no lock yet.
+        if os.path.exists(path) and os.stat(path).st_ino == os.fstat(file.fileno()).st_ino: break
     signal.pause()
     """
 
