@@ -245,7 +245,7 @@ struct ScalingStateTests {
     var troubled = look(at: 1072, [depth(1)])
     troubled.troubles = [7: "no room"]
     let record = try #require(try state.decide(troubled).record)
-    #expect(try ScalingReport(json: record.inputs).troubles == ["release 7: no room"])
+    #expect(try ScalingReport(json: record.inputs).troubles == ["no worker of release 7 could be started: no room"])
   }
 
   @Test("another process continues from what the one before left; what it cannot read it leaves out")
