@@ -29,7 +29,7 @@ struct DemandTests {
     // 6,000 s of work × 1.2 in 1,075 − 45 − 30 s.
     let decision = policy.decide(inputs)
     #expect(decision.total == 8)
-    #expect(decision.reasons.first == .deadlines(workers: 8, at: 11_075))
+    #expect(decision.reasons.first == .deadlines(workers: 8, inSeconds: 1_075))
   }
 
   @Test("an earlier deadline that asks for more decides, and one that asks for less does not")

@@ -39,14 +39,15 @@ struct CountPlan: Sendable {
       override = nil
     }
     for release in demand.releases where release.workers > 0 { needed[release.release] = release.workers }
-    explain()
+    explain(now: now)
   }
 
   /// Why the work asks for what it asks for.
-  private mutating func explain() {
+  private mutating func explain(now: Double) {
     let leading = demand.releases.filter { $0.deadline != nil && $0.deadlineWorkers > 0 }
     if let first = leading.max(by: { $0.deadlineWorkers < $1.deadlineWorkers }), let deadline = first.deadline {
-      reasons.append(.deadlines(workers: leading.reduce(0) { $0 + $1.deadlineWorkers }, at: deadline))
+      reasons.append(
+        .deadlines(workers: leading.reduce(0) { $0 + $1.deadlineWorkers }, inSeconds: max(0, deadline - now)))
     }
     let backlog = demand.releases.reduce(0) { $0 + $1.backlogWorkers }
     if backlog > 0 { reasons.append(.backlog(workers: backlog)) }

@@ -2,8 +2,8 @@
 extension ScalingReason: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .deadlines(let workers, let at):
-      "deadlines need \(Text.workers(workers)); the tightest is at \(Text.number(at)) s"
+    case .deadlines(let workers, let left):
+      "deadlines need \(Text.workers(workers)); the tightest is in \(Text.duration(left))"
     case .backlog(let workers): "work without deadlines needs \(Text.workers(workers)) to be done in time"
     case .arrivals(let workers): "arrivals without deadlines need \(Text.workers(workers))"
     case .minimum(let count): "the minimum is \(Text.workers(count))"

@@ -1,6 +1,6 @@
 /// One reason for a count. ``description`` is what `sluice scale` prints.
 package enum ScalingReason: Sendable, Equatable {
-  case deadlines(workers: Int, at: Double)
+  case deadlines(workers: Int, inSeconds: Double)
   case backlog(workers: Int)
   case arrivals(workers: Int)
   case minimum(Int)

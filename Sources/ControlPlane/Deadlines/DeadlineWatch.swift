@@ -4,29 +4,17 @@ import JobStore
 import Logging
 import Postgres
 import ServiceLifecycle
-import Synchronization
 
 /// Tells that a run will miss its deadline before it does, with what it would take, and that it has missed it.
 ///
 /// Any number may run; one tells, by an advisory lock of the transaction. What was told is kept next to the run, so that it is told once
 /// for each real change. Where no run has a deadline a look is one question to an empty index.
 package struct DeadlineWatch: Service {
-  /// How long what earlier runs took is not asked for again.
-  private static let historyAge = Duration.seconds(60)
-
   private let store: JobStore
   private let tick: Duration
   private let logger: Logger
   private let clock = ContinuousClock()
-  private let histories = Histories()
-
-  private final class Histories: Sendable {
-    struct Known: Sendable {
-      var history: StepHistory
-      var at: ContinuousClock.Instant
-    }
-    let known = Mutex<[String: Known]>([:])
-  }
+  private let histories = HistoryCache()
 
   package init(store: JobStore, tick: Duration = .seconds(5), logger: Logger) {
     self.store = store
@@ -57,9 +45,10 @@ package struct DeadlineWatch: Service {
   /// - Parameter now: Nil: the database's clock.
   package func look(now: String? = nil) async throws {
     let due = try await store.openRuns(now: now)
-    guard !due.isEmpty else { return histories.known.withLock { $0 = [:] } }
+    guard !due.isEmpty else { return }
     let outlook = RunOutlook(
-      records: due, histories: try await known(Set(due.map(\.pipeline))), fleet: try await RunOutlook.fleet(store))
+      records: due, histories: try await histories.histories(of: Set(due.map(\.pipeline)), store: store),
+      fleet: try await RunOutlook.fleet(store))
     try await store.database.transaction { transaction in
       guard try await store.leadsDeadlines(in: transaction) else { return }
       let told = try await store.lateWarnings(of: due.map(\.root), in: transaction)
@@ -94,20 +83,5 @@ package struct DeadlineWatch: Service {
       try await store.tell("late", pipeline: run.pipeline, run: id, body: try message.json, in: transaction)
     }
     try await store.keep(notice.record, of: run.root, in: transaction, now: now)
-  }
-
-  private func known(_ pipelines: Set<String>) async throws -> [String: StepHistory] {
-    let now = clock.now
-    let kept = histories.known.withLock { known in
-      known = known.filter { pipelines.contains($0.key) && $0.value.at.duration(to: now) < Self.historyAge }
-      return known
-    }
-    let missing = pipelines.subtracting(kept.keys)
-    guard !missing.isEmpty else { return kept.mapValues(\.history) }
-    let found = try await RunOutlook.histories(of: missing, store: store)
-    histories.known.withLock { known in
-      for pipeline in missing { known[pipeline] = .init(history: found[pipeline] ?? StepHistory(), at: now) }
-    }
-    return kept.mapValues(\.history).merging(found) { _, new in new }
   }
 }

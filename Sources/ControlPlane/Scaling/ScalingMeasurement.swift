@@ -1,3 +1,4 @@
+import Autoscaling
 import JobStore
 
 /// What one look found, of the database, of this machine and of the pool.
@@ -9,6 +10,9 @@ package struct ScalingMeasurement: Sendable {
   /// Since the look before.
   package var arrivals: [JobStore.LaneArrivals] = []
   package var running: [JobStore.RunningAttempt] = []
+  /// Open runs with a deadline, and what earlier runs of their pipelines took.
+  package var due: [JobStore.OpenRunRecord] = []
+  package var histories: [String: StepHistory] = [:]
   /// Since the look before.
   package var finished: [JobStore.FinishedAttempt] = []
   /// Whether ``finished`` has all of them.

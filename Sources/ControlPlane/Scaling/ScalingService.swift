@@ -14,6 +14,8 @@ package struct ScalingService: Service {
   private static let lease = Duration.seconds(10)
   /// Attempts that ended of which one look learns. More of them say nothing more.
   private static let maxFinished = 2000
+  /// Runs with a deadline that a decision looks at: the earliest.
+  private static let mostDue = 50
   private static let spendEvery = Duration.seconds(30)
   private static let expireEvery = Duration.seconds(600)
   /// How long decisions and predictions are kept, and how many go at once.
@@ -34,6 +36,7 @@ package struct ScalingService: Service {
   private let tick: Duration
   private let logger: Logger
   private let clock = ContinuousClock()
+  private let histories = HistoryCache()
 
   /// - Parameters:
   ///   - limits: What the definition allows.
@@ -185,6 +188,8 @@ package struct ScalingService: Service {
     var look = ScalingMeasurement(moment: moment)
     if let before = turn.newestJob { look.arrivals = try await store.arrivals(above: before, upTo: moment.newestJob) }
     look.running = try await store.runningAttempts()
+    look.due = try await store.openRuns(limit: Self.mostDue)
+    look.histories = try await histories.histories(of: Set(look.due.map(\.pipeline)), store: store)
     look.finished = try await store.finishedAttempts(
       after: turn.settled, until: moment.settled, limit: Self.maxFinished)
     turn.lanes.note(changed: look.arrivals.map(\.lane.lane) + look.running.map(\.lane))

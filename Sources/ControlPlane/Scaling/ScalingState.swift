@@ -188,8 +188,16 @@ struct ScalingState: Sendable {
     let now = look.moment.seconds
     var inputs = ScalingInputs(seconds: now)
     inputs.ageSeconds = look.ageSeconds
-    inputs.lanes = lanes(look, bases: &bases)
-    inputs.running = zip(running, predictions).map(Self.runningJob)
+    let due = DueJobs(look.due, histories: look.histories) { lane in
+      predictor.predict(kind: lane.kind, release: "\(lane.engine)").seconds
+    }
+    inputs.lanes = lanes(look, due: due, bases: &bases)
+    inputs.running = zip(running, predictions).map { attempt, prediction in
+      var job = Self.runningJob(attempt, prediction)
+      job.deadline = due.running[attempt.job]?.deadline
+      job.seconds = due.running[attempt.job]?.seconds ?? job.seconds
+      return job
+    }
     inputs.workers = workers(look, now: now)
     let current = look.releases.first { $0.state == .current }?.id ?? 0
     inputs.currentRelease = "\(current)"
@@ -218,8 +226,11 @@ struct ScalingState: Sendable {
     var urgencyClass: Int
     /// Nil: the pipeline has no limit.
     var limitedPipeline: String?
+    /// Whether an open run of the pipeline has a deadline.
+    var isDue: Bool
 
-    init(_ lane: JobStore.LaneKind, isLimited: Bool) {
+    init(_ lane: JobStore.LaneKind, isLimited: Bool, isDue: Bool) {
+      self.isDue = isDue
       engine = lane.engine
       kind = lane.kind
       stage = lane.stage
@@ -228,46 +239,69 @@ struct ScalingState: Sendable {
     }
 
     static func inOrder(_ left: Load, _ right: Load) -> Bool {
-      (left.engine, left.kind, left.stage, left.urgencyClass, left.limitedPipeline ?? "")
-        < (right.engine, right.kind, right.stage, right.urgencyClass, right.limitedPipeline ?? "")
+      (left.engine, left.kind, left.stage, left.urgencyClass, left.limitedPipeline ?? (left.isDue ? "" : " "))
+        < (right.engine, right.kind, right.stage, right.urgencyClass, right.limitedPipeline ?? (right.isDue ? "" : " "))
     }
   }
 
   private func lanes(
-    _ look: ScalingMeasurement, bases: inout [String: Prediction.Basis]
+    _ look: ScalingMeasurement, due: DueJobs, bases: inout [String: Prediction.Basis]
   ) -> [LaneLoad] {
     let engines = Self.servable(look.releases)
     func isServed(_ lane: JobStore.LaneKind) -> Bool { engines.contains(lane.engine) && stages.contains(lane.stage) }
+    let limited = Set(look.lanes.lazy.filter { $0.maxRunning != nil }.map(\.lane))
+    func load(of lane: JobStore.LaneKind, isLimited: Bool) -> Load {
+      Load(lane, isLimited: isLimited, isDue: due.deadlines[lane.pipeline] != nil)
+    }
     var depths: [Load: (ready: Int, maxRunning: Int?)] = [:]
     for each in look.lanes where isServed(each.lane) {
-      let load = Load(each.lane, isLimited: each.maxRunning != nil)
+      let load = load(of: each.lane, isLimited: each.maxRunning != nil)
       depths[load] = (each.ready + (depths[load]?.ready ?? 0), each.maxRunning)
     }
     var counts: [Load: ArrivalWindow.Counts] = [:]
-    let limited = Set(look.lanes.lazy.filter { $0.maxRunning != nil }.map(\.lane))
+    var slacks: [Load: Double] = [:]
     for (lane, arrived) in arrivals.counts(at: look.moment.seconds) where isServed(lane) {
-      counts[Load(lane, isLimited: limited.contains(lane)), default: ArrivalWindow.Counts()].add(arrived)
+      let load = load(of: lane, isLimited: limited.contains(lane))
+      counts[load, default: ArrivalWindow.Counts()].add(arrived)
+      if let deadline = due.deadlines[lane.pipeline] {
+        slacks[load] = min(deadline - look.moment.seconds, slacks[load] ?? .infinity)
+      }
+    }
+    var (ready, waiting): ([Load: DueClasses], [Load: DueClasses]) = ([:], [:])
+    for step in due.steps where isServed(step.lane) {
+      let load = load(of: step.lane, isLimited: limited.contains(step.lane))
+      if step.isReady {
+        ready[load, default: DueClasses()].add(step)
+      } else {
+        waiting[load, default: DueClasses()].add(step)
+      }
     }
     let running = look.running.reduce(into: [:]) { $0[$1.pipeline, default: 0] += 1 }
     var known: [String: Prediction] = [:]
-    return Set(depths.keys).union(counts.keys).sorted(by: Load.inOrder).map { lane in
+    let all = Set(depths.keys).union(counts.keys).union(ready.keys).union(waiting.keys)
+    return all.sorted(by: Load.inOrder).map { lane in
       let name = "\(lane.engine)/\(lane.kind)"
       let prediction = known[name] ?? predictor.predict(kind: lane.kind, release: "\(lane.engine)")
       known[name] = prediction
       bases[name] = prediction.basis
       var load = LaneLoad(
         release: "\(lane.engine)", kind: lane.kind, stage: lane.stage, priority: -lane.urgencyClass)
+      load.queued = ready[lane]?.classes(memoryBytes: prediction.memoryBytes) ?? []
+      load.waiting = waiting[lane]?.classes(memoryBytes: prediction.memoryBytes) ?? []
       if let depth = depths[lane] {
-        load.queued = [
-          QueuedClass(
-            deadline: nil, jobs: depth.ready, seconds: prediction.seconds, memoryBytes: prediction.memoryBytes)
-        ]
+        // Also jobs without a run, and backfills, are in a pipeline's lanes.
+        let rest = depth.ready - (ready[lane]?.jobs ?? 0)
+        if rest > 0 {
+          load.queued.append(
+            QueuedClass(deadline: nil, jobs: rest, seconds: prediction.seconds, memoryBytes: prediction.memoryBytes))
+        }
         load.running = lane.limitedPipeline.flatMap { running[$0] } ?? 0
         load.maxRunning = depth.maxRunning
       }
       let arrived = counts[lane] ?? ArrivalWindow.Counts()
       load.arrivals = Arrivals(
-        jobs5Minutes: arrived.minutes5, jobs30Minutes: arrived.minutes30, meanSeconds: prediction.seconds.mean)
+        jobs5Minutes: arrived.minutes5, jobs30Minutes: arrived.minutes30, meanSeconds: prediction.seconds.mean,
+        slackSecondsP10: slacks[lane])
       return load
     }
   }

@@ -117,6 +117,77 @@ struct ScalingStateTests {
     #expect(try limited.decide(busy).counts == [7: 2], "two run, and one more of b and one of c can")
   }
 
+  /// A run with so many ready ingests and a blocked load, each of which has always taken 100 s.
+  private func due(
+    _ jobs: Int, in seconds: Double, pending: Int? = nil, root: Int64 = 1
+  ) -> (run: JobStore.OpenRunRecord, history: StepHistory) {
+    var history = StepHistory()
+    for kind in ["ingest", "load"] {
+      for _ in 0..<20 { history.add(kind: kind, label: "a", seconds: 100, bytes: nil) }
+    }
+    var run = JobStore.OpenRunRecord(
+      root: root, pipeline: "p", runs: [root, root + 1], pending: pending ?? jobs + 1, deadline: "",
+      deadlineSeconds: 1000 + seconds, nowSeconds: 1000)
+    run.jobs = (0..<jobs).map { number in
+      JobStore.OpenJobRecord(
+        run: root, job: Int64(number), lane: 70, engine: 7, stage: "ingest", urgencyClass: 0, kind: "ingest",
+        label: "a", place: .ready, seconds: 0)
+    }
+    run.jobs.append(
+      JobStore.OpenJobRecord(
+        run: root + 1, job: 1000, lane: 71, engine: 7, stage: "load", urgencyClass: 0, kind: "load", label: "a",
+        place: .blocked, seconds: 0))
+    return (run, history)
+  }
+
+  @Test("a deadline drives the count: a near one more workers than none, a far one fewer")
+  func deadlines() throws {
+    func count(_ jobs: Int, dueIn seconds: Double?) throws -> Int {
+      var state = state(max: 50)
+      var look = look(at: 1000, [depth(jobs)])
+      if let seconds {
+        let (run, history) = due(jobs, in: seconds)
+        (look.due, look.histories) = ([run], ["p": history])
+      }
+      return try state.decide(look).decision.total
+    }
+    let (near, none, far) = (
+      try count(100, dueIn: 1500), try count(100, dueIn: nil), try count(100, dueIn: 8 * 3600)
+    )
+    // 10,000 s of work in 1,500 s, of which the load takes the last 100: 9 slots at least, of two a worker.
+    #expect((5...8).contains(near), "\(near)")
+    #expect(far == 1, "the work fits into eight hours, and an hour of the worker is an hour")
+    #expect(near > none && none > far, "\(near), \(none), \(far)")
+  }
+
+  @Test("what is left of a run is due before the stages behind it, and what is not looked at counts too")
+  func dueJobs() throws {
+    let (run, history) = due(3, in: 1000, pending: 14)
+    let jobs = DueJobs([run], histories: ["p": history]) { _ in Estimate(exactly: 1) }
+    #expect(jobs.deadlines == ["p": 2000])
+    #expect(jobs.steps.map(\.deadline) == [1900, 2000])
+    #expect(jobs.steps.map(\.jobs) == [13, 1])
+    #expect(jobs.steps.map(\.isReady) == [true, false])
+    let unknown = DueJobs([run], histories: [:]) { _ in Estimate(exactly: 5) }
+    #expect(unknown.steps.map(\.deadline) == [1995, 2000])
+  }
+
+  @Test(
+    "a deadline that the maximum does not reach is a warning of the decision; jobs without a deadline stay a backlog")
+  func lateByMaximum() throws {
+    var state = state(max: 1)
+    var look = look(at: 1000, [depth(150)], workers: [worker(1)])
+    let (run, history) = due(100, in: 1500)
+    (look.due, look.histories) = ([run], ["p": history])
+    let outcome = try state.decide(look)
+    let warning = try #require(outcome.decision.warnings.first)
+    #expect(warning.deadline == 2400)
+    #expect(warning.moreSlots ?? 0 > 4)
+    let report = try ScalingReport(json: outcome.record?.inputs ?? "")
+    #expect(report.stages.map(\.queued).max() == 150)
+    #expect(outcome.decision.reasons.contains { "\($0)".contains("deadlines need") && "\($0)".contains("is in ") })
+  }
+
   @Test("an idle worker is stopped when it has been idle for long; a busy one never is")
   func down() throws {
     var state = state()
