@@ -64,7 +64,7 @@ extension JobStore {
   /// - Source: `schedule_lead.sql`.
   package func leadsDeadlines(in transaction: PostgresTransaction) async throws -> Bool {
     // One constant for every version of the engine.
-    let lockKey: Int64 = 7_351_904_232
+    let lockKey: Int64 = 7_351_904_239
     return try await transaction.query(Statement.scheduleLead, [.int(lockKey)]).only.bool("leads")
   }
 

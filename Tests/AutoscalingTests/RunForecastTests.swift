@@ -38,7 +38,7 @@ struct RunForecastTests {
     (run(ready(4), ready(1, "curate", stage: 1), ready(1, "load", stage: 2)), 1400),
     (run(OpenRun.Work(stage: 0, kind: "ingest", label: "a", place: .later(50))), 1150),
     (run(OpenRun.Work(stage: 0, kind: "ingest", label: "a", place: .running(seconds: 60, progress: nil))), 1040),
-    (run(OpenRun.Work(stage: 0, kind: "ingest", label: "a", place: .running(seconds: 100, progress: 0.5))), 1075),
+    (run(OpenRun.Work(stage: 0, kind: "ingest", label: "a", place: .running(seconds: 100, progress: 0.5))), 1055),
     (run(maxRunning: 1, ready(4)), 1400), (run(), 1000),
   ]
 
