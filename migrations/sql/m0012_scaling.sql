@@ -11,7 +11,7 @@ create table sluice.scaling_lead (
   history   jsonb                                       -- what one decision gives to the next, also to another process's
 ) with (fillfactor = 50);
 
--- A decision is stored when it differs from the one before, and once a minute.
+-- A decision is stored when it differs from the one before, and at least once a minute.
 create table sluice.scaling_decision (
   decision_id bigint generated always as identity primary key,
   epoch       bigint not null,

@@ -23,6 +23,8 @@ struct ScalingState: Sendable {
 
   /// Without a change a decision is stored again after this many seconds.
   static let storeSeconds = 60.0
+  /// The same while there is work: what is read of it is as old at most.
+  static let busyStoreSeconds = 15.0
   /// Of controls, the command line and the superuser.
   private static let reservedConnections = 20
   /// Of a worker for itself: its session, the queue's, the one that listens, and one for maintenance.
@@ -119,7 +121,7 @@ struct ScalingState: Sendable {
         heaviestBytes: decision.claims.heaviestBytes,
         yields: yields.ask(decision.yields, running: look.running, at: now)),
       estimates: book.due(predictor, at: now),
-      isQuiet: running.isEmpty && inputs.lanes.allSatisfy(\.queued.isEmpty))
+      isQuiet: inputs.isQuiet)
   }
 
   // MARK: - What was learned
@@ -383,7 +385,8 @@ struct ScalingState: Sendable {
       counts: counts, stops: decision.stops, drains: decision.drains,
       limitedBy: decision.limit.map(Self.kind), override: look.override?.id, isLate: !decision.warnings.isEmpty,
       troubled: Set(look.troubles.keys))
-    if let stored, stored.what == what, (0..<Self.storeSeconds).contains(inputs.seconds - stored.at) { return nil }
+    let rest = inputs.isQuiet ? Self.storeSeconds : Self.busyStoreSeconds
+    if let stored, stored.what == what, (0..<rest).contains(inputs.seconds - stored.at) { return nil }
     stored = (what, inputs.seconds)
     var report = ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles)
     report.memoryUsed = look.memory.limitBytes.map { _ in look.memory.usedBytes }
@@ -408,4 +411,9 @@ struct ScalingState: Sendable {
     case .pinnedReleases: "pinned_releases"
     }
   }
+}
+
+extension ScalingInputs {
+  /// Nothing is queued and nothing runs.
+  fileprivate var isQuiet: Bool { running.isEmpty && lanes.allSatisfy(\.queued.isEmpty) }
 }

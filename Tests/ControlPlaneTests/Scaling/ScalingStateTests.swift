@@ -305,15 +305,16 @@ struct ScalingStateTests {
     #expect(outcome.decision.stops.isEmpty)
   }
 
-  @Test("a decision is stored when it changes, and once a minute")
+  @Test("a decision is stored when it changes, every 15 seconds while there is work, and once a minute")
   func stored() throws {
     var state = state()
     #expect(try state.decide(look(at: 1000)).record != nil)
-    #expect(try state.decide(look(at: 1002)).record == nil)
-    #expect(try state.decide(look(at: 1004, [depth(1)])).record != nil)
-    #expect(try state.decide(look(at: 1006, [depth(1)])).record == nil)
-    #expect(try state.decide(look(at: 1070, [depth(1)])).record != nil)
-    var troubled = look(at: 1072, [depth(1)])
+    #expect(try state.decide(look(at: 1059)).record == nil)
+    #expect(try state.decide(look(at: 1060)).record != nil)
+    #expect(try state.decide(look(at: 1064, [depth(1)])).record != nil)
+    #expect(try state.decide(look(at: 1078, [depth(1)])).record == nil)
+    #expect(try state.decide(look(at: 1079, [depth(1)])).record != nil)
+    var troubled = look(at: 1081, [depth(1)])
     troubled.troubles = [7: "no room"]
     let record = try #require(try state.decide(troubled).record)
     #expect(try ScalingReport(json: record.inputs).troubles == ["no worker of release 7 could be started: no room"])
