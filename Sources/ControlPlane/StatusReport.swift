@@ -209,10 +209,11 @@ package struct StatusReport: Sendable, Codable {
   private static func scaling(_ store: JobStore) async throws -> Scaling? {
     let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= ScalingAnswer.freshSeconds ? $0 : nil }
     let override = try await store.scalingOverride()
-    guard decision != nil || override != nil else { return nil }
+    let waits = try await store.memoryWaits().map(\.text)
+    guard decision != nil || override != nil || !waits.isEmpty else { return nil }
     // Another engine may have written it.
     let report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
-    let problems = (report?.warnings ?? []) + (report?.troubles ?? [])
+    let problems = (report?.warnings ?? []) + (report?.troubles ?? []) + waits
     return Scaling(
       workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],
       limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt, problems: problems,

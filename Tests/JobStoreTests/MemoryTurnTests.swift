@@ -112,7 +112,9 @@ struct MemoryTurnTests {
       #expect(try await look(one, at: 17).waitingSeconds == 17, "for the same job the time goes on")
       let silent = try await look(one, at: 30)
       #expect(silent.waitingSeconds == 30 && silent.waitingAge == 22)
+      #expect(try await queue.store.memoryWaits().map { "\($0.host) \($0.pipeline) \($0.label)" } == ["a p j0"])
       _ = try #require(try await queue.claimOne(two))
+      #expect(try await queue.store.memoryWaits().isEmpty)
       #expect(try await look(one, at: 33).waiting == nil, "it runs")
     }
   }

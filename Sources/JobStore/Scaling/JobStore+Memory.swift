@@ -100,6 +100,27 @@ extension JobStore {
     return look
   }
 
+  /// A job that room is kept for in the memory of a host.
+  package struct MemoryWait: Sendable, Equatable {
+    package var host: String
+    package var job: JobID
+    package var pipeline: String
+    package var stage: String
+    package var label: String
+    package var seconds: Double
+  }
+
+  /// The longest first.
+  ///
+  /// - Source: `memory_wait_list.sql`.
+  package func memoryWaits() async throws -> [MemoryWait] {
+    try await database.query(Statement.memoryWaitList).map { row in
+      MemoryWait(
+        host: try row.string("host"), job: JobID(try row.int("job_id")), pipeline: try row.string("pipeline"),
+        stage: try row.string("stage"), label: try row.string("label"), seconds: try row.double("seconds"))
+    }
+  }
+
   /// What is expected of the jobs of a kind, of one pipeline or of all.
   package struct NeedEstimate: Sendable, Equatable {
     package var kind: String

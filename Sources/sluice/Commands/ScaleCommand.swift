@@ -89,9 +89,10 @@ struct ScaleCommand: AsyncParsableCommand {
     try await Installation.with(options, access: .reading) { installation in
       let store = installation.store
       let decision = try await store.scalingDecision(at: at)
-      let view = ScalingView(
+      var view = ScalingView(
         decision: decision, override: at == nil ? try await store.scalingOverride() : nil,
         names: try await installation.releaseNames(), isNow: at == nil)
+      if at == nil { view.memoryWaits = try await store.memoryWaits() }
       if options.json {
         Console.data(json: view.json)
       } else {

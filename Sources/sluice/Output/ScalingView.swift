@@ -1,4 +1,5 @@
 import ControlPlane
+import JobModel
 import JobStore
 
 /// A decision about the number of workers, as text and as JSON.
@@ -8,6 +9,8 @@ struct ScalingView {
   let names: [Int64: String]
   /// Whether it is what holds now, and not an earlier one.
   let isNow: Bool
+  /// Jobs that wait for memory now.
+  var memoryWaits: [JobStore.MemoryWait] = []
   /// Nil also where another engine wrote it.
   private let report: ScalingReport?
 
@@ -23,7 +26,7 @@ struct ScalingView {
   }
 
   func text(why: Bool) -> String {
-    let tail = override.map { [Self.text($0)] } ?? []
+    let tail = memoryWaits.map(\.text) + (override.map { [Self.text($0)] } ?? [])
     guard let decision else {
       let none = isNow ? "nothing is decided: no control with scaling has run" : "no decision of that time is kept"
       return ([none] + tail).joined(separator: "\n")
@@ -95,22 +98,33 @@ struct ScalingView {
   }
 
   var json: JSONValue {
-    guard let decision else { return .object([("decision", .null), ("override", override.map(Self.json) ?? .null)]) }
-    return .object([
-      (
-        "decision",
-        .object([
-          ("id", .int(decision.id)), ("epoch", .int(decision.epoch)), ("decided_at", .text(decision.decidedAt)),
-          ("workers", .int(Int64(decision.total))), ("demanded", .int(Int64(decision.demanded))),
-          (
-            "counts",
-            .object(decision.counts.sorted { $0.key < $1.key }.map { ("\($0.key)", .int(Int64($0.value))) })
-          ),
-          ("stops", .list(decision.stops.map { .int($0) })), ("drains", .list(decision.drains.map { .int($0) })),
-          ("reasons", .list(decision.reasons.map { .text($0) })), ("limited_by", .optional(decision.limitedBy)),
-          ("inputs", .raw(decision.inputs)),
-        ])
-      ), ("override", override.map(Self.json) ?? .null),
+    let others: [(String, JSONValue)] = [
+      ("override", override.map(Self.json) ?? .null), ("memory_waits", .list(memoryWaits.map(Self.json))),
+    ]
+    guard let decision else { return .object([("decision", .null)] + others) }
+    return .object(
+      [
+        (
+          "decision",
+          .object([
+            ("id", .int(decision.id)), ("epoch", .int(decision.epoch)), ("decided_at", .text(decision.decidedAt)),
+            ("workers", .int(Int64(decision.total))), ("demanded", .int(Int64(decision.demanded))),
+            (
+              "counts",
+              .object(decision.counts.sorted { $0.key < $1.key }.map { ("\($0.key)", .int(Int64($0.value))) })
+            ),
+            ("stops", .list(decision.stops.map { .int($0) })), ("drains", .list(decision.drains.map { .int($0) })),
+            ("reasons", .list(decision.reasons.map { .text($0) })), ("limited_by", .optional(decision.limitedBy)),
+            ("inputs", .raw(decision.inputs)),
+          ])
+        )
+      ] + others)
+  }
+
+  private static func json(_ wait: JobStore.MemoryWait) -> JSONValue {
+    .object([
+      ("host", .text(wait.host)), ("job", .int(wait.job.rawValue)), ("pipeline", .text(wait.pipeline)),
+      ("stage", .text(wait.stage)), ("label", .text(wait.label)), ("seconds", .double(wait.seconds)),
     ])
   }
 
