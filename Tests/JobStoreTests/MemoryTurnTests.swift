@@ -92,6 +92,30 @@ struct MemoryTurnTests {
     }
   }
 
+  @Test(
+    "know the size of the input from what the jobs before it have read", arguments: [(1000.0, 7), (1024, 9), (2047, 9)])
+  func sizes(read: Double, bytes: Double) async throws {
+    try await QueueFixture.with { queue in
+      let worker = try await Self.worker(queue, host: "a")
+      try await queue.enqueue(jobs: 2, after: [1: [0]])
+      let lead = try #require(try await queue.store.leadScaling(as: "control", lease: .seconds(3600)))
+      func estimate(_ size: Int?, _ bytes: Double) -> JobStore.NeedEstimate {
+        JobStore.NeedEstimate(
+          kind: "test", pipeline: "p", size: size,
+          expected: JobStore.ExpectedNeed(secondsMean: 1, secondsDeviation: 0, bytesMean: bytes, bytesDeviation: 0))
+      }
+      try await queue.store.keep(
+        [estimate(nil, 7), estimate(10, 9)], as: "control", epoch: lead.epoch, retention: .seconds(3600))
+      let first = try #require(try await queue.claimOne(worker))
+      try await queue.store.writeProgress([(first.holder, "{\"bytes\":\(Int(read))}")])
+      #expect(try await queue.complete(first.holder))
+      let lane = try #require(try await queue.store.survey().first)
+      let look = try await queue.store.memoryLook(worker: worker, jobs: [(lane.id, JobID(lane.lowest))])
+      #expect(look.ready.map(\.expected?.bytesMean) == [bytes])
+      #expect(Set(try await queue.store.needEstimates(limit: 9).map(\.size)) == [nil, 10])
+    }
+  }
+
   @Test("tell the other workers of the host what room is kept for, as long as they say so and it waits")
   func waiting() async throws {
     try await QueueFixture.with { queue in

@@ -72,12 +72,13 @@ alter table sluice.scaling_lead
 create table sluice.scaling_estimate (
   kind              text not null,
   pipeline          text not null,                      -- empty: of all pipelines
+  size              integer not null,                   -- n: the input has 2^n bytes and less than 2^(n + 1); -1: of all sizes
   seconds_mean      double precision not null,
   seconds_deviation double precision not null,
   bytes_mean        double precision not null,
   bytes_deviation   double precision not null,
   estimated_at      timestamptz not null default now(),
-  primary key (kind, pipeline)
+  primary key (kind, pipeline, size)
 );
 
 -- Hosts whose workers claim by memory. Each such claim takes a turn, so that two workers do not take the same room.

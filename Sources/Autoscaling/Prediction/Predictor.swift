@@ -91,7 +91,7 @@ package struct Predictor: Sendable, Equatable, Codable {
     outOfMemoryKills: Int = 0
   ) -> Prediction {
     let candidates = similar(kind: kind, release: release, pipeline: pipeline, size: Self.size(inputBytes))
-    let before = earlier[Group(kind: kind, pipeline: pipeline)] ?? earlier[Group(kind: kind)]
+    let before = remembered(kind: kind, pipeline: pipeline, size: Self.size(inputBytes))
     let seconds = estimate(
       stated?.seconds, candidates, \.seconds, \.secondsRatio, earlier: before?.seconds, cold: settings.coldStartSeconds,
       prior: settings.statedSecondsWidth, limit: Number.longestSeconds)
@@ -109,17 +109,30 @@ package struct Predictor: Sendable, Equatable, Codable {
       memoryWidth: widths.factor(.memory, of: kind))
   }
 
-  /// What an earlier process expected of the jobs of a kind, of one pipeline or of all (nil): it holds until enough of them have finished.
-  package mutating func remember(kind: String, pipeline: String?, seconds: Estimate, memoryBytes: Estimate) {
+  /// What an earlier process expected of the jobs of a kind, of one pipeline or of all (nil), and of one size (the exponent of 2 of the input's bytes) or
+  /// of all: it holds until enough of them have finished.
+  package mutating func remember(
+    kind: String, pipeline: String?, size: Int? = nil, seconds: Estimate, memoryBytes: Estimate
+  ) {
     guard earlier.count < Self.maxGroups else { return }
-    earlier[Group(kind: kind, pipeline: pipeline)] = Memory(
+    earlier[Group(kind: kind, pipeline: pipeline, size: size)] = Memory(
       seconds: seconds.sane(atMost: Number.longestSeconds), memoryBytes: memoryBytes.sane(atMost: Number.mostBytes))
   }
 
-  /// What is expected of the jobs of a kind, of one pipeline or of all (nil).
+  private func remembered(kind: String, pipeline: String?, size: Int?) -> Memory? {
+    guard !earlier.isEmpty else { return nil }
+    return [
+      Group(kind: kind, pipeline: pipeline, size: size), Group(kind: kind, pipeline: pipeline),
+      Group(kind: kind, size: size), Group(kind: kind),
+    ].lazy.compactMap { earlier[$0] }.first
+  }
+
+  /// What is expected of the jobs of a kind, of one pipeline or of all (nil), and of one size or of all.
   package struct Expectation: Sendable, Equatable {
     package var kind: String
     package var pipeline: String?
+    /// The exponent of 2 of the input's bytes.
+    package var size: Int?
     package var seconds: Estimate
     package var memoryBytes: Estimate
   }
@@ -129,11 +142,12 @@ package struct Predictor: Sendable, Equatable, Codable {
   /// - Parameter since: ``learned`` at that time.
   package func expectations(since: Int) -> [Expectation] {
     groups.compactMap { group, samples in
-      guard samples.last > since, group.release == nil, group.size == nil, samples.seconds.count >= Self.minSamples
-      else { return nil }
-      let expected = predict(kind: group.kind, release: "", pipeline: group.pipeline)
+      guard samples.last > since, group.release == nil, samples.seconds.count >= Self.minSamples else { return nil }
+      let expected = predict(
+        kind: group.kind, release: "", pipeline: group.pipeline, inputBytes: group.size.map(Self.bytes))
       return Expectation(
-        kind: group.kind, pipeline: group.pipeline, seconds: expected.seconds, memoryBytes: expected.memoryBytes)
+        kind: group.kind, pipeline: group.pipeline, size: group.size, seconds: expected.seconds,
+        memoryBytes: expected.memoryBytes)
     }
   }
 
@@ -181,6 +195,8 @@ package struct Predictor: Sendable, Equatable, Codable {
     let oldest = groups.sorted { $0.value.last < $1.value.last }.prefix(groups.count - Self.maxGroups * 7 / 8)
     for (group, _) in oldest { groups[group] = nil }
   }
+
+  private static func bytes(ofSize size: Int) -> Double { Double(sign: .plus, exponent: size, significand: 1) }
 
   private static func size(_ bytes: Double?) -> Int? {
     guard let bytes, bytes.isFinite, bytes >= 1 else { return nil }

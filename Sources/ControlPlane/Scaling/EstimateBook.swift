@@ -17,6 +17,7 @@ struct EstimateBook: Sendable {
   private struct Key: Hashable {
     var kind: String
     var pipeline: String
+    var size: Int?
   }
   private var stored: [Key: (expected: JobStore.ExpectedNeed, at: Double)] = [:]
   private var learned = 0
@@ -29,7 +30,7 @@ struct EstimateBook: Sendable {
     lookedAt = now
     var due: [JobStore.NeedEstimate] = []
     for each in predictor.expectations(since: learned) {
-      let key = Key(kind: each.kind, pipeline: each.pipeline ?? "")
+      let key = Key(kind: each.kind, pipeline: each.pipeline ?? "", size: each.size)
       let expected = JobStore.ExpectedNeed(
         secondsMean: each.seconds.mean, secondsDeviation: each.seconds.deviation,
         bytesMean: each.memoryBytes.mean, bytesDeviation: each.memoryBytes.deviation)
@@ -38,7 +39,7 @@ struct EstimateBook: Sendable {
         continue
       }
       stored[key] = (expected, now)
-      due.append(JobStore.NeedEstimate(kind: key.kind, pipeline: key.pipeline, expected: expected))
+      due.append(JobStore.NeedEstimate(kind: key.kind, pipeline: key.pipeline, size: key.size, expected: expected))
     }
     learned = predictor.learned
     if stored.count > 2 * Self.maxRead { stored = [:] }

@@ -84,7 +84,7 @@ struct ScalingState: Sendable {
     for each in estimates {
       let expected = each.expected
       predictor.remember(
-        kind: each.kind, pipeline: each.pipeline.isEmpty ? nil : each.pipeline,
+        kind: each.kind, pipeline: each.pipeline.isEmpty ? nil : each.pipeline, size: each.size,
         seconds: Estimate(mean: expected.secondsMean, deviation: expected.secondsDeviation),
         memoryBytes: Estimate(mean: expected.bytesMean, deviation: expected.bytesDeviation))
     }
@@ -136,10 +136,12 @@ struct ScalingState: Sendable {
       guard attempt.status == "done" || isShortage else { continue }
       var job = Autoscaling.FinishedJob(kind: attempt.kind, release: "\(attempt.release)", seconds: attempt.seconds)
       job.pipeline = attempt.pipeline
+      job.inputBytes = attempt.input
       if isShortage {
         job.end = .outOfMemory
         let expected = predictor.predict(
-          kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline)
+          kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline,
+          inputBytes: attempt.input)
         job.reservedBytes = expected.memoryBytes.mean
       }
       // The measured peak is the worker's process and the job's child; the process is counted for itself.

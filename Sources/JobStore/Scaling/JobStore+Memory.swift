@@ -121,16 +121,19 @@ extension JobStore {
     }
   }
 
-  /// What is expected of the jobs of a kind, of one pipeline or of all.
+  /// What is expected of the jobs of a kind, of one pipeline or of all, and of one size of the input or of all.
   package struct NeedEstimate: Sendable, Equatable {
     package var kind: String
     /// Empty: of all.
     package var pipeline: String
+    /// The exponent of 2 of the input's bytes; nil: of all.
+    package var size: Int?
     package var expected: ExpectedNeed
 
-    package init(kind: String, pipeline: String, expected: ExpectedNeed) {
+    package init(kind: String, pipeline: String, size: Int? = nil, expected: ExpectedNeed) {
       self.kind = kind
       self.pipeline = pipeline
+      self.size = size
       self.expected = expected
     }
   }
@@ -148,6 +151,7 @@ extension JobStore {
       Statement.scalingEstimatePut,
       [
         .text(holder), .int(epoch), .texts(estimates.map(\.kind)), .texts(estimates.map(\.pipeline)),
+        .ints(estimates.map { Int64($0.size ?? -1) }),
         column(\.secondsMean), column(\.secondsDeviation), column(\.bytesMean), column(\.bytesDeviation),
         .double(retention.inSeconds),
       ])
@@ -158,6 +162,7 @@ extension JobStore {
     try await database.query(Statement.scalingEstimateList, [.int(Int64(limit))]).map { row in
       NeedEstimate(
         kind: try row.string("kind"), pipeline: try row.string("pipeline"),
+        size: Int(exactly: try row.int("size")).flatMap { $0 < 0 ? nil : $0 },
         expected: ExpectedNeed(
           secondsMean: try row.double("seconds_mean"), secondsDeviation: try row.double("seconds_deviation"),
           bytesMean: try row.double("bytes_mean"), bytesDeviation: try row.double("bytes_deviation")))

@@ -137,11 +137,15 @@ extension JobStore {
     package var pipeline: String?
     /// Of its failure.
     package var code: String?
+    /// Bytes that it reads; nil: not known.
+    package var input: Double?
 
     package init(
       job: Int64, epoch: Int64 = 1, kind: String, lane: Int64? = nil, release: Int64 = 0, status: String = "done",
-      seconds: Double, memory: Double? = nil, pipeline: String? = nil, code: String? = nil
+      seconds: Double, memory: Double? = nil, pipeline: String? = nil, code: String? = nil,
+      input: Double? = nil
     ) {
+      self.input = input
       self.pipeline = pipeline
       self.code = code
       self.job = job
@@ -217,7 +221,8 @@ extension JobStore {
         job: try row.int("job_id"), epoch: try row.int("epoch"), kind: try row.optionalString("kind") ?? "",
         lane: try row.optionalInt("lane_id"), release: try row.int("release_id"), status: try row.string("status"),
         seconds: try row.double("seconds"), memory: try row.optionalDouble("memory"),
-        pipeline: try row.optionalString("pipeline"), code: try row.optionalString("code"))
+        pipeline: try row.optionalString("pipeline"), code: try row.optionalString("code"),
+        input: try row.optionalDouble("input"))
     }
   }
 }

@@ -1,7 +1,8 @@
 -- What jobs are expected to need of memory and time (null: nothing is known): those that run on the host of worker $1 (held), for how long; the jobs
 -- $3 of the lanes $2 (ready); and the one that room is kept for on this host (waiting). With how often each ran out of memory.
--- An estimate of the job's pipeline goes before that of its kind.
--- Locks: none. Index: lease_worker, primary keys of worker, job, lane, suspect, scaling_estimate and memory_host. Beats are few.
+-- An estimate of the job's pipeline goes before that of its kind, and one of its input's size before that of all sizes. The input is what the jobs
+-- before it in its run have read.
+-- Locks: none. Index: lease_worker, primary keys of worker, job, lane, suspect, progress, scaling_estimate and memory_host, edge_dependent. Beats are few.
 with own as materialized (
   select w.host from sluice.worker w where w.worker_id = $1::bigint
 ), crew as materialized (
@@ -18,15 +19,20 @@ with own as materialized (
   select 'waiting', h.waiting_job, 0 from sluice.memory_host h where h.host = (select host from own) and h.waiting_job is not null
 )
 select a.what, a.job_id, a.elapsed, j.lane_id, l.class, coalesce(s.memory_kills, 0) as kills,
-  coalesce(o.seconds_mean, k.seconds_mean) as seconds_mean, coalesce(o.seconds_deviation, k.seconds_deviation) as seconds_deviation,
-  coalesce(o.bytes_mean, k.bytes_mean) as bytes_mean, coalesce(o.bytes_deviation, k.bytes_deviation) as bytes_deviation
+  e.seconds_mean, e.seconds_deviation, e.bytes_mean, e.bytes_deviation
 from asked a
 cross join lateral (select j.lane_id, j.kind from sluice.job j where j.job_id = a.job_id offset 0) j
 cross join lateral (select l.pipeline, l.class from sluice.lane l where l.lane_id = j.lane_id offset 0) l
 left join lateral (select s.memory_kills from sluice.suspect s where s.job_id = a.job_id offset 0) s on true
 left join lateral (
-  select e.seconds_mean, e.seconds_deviation, e.bytes_mean, e.bytes_deviation from sluice.scaling_estimate e
-  where e.kind = j.kind and e.pipeline = l.pipeline offset 0) o on true
+  select coalesce(floor(log(2, nullif(greatest(0, sum((p.state ->> 'bytes')::numeric)), 0)))::integer, -1) as exponent
+  from sluice.edge u
+  cross join lateral (select p.state from sluice.progress p where p.job_id = u.upstream_id offset 0) p
+  where u.dependent_id = a.job_id) size on true
 left join lateral (
-  select e.seconds_mean, e.seconds_deviation, e.bytes_mean, e.bytes_deviation from sluice.scaling_estimate e
-  where e.kind = j.kind and e.pipeline = '' offset 0) k on true
+  select e.seconds_mean, e.seconds_deviation, e.bytes_mean, e.bytes_deviation
+  from (values (1, l.pipeline, size.exponent), (2, l.pipeline, -1), (3, '', size.exponent), (4, '', -1)) as w (place, pipeline, size)
+  cross join lateral (
+    select e.seconds_mean, e.seconds_deviation, e.bytes_mean, e.bytes_deviation from sluice.scaling_estimate e
+    where e.kind = j.kind and e.pipeline = w.pipeline and e.size = w.size offset 0) e
+  order by w.place limit 1) e on true

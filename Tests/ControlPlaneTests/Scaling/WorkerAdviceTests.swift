@@ -28,7 +28,8 @@ struct WorkerAdviceTests {
     let first = book.due(predictor, at: 100)
     #expect(Set(first.map(\.pipeline)) == ["", "heavy"])
     #expect(first.allSatisfy { $0.kind == "curate" && $0.expected.bytesMean == 900 * Self.megabyte })
-    learned(&predictor, "light", megabytes: 50)
+    // Of more jobs the width is narrower.
+    for _ in 0..<5 { learned(&predictor, "light", megabytes: 50) }
     #expect(book.due(predictor, at: 104).isEmpty)
     let second = book.due(predictor, at: 105)
     #expect(Set(second.map(\.pipeline)) == ["", "light"])
@@ -36,6 +37,21 @@ struct WorkerAdviceTests {
     #expect(book.due(predictor, at: 110).allSatisfy { $0.pipeline.isEmpty }, "that of one pipeline is the same")
     book.forget()
     #expect(Set(book.due(predictor, at: 111).map(\.pipeline)) == ["", "heavy", "light"])
+  }
+
+  @Test("and by the size of the input, where it is known")
+  func sizes() {
+    var (book, predictor) = (EstimateBook(), Predictor())
+    for (input, megabytes) in [(1000.0, 20.0), (5e9, 900)] {
+      for _ in 0..<8 {
+        var job = Autoscaling.FinishedJob(kind: "curate", release: "1", seconds: 10)
+        (job.pipeline, job.inputBytes, job.peakBytes) = ("p", input, megabytes * Self.megabyte)
+        predictor.learn(job)
+      }
+    }
+    let due = book.due(predictor, at: 0).filter { $0.pipeline == "p" }.sorted { $0.size ?? -1 < $1.size ?? -1 }
+    #expect(due.map(\.size) == [nil, 9, 32])
+    #expect(due.map { $0.expected.bytesMean / Self.megabyte } == [460, 20, 900])
   }
 
   @Test("a process that begins to decide starts from them, until enough jobs have finished under it")
