@@ -74,7 +74,9 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
       return .survey(waitingFor: suspects.wish)
     }
     let room = room(free: free)
-    let open = lanes.values.filter { $0.mayHaveWork && room?.counts[$0.ready.id] ?? 1 > 0 }
+    let open = lanes.values.filter { lane in
+      lane.mayHaveWork && (room == nil || room?.counts[lane.ready.id] ?? 0 > 0)
+    }
     let urgency = suspects.isWanted ? open.map(\.ready.urgencyClass).min() : nil
     let decision = suspects.next(isIdle: inHand.isEmpty, urgency: urgency, now: now) {
       room?.alone.contains($0) ?? true
@@ -231,6 +233,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
     let most = shares.map(\.count).max() ?? 1
     let each = ClaimBatch.largest(within: most)
     let chosen = shares.filter { $0.count >= each.rawValue }
+    guard !chosen.isEmpty else { return nil }
     // Where it takes several claims to give out what is free, who goes without in this one is counted anew in the next.
     let isLast = !shares.contains { $0.count > each.rawValue }
     owed = Dictionary(
