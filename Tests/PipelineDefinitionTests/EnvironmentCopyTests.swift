@@ -11,7 +11,8 @@ struct EnvironmentCopyTests {
   @Test("has the overlay of its model, no schedule, no notification, no raw zone and no target but its own database")
   func confined() throws {
     let scheduled = Definitions.orders + "schedule: {cron: \"15 3 * * *\", timezone: UTC}\n"
-    try withDirectory(["pipelines/orders.yaml": scheduled]) { directory in
+    let files = ["pipelines/orders.yaml": scheduled, "sql/orders.sql": "select 1 as one"]
+    try withDirectory(files) { directory in
       let project = try Project.load(directory: directory, environment: "pr-1", copy: Self.copy)
       #expect(project.environment == "pr-1")
       let merged = try #require(

@@ -26,7 +26,7 @@ struct EnvironmentMaking {
 
   func make() async throws -> Made {
     try EnvironmentName.check(new: name, others: project.overlayNames + CopyFile.others(server.directory))
-    try Project.check(environment: model)
+    try requireModel()
     var file = try CopyFile.read(stateDirectory)
     try file?.refuseElsewhere(server.place)
     if let file, file.state == .ready, let marker = try await server.environment(name)?.marker,
@@ -44,6 +44,17 @@ struct EnvironmentMaking {
     let template = try await server.template()
     let made = try file.map { try same($0) } ?? begin(database)
     return try await finish(made, from: template)
+  }
+
+  /// A name that means no environment of the project would be the definitions without any overlay.
+  private func requireModel() throws {
+    try Project.check(environment: model)
+    let known = Set([Project.defaultEnvironment] + project.overlayNames + CopyFile.others(server.directory))
+    guard !known.contains(model) else { return }
+    throw DefinitionError(
+      code: "unknown_environment",
+      message: "no pipeline has an overlay for the environment \"\(model)\", and it was never used",
+      hint: "known are \(known.sorted().joined(separator: ", "))")
   }
 
   private func finish(_ begun: CopyFile, from template: String) async throws -> Made {
