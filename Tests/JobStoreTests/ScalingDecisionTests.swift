@@ -219,6 +219,49 @@ struct ScalingDecisionTests {
     }
   }
 
+  @Test("runs with a deadline that have ended are told with what was said before; open and cancelled ones are not")
+  func endedRuns() async throws {
+    try await QueueFixture.with { queue in
+      try await queue.session.execute(
+        """
+        create temp table made as
+        with runs as (
+          insert into sluice.run (pipeline, kind, release_id, state, pending, run_at, created_at, finished_at, deadline_at)
+          select v.name, 'batch', (select min(release_id) from sluice.release), v.state, 0, now(), now(), to_timestamp(v.ended), to_timestamp(v.due)
+          from (values
+            (1, 'in time', 'succeeded', 100, 200), (2, 'late', 'succeeded', 300, 200), (3, 'failed', 'failed', 100, 200),
+            (4, 'cancelled', 'cancelled', 100, 200), (5, 'open', 'running', null, 200), (6, 'load', 'succeeded', 100, 200),
+            (7, 'no deadline', 'succeeded', 100, null), (8, 'load open', 'succeeded', 100, 200)) as v (n, name, state, ended, due)
+          order by v.n
+          returning run_id, pipeline, release_id)
+        select * from runs;
+        insert into sluice.run (pipeline, kind, parent_id, release_id, state, pending, run_at, created_at, finished_at, deadline_at)
+        select pipeline, 'load', run_id, release_id, case pipeline when 'load' then 'succeeded' else 'running' end, 0, now(), now(),
+          case pipeline when 'load' then to_timestamp(250) end, to_timestamp(200)
+        from made where pipeline in ('load', 'load open');
+        insert into sluice.finish_forecast (run_id, made_at, early_at, mean_at, late_at)
+        select run_id, to_timestamp(10), to_timestamp(60), to_timestamp(90), to_timestamp(140) from made where pipeline in ('late', 'failed', 'load');
+        insert into sluice.event (kind, pipeline, run_id, message, at)
+        select 'deadline_late', pipeline, run_id, '', to_timestamp(case pipeline when 'late' then 199 else 201 end)
+        from made where pipeline in ('late', 'load')
+        """)
+      func ended(
+        _ name: String, actual: Double? = nil, isPredicted: Bool = false, announced: Bool = false, missed: Bool = false
+      ) -> JobStore.EndedRun {
+        JobStore.EndedRun(
+          pipeline: name, early: isPredicted ? 50 : nil, mean: isPredicted ? 80 : nil, late: isPredicted ? 130 : nil,
+          actual: actual, announced: announced, missed: missed)
+      }
+      #expect(
+        try await queue.store.endedRuns(last: 10) == [
+          ended("load", actual: 240, isPredicted: true, missed: true),
+          ended("failed", isPredicted: true, missed: true),
+          ended("late", actual: 290, isPredicted: true, announced: true, missed: true), ended("in time"),
+        ])
+      #expect(try await queue.store.endedRuns(last: 1).map(\.pipeline) == ["load"])
+    }
+  }
+
   @Test("worker-hours add up by month")
   func hours() async throws {
     try await withStore { store in

@@ -5,11 +5,13 @@ import JobStore
 package struct ScalingScore: Sendable, Equatable {
   package enum Subject: String, Sendable {
     case seconds, memory, workers
+    /// Seconds until a run ends, and whether it misses its deadline.
+    case finish, deadlines
   }
 
   /// One line: what was predicted of one kind of job, or of the workers.
   package struct Line: Sendable, Equatable {
-    /// Of jobs; nil: of all.
+    /// Of jobs, or a pipeline of runs; nil: of all.
     package var kind: String?
     package var subject: Subject
     package var score: PredictionScore
@@ -25,7 +27,10 @@ package struct ScalingScore: Sendable, Equatable {
   /// - Parameters:
   ///   - settled: The oldest first, by kind.
   ///   - decisions: In a row, the oldest first.
-  package init(settled: [JobStore.SettledPrediction], decisions: [JobStore.ScalingDecisionRecord]) {
+  package init(
+    settled: [JobStore.SettledPrediction], decisions: [JobStore.ScalingDecisionRecord],
+    runs: [JobStore.EndedRun] = []
+  ) {
     var kinds: [String: (seconds: PredictionScore, memory: PredictionScore)] = [:]
     var widths = PredictionWidths()
     for each in settled {
@@ -43,6 +48,9 @@ package struct ScalingScore: Sendable, Equatable {
         lines.append(Line(kind: kind, subject: .memory, score: scores.memory, width: widths.factor(.memory, of: kind)))
       }
     }
+    lines += Self.finishes(runs)
+    let deadlines = Self.deadlines(runs)
+    if deadlines.count > 0 { lines.append(Line(kind: nil, subject: .deadlines, score: deadlines)) }
     let workers = Self.workers(decisions)
     if workers.count > 0 { lines.append(Line(kind: nil, subject: .workers, score: workers)) }
   }
@@ -56,6 +64,24 @@ package struct ScalingScore: Sendable, Equatable {
     score.add(predicted: predicted, actual: actual, weight: each.standsFor)
     if each.basis != Prediction.Basis.coldStart.rawValue {
       widths.add(subject, of: each.kind, predicted: predicted, width: amount.width, actual: actual)
+    }
+  }
+
+  /// When runs were expected to end. Their range is from the early to the late end, of which one in ten each is missed.
+  private static func finishes(_ runs: [JobStore.EndedRun]) -> [Line] {
+    var pipelines: [String: PredictionScore] = [:]
+    for run in runs {
+      guard let early = run.early, let mean = run.mean, let late = run.late, let actual = run.actual else { continue }
+      let predicted = Estimate(mean: mean, deviation: max(late - mean, mean - early) / 2, high: late)
+      pipelines[run.pipeline, default: PredictionScore()].add(predicted: predicted, actual: actual)
+    }
+    return pipelines.sorted { $0.key < $1.key }.map { Line(kind: $0.key, subject: .finish, score: $0.value) }
+  }
+
+  /// Deadlines that were said to be missed, next to those that were: 1 of each.
+  private static func deadlines(_ runs: [JobStore.EndedRun]) -> PredictionScore {
+    runs.reduce(into: PredictionScore()) { score, run in
+      score.add(predicted: Estimate(exactly: run.announced ? 1 : 0), actual: run.missed ? 1 : 0)
     }
   }
 

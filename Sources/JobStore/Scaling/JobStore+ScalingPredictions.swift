@@ -83,4 +83,43 @@ extension JobStore {
         standsFor: try row.double("stands_for"))
     }
   }
+
+  /// A run with a deadline that has ended, and what was said of it before.
+  package struct EndedRun: Sendable, Equatable {
+    package var pipeline: String
+    /// Seconds until its end, from when that was predicted. Nil: it was not.
+    package var early: Double?
+    package var mean: Double?
+    package var late: Double?
+    /// Nil: it failed.
+    package var actual: Double?
+    /// Before its deadline it was told that the run would miss it.
+    package var announced: Bool
+    package var missed: Bool
+
+    package init(
+      pipeline: String, early: Double? = nil, mean: Double? = nil, late: Double? = nil, actual: Double? = nil,
+      announced: Bool = false, missed: Bool = false
+    ) {
+      self.pipeline = pipeline
+      self.early = early
+      self.mean = mean
+      self.late = late
+      self.actual = actual
+      self.announced = announced
+      self.missed = missed
+    }
+  }
+
+  /// The last runs with a deadline that have ended, the newest first.
+  ///
+  /// - Source: `scaling_finishes.sql`.
+  package func endedRuns(last limit: Int) async throws -> [EndedRun] {
+    try await database.query(Statement.scalingFinishes, [.int(Int64(limit))]).map { row in
+      EndedRun(
+        pipeline: try row.string("pipeline"), early: try row.optionalDouble("early"),
+        mean: try row.optionalDouble("mean"), late: try row.optionalDouble("late"),
+        actual: try row.optionalDouble("actual"), announced: try row.bool("announced"), missed: try row.bool("missed"))
+    }
+  }
 }

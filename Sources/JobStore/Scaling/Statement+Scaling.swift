@@ -7,6 +7,7 @@ extension Statement {
   static let scalingDecide = SQLStatement("scaling_decide", PackageResources.scaling_decide_sql)
   static let scalingExpire = SQLStatement("scaling_expire", PackageResources.scaling_expire_sql)
   static let scalingFinished = SQLStatement("scaling_finished", PackageResources.scaling_finished_sql)
+  static let scalingFinishes = SQLStatement("scaling_finishes", PackageResources.scaling_finishes_sql)
   static let scalingHolder = SQLStatement("scaling_holder", PackageResources.scaling_holder_sql)
   static let scalingLanes = SQLStatement("scaling_lanes", PackageResources.scaling_lanes_sql)
   static let scalingLast = SQLStatement("scaling_last", PackageResources.scaling_last_sql)
@@ -24,7 +25,8 @@ extension Statement {
   static let scalingSpend = SQLStatement("scaling_spend", PackageResources.scaling_spend_sql)
 
   static let scaling = [
-    scalingArrivals, scalingChart, scalingDecide, scalingExpire, scalingFinished, scalingHolder, scalingLanes,
+    scalingArrivals, scalingChart, scalingDecide, scalingExpire, scalingFinished, scalingFinishes, scalingHolder,
+    scalingLanes,
     scalingLast,
     scalingLead, scalingLeave, scalingMissed, scalingMoment, scalingOverrideEnd, scalingOverrideGet, scalingOverrideSet,
     scalingPredictions, scalingRecent, scalingRunning, scalingSettle, scalingSpend,

@@ -34,6 +34,7 @@ struct ScaleCommand: AsyncParsableCommand {
   private static let scoredPredictions = 1_000
   private static let scoredKinds = 50
   private static let scoredDecisions = 1_000
+  private static let scoredRuns = 1_000
 
   func validate() throws {
     try validateChart()
@@ -110,7 +111,8 @@ struct ScaleCommand: AsyncParsableCommand {
         score: ScalingScore(
           settled: try await installation.store.settledPredictions(
             perKind: Self.scoredPredictions, maxKinds: Self.scoredKinds),
-          decisions: try await installation.store.scalingDecisions(last: Self.scoredDecisions)))
+          decisions: try await installation.store.scalingDecisions(last: Self.scoredDecisions),
+          runs: try await installation.store.endedRuns(last: Self.scoredRuns)))
       options.json ? Console.data(json: view.json) : Console.data(view.text)
     }
   }

@@ -15,7 +15,7 @@ struct ScalingScoreView {
         [
           line.kind ?? "", line.subject.rawValue, "\(line.score.count)", Self.fixed(line.score.bias),
           Self.percent(line.score.shareWithinHigh), Self.percent(line.score.shareWithinWidth),
-          Self.percent(line.score.relativeError), line.subject == .workers ? "" : Self.fixed(line.width),
+          Self.percent(line.score.relativeError), Self.hasWidth(line) ? Self.fixed(line.width) : "",
         ]
       })
     return table.text
@@ -33,11 +33,15 @@ struct ScalingScoreView {
               ("within_high", Self.json(line.score.shareWithinHigh)),
               ("within_range", Self.json(line.score.shareWithinWidth)),
               ("mean_error", Self.json(line.score.relativeError)),
-              ("width", line.subject == .workers ? .null : Self.json(line.width)),
+              ("width", Self.hasWidth(line) ? Self.json(line.width) : .null),
             ])
           })
       )
     ])
+  }
+
+  private static func hasWidth(_ line: ScalingScore.Line) -> Bool {
+    line.subject == .seconds || line.subject == .memory
   }
 
   private static func json(_ value: Double?) -> JSONValue {

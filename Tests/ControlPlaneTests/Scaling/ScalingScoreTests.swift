@@ -83,6 +83,31 @@ struct ScalingScoreTests {
     #expect(score.lines.first?.score.shareWithinHigh == 0)
   }
 
+  @Test("ends of runs are compared by pipeline, and deadlines that were said to be missed with those that were")
+  func runs() throws {
+    func ended(_ actual: Double?, announced: Bool = false, missed: Bool = false) -> JobStore.EndedRun {
+      JobStore.EndedRun(
+        pipeline: "orders", early: 80, mean: 100, late: 120, actual: actual, announced: announced, missed: missed)
+    }
+    let score = ScalingScore(
+      settled: [], decisions: [],
+      runs: [
+        ended(100), ended(110), ended(119), ended(171, announced: true, missed: true),
+        // Failed; never predicted; said to be late and in time after all.
+        ended(nil, missed: true), JobStore.EndedRun(pipeline: "rare"), ended(100, announced: true),
+      ])
+    #expect(
+      score.lines.map { "\($0.kind ?? "-") \($0.subject.rawValue) \($0.score.count)" } == [
+        "orders finish 5", "- deadlines 7",
+      ])
+    let finish = try #require(score.lines.first?.score)
+    #expect((finish.bias, finish.shareWithinHigh, finish.shareWithinWidth) == (1.2, 0.8, 0.8))
+    let deadlines = try #require(score.lines.last?.score)
+    // Two were announced, two missed, five of seven were said rightly.
+    #expect(deadlines.bias == 1)
+    #expect(deadlines.shareWithinWidth == 5.0 / 7)
+  }
+
   @Test("decisions with a gap between them, of another engine or alone say nothing")
   func gaps() throws {
     let far = [try decision(4, age: 900, busySlots: 0), try decision(4, age: 60, busySlots: 8)]
