@@ -66,6 +66,25 @@ struct OutputTests {
     }
   }
 
+  @Test("have row groups that fit a small partition", arguments: [[], ["id"]])
+  func rowGroups(key: [String]) async throws {
+    try await Workbench.with { bench in
+      let text = "id,day\n" + (0..<45_000).map { "\($0),2024-0\(1 + $0 % 2)-01\n" }.joined()
+      let result = try await bench.curate(
+        try bench.request(
+          step(
+            columns: [
+              ContractColumn(name: "id", type: ColumnType("integer")),
+              ContractColumn(name: "day", type: ColumnType("date")),
+            ], partitionBy: [Partition(transform: .month, column: "day")]),
+          [input(stream(key: key), try bench.objects([text]))]))
+      #expect(result.files.map(\.rows) == [22_500, 22_500])
+      let paths = quoteList(result.files.map(\.path))
+      let largest = try await bench.ask(result, "select max(row_group_num_rows) as n from parquet_metadata(\(paths))")
+      #expect((1...20_480).contains(try #require(largest.first?["n"]?.int)))
+    }
+  }
+
   @Test("are as large as the definition wants, in the order of the raw")
   func sizes() async throws {
     try await Workbench.with { bench in
