@@ -175,6 +175,23 @@ struct SplitIngestTests {
     }
   }
 
+  @Test("whose run lets another one in between its parts leaves each file to one of both")
+  func between() async throws {
+    try await bench(files: Self.names) { bench, _ in
+      let other = try await bench.another(Self.pipeline)
+      try await bench.handler.run(try #require(try await bench.claim()))
+      let next = try #require(try await bench.claim())
+      #expect(next.claim.runID == other)
+      try await bench.handler.run(next)
+      while let part = try await bench.claim() { try await bench.handler.run(part) }
+      #expect(try await bench.store.run(bench.run).first?.state == .succeeded)
+      #expect(try await bench.store.run(other).first?.state == .succeeded)
+      let due = try await bench.catalog.dueRaw(
+        pipeline: "orders", dataset: "any", streams: [bench.stream], upTo: RunID(1_000))
+      #expect(due.flatMap(\.objects).map(\.request).sorted() == Self.names.sorted())
+    }
+  }
+
   @Test("keeps the parts of one run together: another run waits while one of them runs")
   func runsApart() async throws {
     try await bench(files: Self.names) { bench, _ in

@@ -48,7 +48,7 @@ package struct FilesConnector: Connector {
       throw StageFailure(
         code: "checkpoint_unreadable",
         message: "\(context.label): the checkpoint \(Self.checkpointFormat) cannot be read",
-        hint: "start the run anew: `sluice runs retry --from ingest`")
+        hint: "start a new run: sluice run PIPELINE")
     }
     let glob = Glob(match)
     let listing: SourceDirectory.Listing

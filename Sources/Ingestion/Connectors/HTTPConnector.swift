@@ -90,7 +90,7 @@ package struct HTTPConnector: Connector {
       do { return try HTTPPullState(json: text) } catch {
         throw StageFailure(
           code: "checkpoint_unreadable", message: "\(label): the checkpoint \(Self.checkpointFormat) cannot be read",
-          hint: "start the run anew: `sluice runs retry --from ingest`")
+          hint: "start a new run: sluice run PIPELINE")
       }
     }
     var state = HTTPPullState()

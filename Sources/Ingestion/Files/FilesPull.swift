@@ -102,7 +102,8 @@ struct FilesPull: Pull {
   }
 
   private var progressRemark: String? {
-    guard state.objects == 0 else { return nil }
+    // What one part found says nothing of the whole.
+    guard state.objects == 0, state.part == nil else { return nil }
     return files.isEmpty
       ? "no file in \(directory.root) matches \(match)" : "nothing new among \(files.count) files that match \(match)"
   }

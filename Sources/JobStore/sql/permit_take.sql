@@ -5,7 +5,8 @@
 -- before the clock was set back. A key without a limit is not asked for.
 -- Of the keys $6 (null: none) the jobs of one run have one permit together: what another job of its run has does not count for the job $2,
 -- which takes a slot next to it.
--- The put-off waits for the first of its keys that is short, and for ten minutes at most, should everyone forget it.
+-- The put-off waits for the first of its keys that is short, and for ten minutes at most, should everyone forget it; for one of the keys $6
+-- for 30 seconds, because a permit that comes free wakes one job, and the others of its run may take theirs next to it.
 -- Returns every job and key that was asked for; refused says for which key the job waits now, and put_off whether it does: a job
 -- that is to be cancelled keeps its lease instead.
 -- Runs after lease_lock, or the claim of these leases, and then permit_lock on these keys. Locks: permit rows, then its lease. Index: lease_worker, primary keys.
@@ -59,7 +60,8 @@ with wanting as materialized (
   returning l.job_id, l.epoch, l.lane_id, l.attempt, j.refused
 ), waiting as (
   insert into sluice.later (job_id, run_at, lane_id, attempt, epoch, waits_for, waits_since, put_off_at)
-  select job_id, coalesce($5::timestamptz, now()) + interval '10 minutes', lane_id, attempt - 1, epoch, refused,
+  select job_id, coalesce($5::timestamptz, now())
+      + case when refused = any ($6::text[]) then interval '30 seconds' else interval '10 minutes' end, lane_id, attempt - 1, epoch, refused,
     coalesce($5::timestamptz, now()), coalesce($5::timestamptz, now())
   from put_off
 )
