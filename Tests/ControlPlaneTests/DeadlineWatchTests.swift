@@ -135,6 +135,22 @@ struct DeadlineWatchTests {
     }
   }
 
+  @Test("without a worker a run is told as late once even a worker that begins now would end it too late")
+  func noWorker() async throws {
+    try await Bench.with { bench in
+      try await bench.learn()
+      let run = try await bench.enqueue(dueIn: 25)
+      try await bench.watch.look()
+      #expect(try await bench.told().isEmpty)
+      try await bench.store.database.execute("update sluice.run set deadline_at = now() + interval '10 minutes'")
+      try await bench.watch.look()
+      #expect(try await bench.told() == ["late \(run) false"])
+      let message = try #require(try await bench.events(run).first?.message)
+      #expect(message.contains("late by 10 min at least"), "\(message)")
+      #expect(message.contains("no worker of its release is at work"), "\(message)")
+    }
+  }
+
   @Test("a run with time enough is told nothing, and one of which nothing is known only that it missed its deadline")
   func unknown() async throws {
     try await Bench.with { bench in

@@ -61,7 +61,7 @@ package struct DeadlineWatch: Service {
             JobStore.FinishForecast(run: run.root, early: known.early, mean: known.mean, late: known.late))
         }
         let notice = LateNotice(
-          deadline: deadline, forecast: try? forecast.get(), told: told[run.root], now: run.nowSeconds)
+          deadline: deadline, forecast: outlook.forecastAtBest(of: run), told: told[run.root], now: run.nowSeconds)
         if let notice { try await tell(notice, run, forecast, transaction, now: now) }
       }
       try await store.keep(forecasts, in: transaction, now: now)

@@ -66,7 +66,8 @@ struct LateNotice: Sendable, Equatable {
     let needs = known?.needs.map { "; \($0)" } ?? ""
     return switch kind {
     case .late:
-      "run \(run.root) will be late by \(RunForecast.duration(lateSeconds)): due at \(due), \(expected)\(needs)"
+      "run \(run.root) will be late by \(RunForecast.duration(lateSeconds))\(known == nil ? " at least" : ""): due at \(due), "
+        + "\(expected)\(needs)"
     case .missed: "run \(run.root) missed its deadline \(due): \(expected)"
     case .inTime: "run \(run.root) will be in time again: due at \(due), \(expected)"
     }

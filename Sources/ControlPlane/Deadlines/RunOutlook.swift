@@ -72,11 +72,24 @@ package struct RunOutlook: Sendable {
   }
 
   package func forecast(of record: JobStore.OpenRunRecord) -> Result<RunForecast, RunForecast.Unknown> {
+    forecast(of: record, slots: 0)
+  }
+
+  /// Where no worker is at work, what would be expected if one began now with one slot: what is late even so is late.
+  func forecastAtBest(of record: JobStore.OpenRunRecord) -> RunForecast? {
+    try? forecast(of: record, slots: 1).get()
+  }
+
+  /// - Parameter slots: At least so many.
+  private func forecast(
+    of record: JobStore.OpenRunRecord, slots: Int
+  ) -> Result<RunForecast, RunForecast.Unknown> {
     guard let run = runs[record.root] else { return .failure(.noWorkers) }
     return Result { () throws(RunForecast.Unknown) in
       try RunForecast(
-        of: run, among: Array(runs.values), histories: histories, slots: fleet.slots[Int64(run.release) ?? 0] ?? 0,
-        startSeconds: fleet.startSeconds, now: record.nowSeconds)
+        of: run, among: Array(runs.values), histories: histories,
+        slots: max(slots, fleet.slots[Int64(run.release) ?? 0] ?? 0), startSeconds: fleet.startSeconds,
+        now: record.nowSeconds)
     }
   }
 
@@ -101,7 +114,7 @@ package struct RunOutlook: Sendable {
     let notices = due.compactMap { record -> String? in
       let forecast = forecast(of: record)
       return LateNotice(
-        deadline: record.deadlineSeconds ?? 0, forecast: try? forecast.get(), told: nil, now: record.nowSeconds
+        deadline: record.deadlineSeconds ?? 0, forecast: forecastAtBest(of: record), told: nil, now: record.nowSeconds
       )?.message(record, forecast)
     }
     return Array(notices.prefix(Self.mostLate))
