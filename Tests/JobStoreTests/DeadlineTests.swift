@@ -90,6 +90,40 @@ struct DeadlineTests {
     }
   }
 
+  @Test(
+    "open runs have what is left of them and of their loads, the earliest deadline first; a paused pipeline's jobs are not ready"
+  )
+  func open() async throws {
+    try await QueueFixture.with { queue in
+      var later = Self.plan("06:00")
+      later.pipeline = "q"
+      let second = try await queue.store.enqueue(later, release: queue.release, now: "2026-03-01 20:15+00")
+      let first = try await queue.store.enqueue(Self.plan("05:30"), release: queue.release, now: "2026-03-01 20:15+00")
+      let free = try await queue.enqueue(jobs: 3)
+      func places(_ run: JobStore.OpenRunRecord) -> [JobStore.OpenJobRecord.Place] { run.jobs.map(\.place) }
+      let due = try await queue.store.openRuns(now: "2026-03-02 03:30+00")
+      #expect(due.map(\.root) == [first.runID.rawValue, second.runID.rawValue])
+      #expect(due.map(\.deadline) == ["2026-03-02 04:30:00+00", "2026-03-02 05:00:00+00"])
+      #expect(due.map { ($0.deadlineSeconds ?? 0) - $0.nowSeconds } == [3600, 5400])
+      #expect(due.map(places) == [[.ready, .blocked], [.ready, .blocked]])
+      #expect(due.first?.runs == [first.runID.rawValue, first.loads[0].rawValue])
+      #expect(try await queue.store.openRuns(limit: 1).map(\.root) == [first.runID.rawValue])
+      // A load's number means its batch.
+      let named = try await queue.store.openRuns([free.runID.rawValue, first.loads[0].rawValue, 999])
+      #expect(named.map(\.root) == [first.runID.rawValue, free.runID.rawValue])
+      #expect(named.map(\.pending) == [2, 3])
+
+      let claim = try #require(try await queue.claimOne(try await queue.worker()))
+      #expect(claim.runID == first.runID)
+      #expect(try await queue.store.openRuns(limit: 1).map(places) == [[.running, .blocked]])
+      #expect(try await queue.complete(claim.holder))
+      #expect(try await queue.store.openRuns(limit: 1).map(places) == [[.ready]])
+      #expect(try await queue.store.openRuns(limit: 1).map(\.root) == [first.runID.rawValue])
+      _ = try await queue.store.pause("p")
+      #expect(try await queue.store.openRuns(limit: 1).map(places) == [[.blocked]])
+    }
+  }
+
   @Test("a time is hours and minutes", arguments: ["24:00", "5", "05:60", "05:30:00", "", "-1:00", "a:b"])
   func noTime(text: String) { #expect(DeadlineRule(loadedBy: text, timeZone: "UTC") == nil) }
 }

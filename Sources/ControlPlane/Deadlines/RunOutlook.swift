@@ -37,6 +37,7 @@ package struct RunOutlook: Sendable {
     let known = Set(records.flatMap(\.runs))
     let others = ids.filter { !known.contains($0) }
     if !others.isEmpty { records += try await store.openRuns(others, now: now) }
+    guard !records.isEmpty else { return RunOutlook(records: [], histories: [:], fleet: Fleet(slots: [:])) }
     let histories = try await histories(of: Set(records.map(\.pipeline)), store: store)
     return RunOutlook(records: records, histories: histories, fleet: try await fleet(store))
   }

@@ -1,9 +1,9 @@
 -- Where the last $2 jobs of each of the runs $1 stand that have not ended; one that runs with its seconds and how far it is (0 to 1), one that waits
 -- for a time with the seconds until then. $3 now.
--- Jobs are done about in the order of their numbers, so the last ones are those that are left.
+-- Jobs of a paused pipeline are blocked. Jobs are done about in the order of their numbers, so the last ones are those that are left.
 -- Locks: none. Index: job_run, primary keys of lane, lease, ready, later, blocked and progress.
 select a.run_id, a.job_id, l.lane_id, l.engine_id, l.stage, l.class, a.kind, a.label,
-  case when e.job_id is not null then 'running' when r.job_id is not null then 'ready' when t.job_id is not null then 'later' else 'blocked' end
+  case when e.job_id is not null then 'running' when r.job_id is not null and not l.paused then 'ready' when t.job_id is not null then 'later' else 'blocked' end
     as place,
   greatest(0, extract(epoch from coalesce(coalesce($3::timestamptz, now()) - e.claimed_at, t.run_at - coalesce($3::timestamptz, now()))))::double precision as seconds,
   case
