@@ -316,7 +316,10 @@ struct PoolState {
     case .scaled:
       guard let allotment = look.allotment else { return [] }
       // What is not started by this process is not waited for.
-      if (allotment.counts[current] ?? 0) == 0 || allotment.launchesUntil == nil { return [.tell(.notNeeded)] }
+      // Nor is a machine that may take minutes to start: status has what becomes of it.
+      if isShared || (allotment.counts[current] ?? 0) == 0 || allotment.launchesUntil == nil {
+        return [.tell(.notNeeded)]
+      }
     }
     if workers.contains(where: { ($0.releaseID ?? 0) == current }) { return [.tell(.working)] }
     guard let times = failures[current] else { return [] }
