@@ -165,14 +165,15 @@ struct ParquetLayout: Sendable {
     """
   }
 
-  private static let rowsPerGroup = (smallest: 20_480, usual: 122_880)
+  /// The largest is the engine's own. A piece of a load has whole groups of each size.
+  private static let rowsPerGroup = [122_880, 61_440, 40_960, 20_480]
 
   /// How many rows a row group has in files of one COPY that divides rows. What a partition has gathered in the end is written by one
   /// thread where it is less than half a group, so small partitions have small groups.
   func rowGroups(rows: Int, partitions: Int) -> String {
-    let vectors = rows / max(1, partitions) / 4 / 2_048
-    let count = min(max(vectors * 2_048, Self.rowsPerGroup.smallest), Self.rowsPerGroup.usual)
-    return count < Self.rowsPerGroup.usual ? ", row_group_size \(count)" : ""
+    let wanted = rows / max(1, partitions) / 4
+    let count = Self.rowsPerGroup.first { $0 <= wanted } ?? Self.rowsPerGroup[Self.rowsPerGroup.count - 1]
+    return count < Self.rowsPerGroup[0] ? ", row_group_size \(count)" : ""
   }
 
   var written: String { columns.map { texts.written($0.name) }.joined(separator: ", ") }
