@@ -8,7 +8,6 @@ import Testing
     "7351904228": ["claim_lock", "claim_lock_exclusive"],
     "7351904229": ["maintenance_lead"],
     "7351904231": ["JobStore+Schedules"],
-    "7351904232": ["JobStore+Deadlines"],
     "7351904233": ["pause_lock", "m0003_schedules"],
     "7351904235": ["engine_lock", "engine_lock_exclusive"],
     "7351904237": ["EnvironmentServer"],
