@@ -34,10 +34,15 @@ struct ScaleCommandTests {
   private func draw(_ sluice: Installed, _ project: TestProject) async throws {
     let file = project.path("scaling & more.svg")
     try project.write("scaling & more.svg", "what was there before")
+    func mode() throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    }
+    let before = try mode()
     let drawn = try await sluice("scale", "--chart", file, "--json")
     #expect(drawn.status == 0, "\(drawn.errors)")
     #expect(try drawn.json("decisions").int ?? 0 > 0)
     let svg = try String(contentsOfFile: file, encoding: .utf8)
+    #expect(try mode() == before, "the file that was there")
     #expect(svg.hasPrefix("<?xml") && svg.hasSuffix("</svg>\n"))
     #expect(try await sluice("scale", "--chart", "-").output.hasPrefix("<?xml"))
     let folder = try await sluice("scale", "--chart", project.directory)

@@ -35,7 +35,7 @@ extension ScaleCommand {
             + "--from and --to")
       }
       guard path != Self.standardOutput else { return Console.data(String(chart.svg.dropLast())) }
-      do { try Data(chart.svg.utf8).write(to: URL(filePath: path), options: .atomic) } catch {
+      do { try Data(chart.svg.utf8).write(to: URL(filePath: path)) } catch {
         throw StageFailure(
           code: "chart_not_written", message: "\(path) cannot be written",
           hint: "name a file in a folder that is there and that you may write to")

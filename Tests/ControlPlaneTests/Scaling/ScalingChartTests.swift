@@ -128,6 +128,14 @@ struct ScalingChartTests {
     #expect(chart([foreign]).count == 0)
   }
 
+  @Test("a demand far above the count does not flatten the count")
+  func demand() throws {
+    var decisions = try (1...4).map { try decision($0, age: 600 - Double($0) * 60) }
+    decisions[3].demanded = 5000
+    let texts = try read(chart(decisions)).texts
+    #expect(texts.contains("8") && !texts.contains("6000"), "\(texts)")
+  }
+
   @Test("where no process decided the line has a gap")
   func gap() throws {
     let apart = try [7200.0, 7140, 600, 540].map { try decision(2, age: $0) }

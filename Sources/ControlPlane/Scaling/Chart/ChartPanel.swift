@@ -73,8 +73,8 @@ struct ChartPanel: Sendable {
       lines.append(
         #"<text class="mark" text-anchor="end" x="\#(Self.number(right))" y="\#(Self.number(top - 10))">\#(XMLText.escaped(each.name))</text>"#
       )
-      // No font is known here: seven units are more than a character of this size needs.
-      right -= Double(each.name.count) * 7 + 6
+      // No font is known here: six units are more than a character of this size needs.
+      right -= Double(each.name.count) * 6 + 8
       lines.append(
         #"<path class="\#(each.style.rawValue)" d="M\#(Self.number(right - 22)) \#(Self.number(top - 14))h20"/>"#)
       right -= 40

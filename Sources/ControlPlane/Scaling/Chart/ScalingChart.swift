@@ -98,6 +98,10 @@ package struct ScalingChart: Sendable {
           name: "there", style: .third,
           points: line { Double($0.report.releases.reduce(0) { $0 + $1.workers + $1.draining }) }),
       ])
+    // What the work asks for may be a hundred times what the limits allow: it is cut off at twice the count.
+    let most = points.map { max($0.decision.total, $0.report.releases.reduce(0) { $0 + $1.workers }) }.max() ?? 0
+    panel.values = ChartAxis.counts(
+      upTo: min(panel.values.range.upperBound, 2 * Double(max(1, most))))
     var last: Int?
     for point in points where point.decision.total != last {
       last = point.decision.total
