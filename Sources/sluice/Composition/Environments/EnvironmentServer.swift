@@ -100,7 +100,11 @@ struct EnvironmentServer: Sendable {
       from pg_database d
       where shobj_description(d.oid, 'pg_database') like '{%"sluice":%' order by d.datname
       """, [])
-    return try rows.map(Found.init(row:)).filter { $0.marker?.owner == owner }
+    return try rows.map(Found.init(row:)).filter { found in
+      guard let marker = found.marker, marker.owner == owner else { return false }
+      // Anyone who may make databases may write comments: a name that is none leads to no path.
+      return marker.sluice == .template || (try? Project.check(environment: marker.name)) != nil
+    }
   }
 
   func find(_ database: String) async throws -> Found? {
