@@ -55,8 +55,8 @@ package struct IngestHandler: JobHandler {
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
     let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
     let host = try host(of: stream, source, resolver)
-    // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt. The parts of one run
-    // do. A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
+    // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt. The parts of one run do
+    // not wait for each other. A backfill neither reads nor moves the cursor, so no run waits for it, only another backfill.
     let isBackfill = payload.range != nil
     var needs: Set = [
       PermitNeed("ingest/\(id.pipeline)/\(id)" + (isBackfill ? "/backfill" : ""), isOfRun: !isBackfill)
