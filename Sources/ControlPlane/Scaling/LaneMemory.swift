@@ -14,8 +14,8 @@ struct LaneMemory: Sendable {
   /// Where the last look ended; nil: there was none.
   private var reached: Int64?
 
-  /// Lanes with ready jobs, in order.
-  var lanes: [JobStore.LaneDepth] { depths.values.sorted { $0.lane.lane < $1.lane.lane } }
+  /// Lanes with ready jobs, in no order.
+  var lanes: [JobStore.LaneDepth] { Array(depths.values) }
 
   /// Says which lanes have changed.
   mutating func note(changed lanes: some Sequence<Int64>) { changed.formUnion(lanes) }
