@@ -146,7 +146,7 @@ struct PoolState {
   /// By release, why starts fail that have not succeeded since, or why one is not done.
   var troubles: [Int64: String] {
     var troubles: [Int64: String] = [:]
-    for launch in slow {
+    for launch in slow where asked[launch] != nil {
       troubles[launch.release] = "its launcher has not answered for \(Self.slowAnswer.components.seconds) s"
     }
     for (launch, each) in asked { each.doubt.map { troubles[launch.release] = $0.reason } }

@@ -125,7 +125,7 @@ struct PoolLauncherTests {
     state.ask(launch("a"), at: start)
     _ = state.launchFailed(launch("a"), because: "no answer", doubt: .unknown, at: start + .seconds(60))
     state.listed(trouble: "no list")
-    #expect(state.allTroubles == [ScalingReport.launcher: "no list"])
+    #expect(state.allTroubles == [7: "no answer", ScalingReport.launcher: "no list"])
     _ = state.steps(after: look(at: patience - 1, wanted: 1, in: state))
     #expect(state.coming.count == 1)
     _ = state.steps(after: look(at: patience + 1, wanted: 1, in: state))
