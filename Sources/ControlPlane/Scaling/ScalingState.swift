@@ -142,6 +142,8 @@ struct ScalingState: Sendable {
         let expected = predictor.predict(
           kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline,
           inputBytes: attempt.input)
+        // Nothing was known: what the attempt had is not known either.
+        guard expected.basis != .coldStart else { continue }
         job.reservedBytes = expected.memoryBytes.mean
       }
       // The measured peak is the worker's process and the job's child; the process is counted for itself.

@@ -1,12 +1,12 @@
 import Autoscaling
 import JobModel
-import JobStore
 import Logging
 import Postgres
 import TestSupport
 import Testing
 
 @testable import ControlPlane
+@testable import JobStore
 
 @Suite("What workers are told by the process that decides")
 struct WorkerAdviceTests {
@@ -52,6 +52,27 @@ struct WorkerAdviceTests {
     let due = book.due(predictor, at: 0).filter { $0.pipeline == "p" }.sorted { $0.size ?? -1 < $1.size ?? -1 }
     #expect(due.map(\.size) == [nil, 9, 32])
     #expect(due.map { $0.expected.bytesMean / Self.megabyte } == [460, 20, 900])
+  }
+
+  @Test("what ran out of memory needs half more than was expected, where anything was known")
+  func shortages() throws {
+    var state = ScalingState(limits: ScalingLimits(), stages: ["curate"])
+    func look(at seconds: Double, _ status: String, _ memory: Double?, _ code: String?) throws -> Double {
+      var look = ScalingMeasurement(
+        moment: JobStore.ScalingMoment(seconds: seconds, at: "", settled: "", connections: 200, newestJob: 0))
+      look.finished = (1...8).map { number in
+        JobStore.FinishedAttempt(
+          job: Int64(seconds) + number, kind: "curate", status: status, seconds: 10, memory: memory, pipeline: "p",
+          code: code)
+      }
+      _ = try state.decide(look)
+      return state.predictor.predict(kind: "curate", release: "0", pipeline: "p").memoryBytes.mean
+    }
+    let unknown = ScalingSettings().coldStartBytes.mean
+    #expect(try look(at: 1000, "retried", nil, "memory_limit") == unknown)
+    #expect(try look(at: 2000, "done", 100 * Self.megabyte, nil) == 100 * Self.megabyte)
+    #expect(try look(at: 3000, "retried", nil, "other") == 100 * Self.megabyte)
+    #expect(try look(at: 4000, "retried", nil, "memory_limit") > 120 * Self.megabyte)
   }
 
   @Test("a process that begins to decide starts from them, until enough jobs have finished under it")
