@@ -130,9 +130,17 @@ package struct WorkerPool: Service {
   }
 
   private func keep(_ state: inout PoolState, _ lists: inout ListTurns, _ desk: LauncherDesk) async throws {
-    for answer in desk.take() { try await note(answer, &state, &lists) }
+    // One that cannot be written down loses none of the others: the launcher gives each answer once.
+    var problem: (any Error)?
+    for answer in desk.take() {
+      do { try await note(answer, &state, &lists) } catch { problem = problem ?? error }
+    }
+    if let problem { throw problem }
     let look = try await look(state, lists.last)
-    for step in state.steps(after: look) { try await take(step, &state, desk) }
+    for step in state.steps(after: look) {
+      do { try await take(step, &state, desk) } catch { problem = problem ?? error }
+    }
+    if let problem { throw problem }
     if mayList(look), !lists.isUnderWay,
       lists.askedAt.map({ $0.duration(to: look.now) >= (state.isInDoubt ? Self.doubtfulList : Self.list) }) ?? true
     {
