@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import JobModel
 import Subprocess
 import SystemPackage
@@ -43,7 +44,12 @@ extension DuckDB {
         do {
           return try await watchingMemory(of: execution.processIdentifier.value) { try await body(execution) }
         } catch {
+          let signal =
+            (error as? DuckDBError)?.kind == .killed ? await endSignal(of: execution.processIdentifier.value) : nil
           try? execution.send(signal: .kill, toProcessGroup: true)
+          if let signal, signal != SIGKILL {
+            throw DuckDBError(.stopped, "DuckDB was ended by signal \(signal)", isTransient: true)
+          }
           throw error
         }
       }
@@ -52,6 +58,20 @@ extension DuckDB {
         .missing, "DuckDB could not be started through setpriv",
         hint: "run \"sluice doctor\"; setpriv and prlimit are in the Debian package util-linux", detail: "\(error)")
     }
+  }
+
+  /// The signal that ended a child of this process; nil where it is not known. The child closes its pipes a moment before its end is known.
+  private func endSignal(of child: pid_t) async -> Int32? {
+    for _ in 0..<50 {
+      var info = siginfo_t()
+      guard waitid(P_PID, id_t(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 else { return nil }
+      if info.si_signo == SIGCHLD {
+        let isSignal = info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED
+        return isSignal ? info._sifields._sigchld.si_status : nil
+      }
+      do { try await clock.sleep(for: .milliseconds(10)) } catch { return nil }
+    }
+    return nil
   }
 
   /// Writes the whole script; a child that ended early tells why by its other pipes.

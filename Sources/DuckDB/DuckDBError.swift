@@ -9,8 +9,10 @@ package struct DuckDBError: Failure, Equatable, CustomDebugStringConvertible {
     case diskFull = "disk_full"
     case timeLimit = "time_limit"
     case sql = "sql_error"
-    /// The child was ended by a signal that was not ours.
+    /// The child was killed by a signal that was not ours, as the kernel kills where memory is short.
     case killed = "duckdb_killed"
+    /// It was ended by another signal: it crashed, or somebody asked it to end.
+    case stopped = "duckdb_stopped"
     /// The child said something that this module cannot read.
     case unreadable = "duckdb_unreadable"
     /// More than the caller takes.

@@ -72,14 +72,17 @@ struct DuckDBProcessTests {
     }
   }
 
-  @Test("when it is killed from outside is an error, not an end of the data", .timeLimit(.minutes(1)))
-  func killed() async throws {
+  @Test(
+    "when it is killed from outside is an error, not an end of the data, and only a kill may be for its memory",
+    .timeLimit(.minutes(1)), arguments: [(SIGKILL, DuckDBError.Code.killed), (SIGTERM, .stopped)])
+  func killed(signal: Int32, code: DuckDBError.Code) async throws {
     try await withScratch { duckdb, place in
       let task = Task { try await duckdb.run(Self.endless, in: place, limits: DuckDBLimits()) }
       try await until { !children(in: place.directory).isEmpty }
-      for child in children(in: place.directory) { kill(child, SIGKILL) }
+      for child in children(in: place.directory) { kill(child, signal) }
       let error = await #expect(throws: DuckDBError.self) { try await task.value }
-      #expect(error?.kind == .killed)
+      #expect(error?.kind == code)
+      #expect(error?.isOutOfMemory == (signal == SIGKILL))
       #expect(error?.isTransient == true)
     }
   }

@@ -108,6 +108,9 @@ struct DeadlineTests {
       #expect(due.map(places) == [[.ready, .blocked], [.ready, .blocked]])
       #expect(due.first?.runs == [first.runID.rawValue, first.loads[0].rawValue])
       #expect(try await queue.store.openRuns(limit: 1).map(\.root) == [first.runID.rawValue])
+      #expect(try await queue.store.openRuns(limit: 2).count == 2, "loads do not count")
+      let passed = try await queue.store.openRuns(limit: 1, now: "2026-03-02 04:45+00")
+      #expect(passed.map(\.root) == [second.runID.rawValue], "what can still be in time comes first")
       // A load's number means its batch.
       let named = try await queue.store.openRuns([free.runID.rawValue, first.loads[0].rawValue, 999])
       #expect(named.map(\.root) == [first.runID.rawValue, free.runID.rawValue])

@@ -10,6 +10,9 @@ import ServiceLifecycle
 /// Any number may run; one tells, by an advisory lock of the transaction. What was told is kept next to the run, so that it is told once
 /// for each real change. Where no run has a deadline a look is one question to an empty index.
 package struct DeadlineWatch: Service {
+  /// Open batches with a deadline that one look takes: more than there are.
+  private static let maxBatches = 10_000
+
   private let store: JobStore
   private let tick: Duration
   private let logger: Logger
@@ -44,7 +47,7 @@ package struct DeadlineWatch: Service {
   ///
   /// - Parameter now: Nil: the database's clock.
   package func look(now: String? = nil) async throws {
-    let due = try await store.openRuns(now: now)
+    let due = try await store.openRuns(limit: Self.maxBatches, now: now)
     guard !due.isEmpty else { return }
     let outlook = RunOutlook(
       records: due, histories: try await histories.histories(of: Set(due.map(\.pipeline)), store: store),

@@ -9,11 +9,10 @@ struct LauncherReason {
   init(_ errors: [UInt8], hiding secrets: [String]) {
     // Before the text is cut into lines: a secret may have several.
     var all = String(decoding: errors, as: UTF8.self)
-    for secret in secrets {
-      for part in [secret] + secret.split(whereSeparator: \.isNewline).map(String.init)
-      where part.count >= Self.minSecretCharacters {
-        all = Self.hide(part, in: all)
-      }
+    // The longest first: a short one may be a part of it.
+    let parts = secrets.flatMap { [$0] + $0.split(whereSeparator: \.isNewline).map(String.init) }
+    for part in parts.sorted(by: { $0.count > $1.count }) where part.count >= Self.minSecretCharacters {
+      all = Self.hide(part, in: all)
     }
     let lines = all.split(whereSeparator: \.isNewline).map { line in
       let plain = line.unicodeScalars.map { scalar -> Character in

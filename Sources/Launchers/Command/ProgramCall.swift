@@ -65,9 +65,12 @@ struct ProgramCall: Sendable {
       throw error
     }
     guard max(Self.size(output), Self.size(errors)) <= maxOutputBytes else { throw Fault.tooMuchOutput }
-    return Outcome(
-      status: status, output: Self.contents(output, last: maxOutputBytes),
-      errors: Self.contents(errors, last: Self.maxErrorBytes))
+    var said = Self.contents(errors, last: Self.maxErrorBytes)
+    if Self.size(errors) > Self.maxErrorBytes {
+      // A part of a line may be a part of a secret, which would not be known for one.
+      said = said.firstIndex(of: UInt8(ascii: "\n")).map { Array(said[($0 + 1)...]) } ?? []
+    }
+    return Outcome(status: status, output: Self.contents(output, last: maxOutputBytes), errors: said)
   }
 
   private func ending(of pid: Int32, output: Int32, errors: Int32) async throws -> Int32 {

@@ -189,7 +189,7 @@ struct Installation: Sendable {
       temporaryBytes: limits.temporaryBytes ?? 20_000_000_000)
     // What one worker with one job may have: of what scaling allows, and of the machine.
     let scaling = project.settings.scaling
-    let most = [scaling?.memoryBytes.map(Double.init), HostMemory.now().limitBytes].compactMap { $0 }.min()
+    let most = [scaling?.memoryBytes.map(Double.init), HostMemory.now().leastLimitBytes].compactMap { $0 }.min()
     sql.mostMemoryBytes = most.map { max(0, Int($0) - (scaling?.workerBytes ?? 0)) }
     return sql
   }

@@ -35,7 +35,7 @@ extension Installation {
   /// Where `scaling.memory` is set, jobs are claimed by the memory that they need, within that of this machine.
   private var workerMemory: WorkerMemory? {
     guard let scaling = project.settings.scaling, let most = scaling.memoryBytes.map(Double.init) else { return nil }
-    let limit = min(most, HostMemory.now().limitBytes ?? most)
+    let limit = min(most, HostMemory.now().leastLimitBytes ?? most)
     return WorkerMemory(workerBytes: Double(scaling.workerBytes)) { limit }
   }
 

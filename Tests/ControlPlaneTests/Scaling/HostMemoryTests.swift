@@ -38,6 +38,16 @@ struct HostMemoryTests {
     #expect(memory(files) == HostMemory(limitBytes: 3e9, usedBytes: 1.5e9, pressure: 0.4))
   }
 
+  @Test("has a smallest limit, however much of it is free")
+  func least() {
+    let files = [
+      "/proc/self/cgroup": "0::/s\n", "/sys/fs/cgroup/s/memory.max": "15000000000\n",
+      "/sys/fs/cgroup/s/memory.current": "0\n",
+    ]
+    #expect(memory(files).limitBytes == 16_384_000_000)
+    #expect(memory(files).leastLimitBytes == 15_000_000_000)
+  }
+
   @Test("of version 1 is found by the memory controller, also where the container sees only its own root")
   func legacy() {
     let files = [

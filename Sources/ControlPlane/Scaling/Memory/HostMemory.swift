@@ -4,6 +4,8 @@ import FoundationEssentials
 package struct HostMemory: Sendable, Equatable {
   /// Nil: not known.
   package var limitBytes: Double?
+  /// The smallest limit of all, however much is free within it: what no process here can exceed; nil: not known.
+  package private(set) var leastLimitBytes: Double?
   /// Without what is cached of files and can be given up.
   package var usedBytes: Double = 0
   /// The share of time in which some task waited for memory, over 10 seconds: 0...1; nil: the kernel does not say.
@@ -11,6 +13,7 @@ package struct HostMemory: Sendable, Equatable {
 
   package init(limitBytes: Double? = nil, usedBytes: Double = 0, pressure: Double? = nil) {
     self.limitBytes = limitBytes
+    leastLimitBytes = limitBytes
     self.usedBytes = usedBytes
     self.pressure = pressure
   }
@@ -66,6 +69,8 @@ package struct HostMemory: Sendable, Equatable {
   private static func tighter(_ one: HostMemory, _ other: HostMemory?) -> HostMemory {
     guard let other, let limit = other.limitBytes else { return one }
     guard let first = one.limitBytes else { return other }
-    return limit - other.usedBytes < first - one.usedBytes ? other : one
+    var tighter = limit - other.usedBytes < first - one.usedBytes ? other : one
+    tighter.leastLimitBytes = [one.leastLimitBytes, other.leastLimitBytes].compactMap { $0 }.min()
+    return tighter
   }
 }
