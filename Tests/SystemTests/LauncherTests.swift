@@ -105,7 +105,9 @@ struct LauncherTests {
   @Test("why a launcher refuses is in status, and nothing else is touched")
   func refused() async throws {
     try await with(settings: "scaling: {max: 2, launcher: {command: [ops/launch]}}\n") { sluice, database in
-      try write("#!/bin/sh\necho 'the quota of the account is used up' >&2\nexit 3\n", to: "ops/launch", sluice.project)
+      try write(
+        "#!/bin/sh\n[ $1 = start ] || exit 0\necho 'the quota of the account is used up' >&2\nexit 3\n",
+        to: "ops/launch", sluice.project)
       _ = try await up(sluice)
       let run = try await sluice("run", "cities", "--json")
       #expect(run.status == 0, "\(run.errors)")

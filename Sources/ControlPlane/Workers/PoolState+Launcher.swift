@@ -66,7 +66,7 @@ extension PoolState {
     (starts, asked, strangers, seen, failures, listTrouble, stopTrouble) = (
       [:], [:], [:], [], [:], nil, nil
     )
-    isQuiet = false
+    (isQuiet, isBlind) = (false, false)
     let rings: [Step] = begins(look) ? [.ring] : []
     return rings + (look.allotment == nil ? [] : [.tell(.notNeeded)])
   }

@@ -25,6 +25,8 @@ struct PoolState {
     var elsewhere: Set<Int64> = []
     /// What the launcher has listed last; nil: nothing yet.
     var listing: Listing?
+    /// Since when this process decides and has no list of what others have started; nil: it has one, or needs none.
+    var awaitsListSince: Instant?
   }
 
   /// The workers of a launcher, those that have not registered among them.
@@ -62,6 +64,8 @@ struct PoolState {
   static let loneliness = Duration.seconds(5)
   /// A worker that is listed and does not register, and is not expected to, is stopped after this, and again as long as it is listed.
   static let strangerPatience = Duration.seconds(30)
+  /// For how long a process that begins to decide starts no worker because it does not know those that exist.
+  static let listPatience = Duration.seconds(30)
   /// How long a worker that could not be stopped is left alone.
   static let stopPause = Duration.seconds(10)
 
@@ -102,6 +106,8 @@ struct PoolState {
   var failedAt: [Int64: Instant] = [:]
   /// Why the launcher does not list its workers.
   var listTrouble: String?
+  /// Workers are started although those that exist are not known.
+  var isBlind = false
   /// Why it did not stop the worker that it was asked to stop last.
   var stopTrouble: String?
   /// Starts that have been without an answer for long.
@@ -159,8 +165,12 @@ struct PoolState {
 
   /// With ``ScalingReport/launcher`` what is wrong with the launcher itself.
   var allTroubles: [Int64: String] {
-    (listTrouble ?? stopTrouble).map { troubles.merging([ScalingReport.launcher: $0]) { first, _ in first } }
-      ?? troubles
+    let blind =
+      isBlind
+      ? "it has not listed its workers for \(Self.listPatience.components.seconds) s; it starts others all the same"
+      : nil
+    guard let trouble = listTrouble ?? blind ?? stopTrouble else { return troubles }
+    return troubles.merging([ScalingReport.launcher: trouble]) { first, _ in first }
   }
 
   /// What to do, in this order. Each launch is followed by ``ask(_:at:)`` and answered by ``launched(_:of:at:as:)`` or
@@ -193,7 +203,9 @@ struct PoolState {
       ]
     }
     steps += standing(look, workers)
-    guard mayLaunch(look) else { return steps }
+    let ignorance = look.awaitsListSince?.duration(to: look.now)
+    isBlind = ignorance.map { $0 >= Self.listPatience } ?? false
+    guard mayLaunch(look), ignorance == nil || isBlind else { return steps }
     var room = Self.maxAsked - asked.count
     for (release, wanted) in demand.wanted.sorted(by: { $0.key < $1.key })
     where (pausedUntil[release] ?? look.now) <= look.now {

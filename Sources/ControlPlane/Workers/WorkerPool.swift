@@ -113,6 +113,8 @@ package struct WorkerPool: Service {
     var askedAt: ContinuousClock.Instant?
     var isUnderWay = false
     var last: PoolState.Listing?
+    /// Since when this process has decided.
+    var leadsSince: ContinuousClock.Instant?
   }
 
   /// Until the next look is due, or something was decided.
@@ -136,13 +138,16 @@ package struct WorkerPool: Service {
       do { try await note(answer, &state, &lists) } catch { problem = problem ?? error }
     }
     if let problem { throw problem }
-    let look = try await look(state, lists.last)
+    var look = try await look(state, lists.last)
+    if launcher.isShared { follow(&look, &lists) }
     for step in state.steps(after: look) {
       do { try await take(step, &state, desk) } catch { problem = problem ?? error }
     }
     if let problem { throw problem }
     if mayList(look), !lists.isUnderWay,
-      lists.askedAt.map({ $0.duration(to: look.now) >= (state.isInDoubt ? Self.doubtfulList : Self.list) }) ?? true
+      lists.askedAt.map({
+        $0.duration(to: look.now) >= (state.isInDoubt || look.awaitsListSince != nil ? Self.doubtfulList : Self.list)
+      }) ?? true
     {
       (lists.askedAt, lists.isUnderWay) = (look.now, true)
       desk.ask(.list)
@@ -154,6 +159,18 @@ package struct WorkerPool: Service {
   /// Only a pool that follows a decision adopts and stops what it finds; of several that reach the same workers the one that decides.
   private func mayList(_ look: PoolState.Look) -> Bool {
     aim == .scaled && (!launcher.isShared || look.allotment?.launchesUntil.map { $0 > look.now } ?? false)
+  }
+
+  /// Of a launcher that other processes use too, a list counts only if it was asked for since this one decides.
+  private func follow(_ look: inout PoolState.Look, _ lists: inout ListTurns) {
+    if !mayList(look) {
+      (lists.leadsSince, lists.askedAt) = (nil, nil)
+    } else if lists.leadsSince == nil {
+      lists.leadsSince = look.now
+    }
+    if let last = lists.last, lists.leadsSince.map({ last.begunAt < $0 }) ?? true { lists.last = nil }
+    look.listing = lists.last
+    look.awaitsListSince = lists.last == nil ? lists.leadsSince : nil
   }
 
   private func note(_ answer: LauncherDesk.Answer, _ state: inout PoolState, _ lists: inout ListTurns) async throws {

@@ -219,6 +219,27 @@ struct PoolLauncherTests {
     #expect(state.coming.isEmpty, "the other one finds it in its list")
   }
 
+  @Test("a process that begins to decide starts none before it knows those that exist, for 30 s")
+  func ignorant() {
+    var state = state()
+    func look(_ seconds: Double) -> PoolState.Look {
+      var look = self.look(at: seconds, wanted: 2, in: state)
+      look.awaitsListSince = start
+      return look
+    }
+    #expect(launches(state.steps(after: look(0))) == 0)
+    #expect(launches(state.steps(after: look(29))) == 0)
+    #expect(state.allTroubles.isEmpty)
+    var blind = state
+    #expect(launches(blind.steps(after: look(30))) == 2)
+    #expect(blind.allTroubles[ScalingReport.launcher]?.contains("has not listed its workers for 30 s") == true)
+    blind.listed(trouble: "no way there")
+    #expect(blind.allTroubles == [ScalingReport.launcher: "no way there"])
+
+    #expect(launches(state.steps(after: self.look(at: 29, wanted: 2, listed: ["a"], at: 28, in: state))) == 1)
+    #expect(state.allTroubles.isEmpty)
+  }
+
   @Test("a process of this machine that an earlier control started and that never registers is stopped")
   func orphan() {
     var state = state(isShared: false)
