@@ -23,26 +23,40 @@ final class LauncherDesk: Sendable {
   private static let maxCalls = PoolState.maxAsked + 2
 
   private let launcher: any Launcher
-  private let answers = Mutex<[Answer]>([])
+  private let state = Mutex(State())
   private let orders: AsyncStream<Order>
   private let order: AsyncStream<Order>.Continuation
   private let clock = ContinuousClock()
+
+  private struct State {
+    var answers: [Answer] = []
+    /// Workers whose stop was ordered and is not answered: a launcher that hangs gets no second one.
+    var stopping: Set<WorkerHandle> = []
+    var isClosed = false
+  }
 
   init(_ launcher: any Launcher) {
     self.launcher = launcher
     (orders, order) = AsyncStream.makeStream()
   }
 
-  func ask(_ order: Order) { self.order.yield(order) }
+  /// Orders a call. A stop of a worker that is being stopped is none more.
+  func ask(_ order: Order) {
+    if case .stop(let worker) = order, !state.withLock({ $0.stopping.insert(worker).inserted }) { return }
+    self.order.yield(order)
+  }
 
-  /// No more is ordered; ``run()`` returns once everything has been answered.
-  func close() { order.finish() }
+  /// No more is ordered, and what has not begun is left out; ``run()`` returns once every call has been answered.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    order.finish()
+  }
 
   /// The answers that have come since this was asked last.
   func take() -> [Answer] {
-    answers.withLock { answers in
-      defer { answers = [] }
-      return answers
+    state.withLock { state in
+      defer { state.answers = [] }
+      return state.answers
     }
   }
 
@@ -55,10 +69,15 @@ final class LauncherDesk: Sendable {
           await group.next()
           calls -= 1
         }
+        // The wait may have been long.
+        guard !state.withLock({ $0.isClosed }) else { continue }
         calls += 1
         group.addTask { [self] in
           let answer = await answer(to: order)
-          answers.withLock { $0.append(answer) }
+          state.withLock { state in
+            if case .stop(let worker) = order { state.stopping.remove(worker) }
+            state.answers.append(answer)
+          }
         }
       }
     }
