@@ -144,6 +144,14 @@ extension JobStore {
     try await database.query(Statement.workerList, []).map(WorkerRecord.init(row:))
   }
 
+  /// Of some launches those under which a worker has registered, also one that has ended since.
+  ///
+  /// - Source: `worker_launched.sql`, index `worker_launch`.
+  package func launched(_ launches: [String]) async throws -> Set<String> {
+    Set(
+      try await database.query(Statement.workerLaunched, [.texts(launches)]).map { try $0.string("launch_id") })
+  }
+
   /// How many jobs of a pipeline's stage stand in one state.
   package struct StageCount: Sendable, Equatable {
     package var pipeline: String

@@ -80,6 +80,7 @@ enum Statement {
   static let traceJobs = SQLStatement("trace_jobs", PackageResources.trace_jobs_sql)
   static let waitList = SQLStatement("wait_list", PackageResources.wait_list_sql)
   static let workerBeat = SQLStatement("worker_beat", PackageResources.worker_beat_sql).prepared
+  static let workerLaunched = SQLStatement("worker_launched", PackageResources.worker_launched_sql)
   static let workerLeave = SQLStatement("worker_leave", PackageResources.worker_leave_sql)
   static let workerList = SQLStatement("worker_list", PackageResources.worker_list_sql)
   static let workerRegister = SQLStatement("worker_register", PackageResources.worker_register_sql)
@@ -127,7 +128,7 @@ enum Statement {
       releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
       runRowLock,
       stageList, ticketRaise, traceJobs,
-      waitList, workerBeat, workerLeave, workerList, workerRegister, workerSessionLock,
+      waitList, workerBeat, workerLaunched, workerLeave, workerList, workerRegister, workerSessionLock,
       clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, workerExpire,
     ] + schedules + deadlines + releases + scaling + memory
     + ClaimBatch.allCases.map(jobClaim)

@@ -48,6 +48,22 @@ struct ScalingDecisionTests {
     }
   }
 
+  @Test("a launch whose worker has registered is known by its name, also when the worker has ended")
+  func ended() async throws {
+    try await QueueFixture.with { queue in
+      for draw in ["k1", "k2"] {
+        let birth = JobStore.WorkerBirth(
+          release: 0, host: "h", pid: 1, engine: "test", slots: 1, launch: "sluice-a.7.\(draw)")
+        let worker = try await queue.store.registerWorker(birth, lease: .seconds(60), on: queue.session)
+        if draw == "k1" { try await queue.store.workerLeaves(worker) }
+      }
+      _ = try await queue.worker()
+      let launches = ["sluice-a.7.k1", "sluice-a.7.k2", "sluice-a.7.k3"]
+      #expect(try await queue.store.launched(launches) == ["sluice-a.7.k1", "sluice-a.7.k2"])
+      #expect(try await queue.store.launched([]).isEmpty)
+    }
+  }
+
   @Test("a lease that a clock dated that was ahead keeps no other process from deciding")
   func clock() async throws {
     try await withStore { store in

@@ -151,3 +151,4 @@ where i.inhparent = 'sluice.outcome'::regclass
 -- Under which name control launched a worker: by it the worker is told from others when the answer to the launch was lost, and on other machines.
 -- Null: launched without one, by a person or an engine before this.
 alter table sluice.worker add column launch_id text check (length(launch_id) between 1 and 128);
+create index worker_launch on sluice.worker (launch_id) where launch_id is not null;

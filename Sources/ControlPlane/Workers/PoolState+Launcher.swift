@@ -111,7 +111,7 @@ extension PoolState {
     for each in listing.workers where !registered.contains(each.handle) && starts[each.handle] == nil {
       if let launch = each.launch, asked[launch] != nil { continue }
       guard strangers[each.handle] == nil else { continue }
-      if let launch = each.launch, !seen.contains(each.handle) {
+      if let launch = each.launch, !seen.contains(each.handle), listing.registered?.contains(launch.id) != true {
         starts[each.handle] = Start(release: launch.release, at: look.now, answeredAt: listing.begunAt)
         steps.append(
           .log("a worker is coming that was launched before", each.handle, release: launch.release, isError: false))

@@ -34,6 +34,8 @@ struct PoolState {
     /// Before the launcher was asked: what was started after that may be missing in it.
     var begunAt: Instant
     var workers: [ListedWorker]
+    /// Launches among them whose workers have registered: what of these beats no more does not come again. Nil: not asked yet.
+    var registered: Set<String>?
   }
 
   enum Step: Equatable {

@@ -138,6 +138,11 @@ package struct WorkerPool: Service {
       do { try await note(answer, &state, &lists) } catch { problem = problem ?? error }
     }
     if let problem { throw problem }
+    if let last = lists.last, last.registered == nil {
+      // Before the look: a worker that registers between them is found by the look alone.
+      let launches = last.workers.compactMap { $0.launch?.id }
+      lists.last?.registered = launches.isEmpty ? [] : try await store.launched(launches)
+    }
     var look = try await look(state, lists.last)
     if launcher.isShared { follow(&look, &lists) }
     for step in state.steps(after: look) {

@@ -181,6 +181,21 @@ struct PoolLauncherTests {
     #expect(again(63) == [handle("b")])
   }
 
+  @Test("what is left of a worker that an earlier control saw register and end is not counted, and is stopped")
+  func ended() {
+    var state = state()
+    func look(_ seconds: Double) -> PoolState.Look {
+      var look = self.look(
+        at: seconds, wanted: 3, [worker(1, "a")], listed: ["a", "b", "c"], at: seconds, in: state)
+      look.listing?.registered = [launch("a").id, launch("b").id]
+      return look
+    }
+    #expect(launches(state.steps(after: look(0))) == 1, "one works, one comes, one has ended")
+    #expect(state.starting == [handle("c")])
+    #expect(stopped(state.steps(after: look(29))).isEmpty)
+    #expect(stopped(state.steps(after: look(31))) == [handle("b")])
+  }
+
   @Test("a worker that goes is asked through the database; what is left of it is stopped")
   func leaves() {
     var state = state()
