@@ -74,4 +74,54 @@ struct WorkerPoolTests {
       }
     }
   }
+
+  @Test("a worker that cannot be asked to end keeps no other one from being asked")
+  func oneFails() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withDatabase { database in
+        try CommandPlatform.make(in: project)
+        let store = JobStore(database: database.pool)
+        let board = ScalingBoard()
+        let pool = WorkerPool(
+          store: store, launcher: CommandPlatform.launcher(in: project), aim: .scaled, host: "control",
+          tick: .milliseconds(20), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, board: board,
+          newLaunch: { Launch(owner: "sluice-test", release: $0, draw: "none") })
+        let session = try await PostgresConnection.connect(database.settings)
+        var workers: [Int64] = []
+        for name in ["k1", "k2"] {
+          let birth = JobStore.WorkerBirth(
+            release: 0, host: "far", pid: 1, engine: "test", slots: 1, launch: "sluice-test.0.\(name)")
+          workers.append(try await store.registerWorker(birth, lease: .seconds(3600), on: session))
+        }
+        try await database.pool.execute(
+          """
+          create function held() returns trigger language plpgsql as $$
+          begin
+            raise exception 'the row is held' using errcode = 'lock_not_available';
+          end $$;
+          create trigger held before update on sluice.beat for each row when (old.worker_id = \(workers[0]))
+            execute function held()
+          """)
+        func post(leads: Bool) {
+          board.post(
+            ScalingBoard.Allotment(
+              epoch: 1, counts: [:], stops: leads ? Set(workers) : [],
+              launchesUntil: leads ? ContinuousClock.now + .seconds(3600) : nil))
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await pool.run() }
+          post(leads: true)
+          try await eventually("the other one is asked") {
+            try await database.pool.query("select worker_id from sluice.beat where drain_asked", [])
+              .map { try $0.int("worker_id") } == [workers[1]]
+          }
+          try await eventually("why is told") { board.troubles[ScalingReport.launcher] != nil }
+          post(leads: false)
+          group.cancelAll()
+          while (try? await group.next()) != nil {}
+        }
+        await session.close()
+      }
+    }
+  }
 }
