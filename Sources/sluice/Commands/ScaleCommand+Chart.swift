@@ -21,8 +21,14 @@ extension ScaleCommand {
       let store = installation.store
       let now = try await store.scalingMoment().seconds
       let end = to.flatMap(Self.seconds) ?? now
-      let range = (from.flatMap(Self.seconds) ?? end - Self.defaultSeconds)...end
-      let decisions = try await store.scalingDecisions(within: range, parts: ScalingChart.maxPoints)
+      var range = (from.flatMap(Self.seconds) ?? end - Self.defaultSeconds)...end
+      var decisions = try await store.scalingDecisions(within: range, parts: ScalingChart.maxPoints)
+      if from == nil, let first = decisions.first {
+        // A system that is young fills the chart. What stands for the first part may not be the first of it.
+        let part = Self.defaultSeconds / Double(ScalingChart.maxPoints)
+        range = min(max(range.lowerBound, now - first.ageSeconds - part), end - 1)...end
+        decisions = try await store.scalingDecisions(within: range, parts: ScalingChart.maxPoints)
+      }
       let chart = ScalingChart(
         title: "sluice: work and workers, \(Self.stamp(range.lowerBound)) to \(Self.stamp(range.upperBound))",
         range: range, now: now, decisions: decisions,
@@ -48,7 +54,8 @@ extension ScaleCommand {
           ]))
       } else {
         Console.data(
-          "\(path): \(chart.count) decisions, \(Self.stamp(range.lowerBound)) to \(Self.stamp(range.upperBound))")
+          "\(path): \(chart.count) \(chart.count == 1 ? "decision" : "decisions"), \(Self.stamp(range.lowerBound)) to \(Self.stamp(range.upperBound))"
+        )
       }
     }
   }
