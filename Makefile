@@ -93,7 +93,7 @@ ci: ## what continuous integration runs: lint, the small models, a small demo, s
 	@$(MAKE) --no-print-directory model MODEL=quick
 	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
 	@$(MAKE) --no-print-directory bench BENCH=--quick
-	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 	@$(MAKE) --no-print-directory test-postgres
 	@$(MAKE) --no-print-directory test
 
