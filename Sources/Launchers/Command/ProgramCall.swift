@@ -3,7 +3,7 @@ import Glibc
 
 /// A call of a program to its end, with limits on its time and on what it writes.
 ///
-/// Its output goes into memory files and not into pipes: a program that leaves another one running with its output has ended all the same.
+/// Its output is read from pipes while it runs. A program that leaves another one running with its output has ended all the same.
 struct ProgramCall: Sendable {
   /// What came of a call.
   struct Outcome: Sendable, Equatable {
@@ -22,8 +22,6 @@ struct ProgramCall: Sendable {
 
   private static let poll = Duration.milliseconds(20)
   private static let maxErrorBytes = 4096
-  /// `MFD_CLOEXEC`.
-  private static let closeOnExec: UInt32 = 1
   /// The status of a program whose end another part of this process has collected.
   private static let unseen: Int32 = 255
 
@@ -48,32 +46,37 @@ struct ProgramCall: Sendable {
 
   /// - Throws: ``Fault``, or `CancellationError`; what was started is killed then, with all of its process group.
   func run() async throws -> Outcome {
-    let output = try Self.memoryFile()
-    defer { close(output) }
-    let errors = try Self.memoryFile()
-    defer { close(errors) }
+    var output = try OutputPipe(limit: maxOutputBytes)
+    defer { output.closeAll() }
+    var errors = try OutputPipe(limit: maxOutputBytes)
+    defer { errors.closeAll() }
     var process = DetachedProcess(
       executable: try executable(), arguments: Array(command.dropFirst()), environment: environment,
       directory: directory, logPath: "/dev/null")
     process.name = command[0]
-    process.outputs = (output, errors)
+    process.outputs = (output.writing, errors.writing)
     let pid: Int32
     do { pid = try process.start() } catch let error as LauncherError { throw Fault.notStarted(error.message) }
+    output.closeWriting()
+    errors.closeWriting()
     let status: Int32
-    do { status = try await ending(of: pid, output: output, errors: errors) } catch {
+    do {
+      status = try await ending(of: pid, &output, &errors)
+      // What it wrote last. What it has left running may hold the pipes, and is not waited for.
+      try Self.read(&output, &errors)
+    } catch {
       end(pid)
       throw error
     }
-    guard max(Self.size(output), Self.size(errors)) <= maxOutputBytes else { throw Fault.tooMuchOutput }
-    var said = Self.contents(errors, last: Self.maxErrorBytes)
-    if Self.size(errors) > Self.maxErrorBytes {
+    var said = errors.bytes.suffix(Self.maxErrorBytes)
+    if errors.bytes.count > Self.maxErrorBytes {
       // A part of a line may be a part of a secret, which would not be known for one.
-      said = said.firstIndex(of: UInt8(ascii: "\n")).map { Array(said[($0 + 1)...]) } ?? []
+      said = said.firstIndex(of: UInt8(ascii: "\n")).map { said[($0 + 1)...] } ?? []
     }
-    return Outcome(status: status, output: Self.contents(output, last: maxOutputBytes), errors: said)
+    return Outcome(status: status, output: output.bytes, errors: Array(said))
   }
 
-  private func ending(of pid: Int32, output: Int32, errors: Int32) async throws -> Int32 {
+  private func ending(of pid: Int32, _ output: inout OutputPipe, _ errors: inout OutputPipe) async throws -> Int32 {
     let deadline = clock.now + timeLimit
     while true {
       switch DetachedProcess.ending(of: pid) {
@@ -81,7 +84,7 @@ struct ProgramCall: Sendable {
       case .notAChild: return Self.unseen
       case .running: break
       }
-      guard max(Self.size(output), Self.size(errors)) <= maxOutputBytes else { throw Fault.tooMuchOutput }
+      try Self.read(&output, &errors)
       guard clock.now < deadline else { throw Fault.timeOver }
       try await clock.sleep(for: Self.poll)
     }
@@ -109,21 +112,51 @@ struct ProgramCall: Sendable {
     return found
   }
 
-  private static func memoryFile() throws -> Int32 {
-    let descriptor = memfd_create("output", Self.closeOnExec)
-    guard descriptor >= 0 else { throw Fault.notStarted("there is no memory for its output") }
-    return descriptor
+  private static func read(_ output: inout OutputPipe, _ errors: inout OutputPipe) throws {
+    guard output.read(), errors.read() else { throw Fault.tooMuchOutput }
+  }
+}
+
+/// A pipe whose reader never waits: where it is full, the writer does. So a program that writes without end takes no memory.
+private struct OutputPipe {
+  private static let readBytes = 65_536
+
+  private let limit: Int
+  private let reading: Int32
+  private(set) var writing: Int32
+  private(set) var bytes: [UInt8] = []
+
+  /// - Parameter limit: More bytes than that are not taken.
+  init(limit: Int) throws {
+    var ends: [Int32] = [-1, -1]
+    guard pipe2(&ends, O_CLOEXEC) == 0 else { throw ProgramCall.Fault.notStarted("there is no pipe for its output") }
+    (reading, writing) = (ends[0], ends[1])
+    // Only of this end: the program's own writes wait.
+    _ = fcntl(reading, F_SETFL, O_NONBLOCK)
+    self.limit = limit
   }
 
-  private static func size(_ descriptor: Int32) -> Int {
-    var status = stat()
-    return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+  /// Takes what is there.
+  ///
+  /// - Returns: Whether it is no more than the limit.
+  mutating func read() -> Bool {
+    var part = [UInt8](repeating: 0, count: Self.readBytes)
+    while bytes.count <= limit {
+      let count = Glibc.read(reading, &part, part.count)
+      guard count > 0 else { return true }
+      bytes += part.prefix(count)
+    }
+    return false
   }
 
-  private static func contents(_ descriptor: Int32, last limit: Int) -> [UInt8] {
-    let size = size(descriptor)
-    var bytes = [UInt8](repeating: 0, count: min(size, limit))
-    let count = pread(descriptor, &bytes, bytes.count, off_t(size - bytes.count))
-    return count > 0 ? Array(bytes.prefix(count)) : []
+  mutating func closeWriting() {
+    guard writing >= 0 else { return }
+    close(writing)
+    writing = -1
+  }
+
+  mutating func closeAll() {
+    closeWriting()
+    close(reading)
   }
 }
