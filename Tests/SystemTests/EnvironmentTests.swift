@@ -292,13 +292,79 @@ struct EnvironmentTests {
     }
   }
 
+  @Test("a mark alone, named like a plain environment, ends none of its processes and removes none of its state")
+  func bareMark() async throws {
+    try await Self.inProject { sluice, database in
+      let own = try await Self.own(database)
+      let up = try await sluice("up", "--detach", "--workers", "0", "--env", "qa")
+      #expect(up.status == 0, "\(up.errors)")
+      try sluice.project.write(".sluice/qa/mine", "x")
+      try sluice.project.write(".sluice/storage-qa/mine", "x")
+      for name in ["qa", "local"] {
+        try await database.pool.execute("create database \"\(own)-env-\(name)\"")
+        try await database.pool.execute(
+          """
+          comment on database "\(own)-env-\(name)" is '{"by":"","expires":1,"folder":"","isExtended":true,"isProtected":false,\
+          "made":0,"model":"local","name":"\(name)","owner":"\(own)","scale":1,"sluice":"environment","state":"ready",\
+          "storage":"file:.sluice/storage-qa","token":"0"}'
+          """)
+      }
+      let swept = try await sluice("env", "sweep")
+      #expect(swept.status == 0, "\(swept.errors)")
+      // The database is what the mark is on. Environments with reserved names are not made.
+      #expect(try await Self.databases(database) == ["\(own)-env-local"])
+      #expect(sluice.project.exists(".sluice/qa/mine") && sluice.project.exists(".sluice/storage-qa/mine"))
+      #expect(!sluice.project.exists(".sluice/qa/environment") && !sluice.project.exists(".sluice/local"))
+      #expect(!Installation.processes(sluice.project.path(".sluice/qa")).entries().isEmpty)
+      #expect(try await sluice("down", "--env", "qa").status == 0)
+      try await database.pool.execute("drop database \"\(own)-env-local\"")
+    }
+  }
+
+  @Test("one whose mark or database name a person changed is not taken for lost, and a broken one stops no sweep")
+  func changed() async throws {
+    try await Self.inProject { sluice, database in
+      #expect(try await sluice("env", "up", "pr-1").status == 0)
+      let name = "\(try await Self.own(database))-env-pr-1"
+      let mark = try #require(try await Self.comment(name, database))
+      try sluice.project.write(".sluice/broken/environment", "{")
+      let stays = { (code: String) in
+        let swept = try await sluice("env", "sweep")
+        #expect(swept.status == 0 && swept.output.contains("nothing is to be removed"), "\(code): \(swept.errors)")
+        let up = try await sluice("env", "up", "pr-1", "--json")
+        #expect(try up.status == 3 && up.json("error", "code").text == code, "\(up.errors)")
+        #expect(sluice.project.exists(".sluice/storage-pr-1"), "\(code)")
+        #expect(sluice.project.exists(".sluice/pr-1/environment"), "\(code)")
+        #expect(try await Self.databases(database).count == 1, "\(code)")
+      }
+      try await Self.comment(on: name, "Anna", database)
+      try await stays("database_taken")
+      try await Self.comment(on: name, mark, database)
+      try await database.pool.execute("alter database \"\(name)\" rename to \"\(name)-2\"")
+      try await stays("database_renamed")
+      try await database.pool.execute("alter database \"\(name)-2\" rename to \"\(name)\"")
+      #expect(try await sluice("env", "forget", "broken").status != 0)
+      #expect(try await sluice("env", "forget", "broken", "--lost").status == 0)
+      #expect(!sluice.project.exists(".sluice/broken"))
+      #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
+      #expect(try await Self.databases(database) == [])
+    }
+  }
+
   /// Lets the time of an environment be over.
   private static func expire(_ name: String, _ database: TestDatabase.Handle) async throws {
-    let comment = try await database.pool.query(
+    let mark = try #require(try await comment(name, database))
+    try await comment(on: name, mark.replacing(/"expires":[0-9]+/, with: "\"expires\":1"), database)
+  }
+
+  private static func comment(_ name: String, _ database: TestDatabase.Handle) async throws -> String? {
+    try await database.pool.query(
       "select shobj_description(oid, 'pg_database') as text from pg_database where datname = $1", [.text(name)]
     ).first?.string("text")
-    let over = try #require(comment).replacing(/"expires":[0-9]+/, with: "\"expires\":1")
+  }
+
+  private static func comment(on name: String, _ text: String, _ database: TestDatabase.Handle) async throws {
     try await database.pool.execute(
-      "comment on database \"\(name)\" is '\(over.replacing("'", with: "''"))'")
+      "comment on database \"\(name)\" is '\(text.replacing("'", with: "''"))'")
   }
 }

@@ -158,11 +158,13 @@ struct EnvForgetCommand: AsyncParsableCommand {
   func run() throws {
     try Project.check(environment: name)
     let stateDirectory = Installation.stateDirectory(try options.resolvedDirectory(), environment: name)
-    guard let file = try CopyFile.read(stateDirectory) else {
+    let file = if lost { try? CopyFile.read(stateDirectory) } else { try CopyFile.read(stateDirectory) }
+    // With --lost also one that cannot be read.
+    guard file != nil || (lost && access(CopyFile.path(stateDirectory), F_OK) == 0) else {
       throw Refusal(
         code: "not_made_by_env_up", message: "env up made no environment \(name) here", hint: "sluice env list")
     }
-    guard file.state == .removed || lost else {
+    guard file?.state == .removed || lost else {
       throw Refusal(
         code: "environment_exists", message: "the environment \(name) is not removed",
         hint: "remove it: sluice env down \(name)")

@@ -29,7 +29,7 @@ struct CopyFile: Codable, Equatable {
     else {
       throw StageFailure(
         code: "environment_file", message: "\(path), which says what this environment is, cannot be read",
-        hint: "restore it from a backup, or remove the environment: sluice env down")
+        hint: "restore it from a backup, or give it up: sluice env forget NAME --lost")
     }
     return file
   }
@@ -84,11 +84,12 @@ struct CopyFile: Codable, Equatable {
     }
   }
 
-  /// Every environment of a folder that was made by `env up`, and its state.
-  static func all(_ directory: String) throws -> [CopyFile] {
+  /// Every environment of a folder that was made by `env up`, and its state; without those whose file cannot be read.
+  static func all(_ directory: String) -> [CopyFile] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory + "/.sluice")) ?? []
-    return try names.sorted().compactMap { name in
-      try read(Installation.stateDirectory(directory, environment: name)).flatMap { $0.copy.name == name ? $0 : nil }
+    return names.sorted().compactMap { name in
+      let file = try? read(Installation.stateDirectory(directory, environment: name))
+      return file?.copy.name == name ? file : nil
     }
   }
 }

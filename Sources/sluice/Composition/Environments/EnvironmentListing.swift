@@ -24,7 +24,7 @@ struct EnvironmentListing {
     let now = try await server.now()
     var entries: [Entry] = []
     for found in try await server.marked() {
-      guard let marker = found.marker, marker.sluice == .environment else { continue }
+      guard let marker = found.marker, found.isOwn, marker.sluice == .environment else { continue }
       entries.append(try await entry(marker, found, now))
     }
     return entries.sorted { $0.name < $1.name }
@@ -42,7 +42,7 @@ struct EnvironmentListing {
     _ marker: EnvironmentMarker, _ found: EnvironmentServer.Found, _ now: Int64
   ) async throws -> Entry {
     let stateDirectory = Installation.stateDirectory(server.directory, environment: marker.name)
-    let file = try CopyFile.read(stateDirectory)
+    let file = try? CopyFile.read(stateDirectory)
     let isKnown = file?.token == marker.token
     let state = marker.state == .removing ? "removing" : isKnown ? file?.state.rawValue ?? "" : "elsewhere"
     let storage = try? EnvironmentStorage(
@@ -55,12 +55,14 @@ struct EnvironmentListing {
       secondsLeft: marker.isProtected ? nil : marker.expires.map { max(0, $0 - now) })
   }
 
+  /// Nil also where it cannot be read, as in a database that has another schema.
   private func lastRun(_ database: String) async throws -> String? {
     let pool = PostgresPool(try PostgresSettings(try server.url(database), applicationName: "sluice-env"), maximum: 1)
     let run: RunRecord?
     do { run = try await JobStore(database: pool, bell: LaneBell()).runs(limit: 1).first } catch {
       await pool.close()
-      throw error
+      if error is CancellationError { throw error }
+      return nil
     }
     await pool.close()
     return run?.createdAt

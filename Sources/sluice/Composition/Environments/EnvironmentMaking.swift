@@ -34,12 +34,15 @@ struct EnvironmentMaking {
     {
       return try existing(file, marker)
     }
+    let database = try server.database(of: name)
+    // Before anything is removed: a ready environment whose database has another comment or name now is not lost.
+    try await refuseTaken(database, token: file?.token)
+    try await refuseRenamed(file, database)
     if let known = file, [.ready, .removing].contains(known.state), let rest = try await removal() {
       try await rest.remove()
       file = nil
     }
     if file?.state != .making { file = nil }
-    let database = try server.database(of: name)
     try await refuseTaken(database, token: file?.token)
     let template = try await server.template()
     let made = try file.map { try same($0) } ?? begin(database)
@@ -122,9 +125,19 @@ struct EnvironmentMaking {
       throw Refusal(
         code: "database_taken",
         message: "the database \(database) is there already"
-          + (isOurs ? ", of an environment of this name whose state folder is gone" : " and was not made by env up"),
-        hint: isOurs ? "sluice env down \(name)" : "choose another name for the environment")
+          + (isOurs ? ", of an environment of this name whose state folder is gone" : " without the mark of env up"),
+        hint: isOurs
+          ? "sluice env down \(name)" : "choose another name for the environment, or restore the database's comment")
     }
+  }
+
+  private func refuseRenamed(_ file: CopyFile?, _ database: String) async throws {
+    guard let file, file.state == .ready,
+      let moved = try await server.marked().first(where: { $0.marker?.token == file.token && $0.name != database })
+    else { return }
+    throw Refusal(
+      code: "database_renamed", message: "the database of the environment \(name) has the name \(moved.name) now",
+      hint: "rename it to \(database), or remove the rest: sluice env down \(name)")
   }
 
   private func removal() async throws -> EnvironmentRemoval? {

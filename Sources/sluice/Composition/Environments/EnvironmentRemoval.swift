@@ -11,11 +11,11 @@ import PipelineDefinition
 struct EnvironmentRemoval {
   let server: EnvironmentServer
   let name: String
-  /// Nil where the state folder is gone.
+  /// Nil where the state folder is gone, or is a plain environment's: what is in it then is not this environment's.
   private let file: CopyFile?
   /// Nil where the database is gone.
   let marker: EnvironmentMarker?
-  private let token: String
+  let token: String
 
   /// Something that is there of an environment.
   struct Part: Equatable {
@@ -29,6 +29,7 @@ struct EnvironmentRemoval {
 
   private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
   private var processes: ProcessTable { Installation.processes(stateDirectory) }
+  private var entries: [ProcessTable.Entry] { file == nil ? [] : processes.entries() }
   private var isProtected: Bool { marker?.isProtected ?? false }
 
   /// Nil where `env up` made no environment of this name, or nothing is left of it.
@@ -37,6 +38,8 @@ struct EnvironmentRemoval {
     var file = try CopyFile.read(Installation.stateDirectory(server.directory, environment: name))
     if file?.state == .removed { file = nil }
     try file?.refuseElsewhere(server.place)
+    // Anyone who may make databases may write comments: env up makes no environment with a reserved name.
+    guard file != nil || (try? EnvironmentName.check(new: name, others: [])) != nil else { return nil }
     let marker = try await server.environment(name)?.marker
     guard let token = file?.token ?? marker?.token else { return nil }
     // A database of another environment that had the same name is no part of this one.
@@ -54,7 +57,7 @@ struct EnvironmentRemoval {
 
   /// What is there, by the same rules by which it is removed.
   func parts() async throws -> [Part] {
-    var parts = processes.entries().map {
+    var parts = entries.map {
       Part(kind: "process", place: $0.pid.map { "pid \($0)" } ?? "\($0.name), in another container")
     }
     for database in try await databases() {
@@ -90,6 +93,8 @@ struct EnvironmentRemoval {
     EnvironmentStep.cleared.pass()
     let left = try await parts()
     guard left.isEmpty else { return left }
+    // A folder that is not this environment's gets no note: its environment would be refused.
+    guard file != nil || isFolderEmpty else { return [] }
     let copy = EnvironmentCopy(
       name: name, model: file?.copy.model ?? marker?.model ?? Project.defaultEnvironment, scale: 1, database: "",
       storage: "")
@@ -112,17 +117,22 @@ struct EnvironmentRemoval {
 
   /// Everything in the state folder but the file that says what the environment is.
   private func rest() -> [String] {
+    guard file != nil else { return [] }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: stateDirectory)) ?? []
     return names.map { stateDirectory + "/" + $0 }.filter { $0 != CopyFile.path(stateDirectory) }.sorted()
+  }
+
+  private var isFolderEmpty: Bool {
+    ((try? FileManager.default.contentsOfDirectory(atPath: stateDirectory)) ?? []).isEmpty
   }
 
   private func stopProcesses() async throws {
     let clock = ContinuousClock()
     for signal in [SIGTERM, SIGKILL] {
-      for entry in processes.entries() { processes.send(signal, to: entry) }
+      for entry in entries { processes.send(signal, to: entry) }
       let deadline = clock.now + Self.patience
       while clock.now < deadline {
-        if processes.entries().allSatisfy({ $0.pid == nil }) { return }
+        if entries.allSatisfy({ $0.pid == nil }) { return }
         try await clock.sleep(for: .milliseconds(20))
       }
     }

@@ -30,7 +30,7 @@ struct EnvironmentSweep {
     if found.contains(where: { $0.sluice == .environment && ($0.state == .removing || $0.isDue(at: now)) }) {
       return true
     }
-    let files = try CopyFile.all(directory).filter { $0.state != .removed }
+    let files = CopyFile.all(directory).filter { $0.state != .removed }
     guard !files.isEmpty else { return false }
     let tokens = Set(found.filter { $0.sluice == .environment }.map(\.token))
     let place = try await EnvironmentServer.place(session, owner: owner)
@@ -57,22 +57,41 @@ struct EnvironmentSweep {
       guard let marker = database.marker, database.isOwn else { continue }
       switch marker.sluice {
       case .template:
-        guard marker.made < now - Self.templateRetention, try await server.template() != database.name else { continue }
-        try await server.drop(database.name)
-        outcomes.append(Outcome(action: "removed", name: database.name, detail: "a template of another schema"))
+        outcomes += try await each(database.name) { try await end(template: marker, database, now) }
       case .environment:
         guard marker.state == .removing || marker.isDue(at: now) else { continue }
-        outcomes += try await end(marker, database, now)
+        outcomes += try await each(marker.name) { try await end(marker, database, now) }
       }
     }
     let alive = Set(found.compactMap { $0.marker?.token })
-    for file in try CopyFile.all(server.directory) {
+    for file in CopyFile.all(server.directory) {
       guard Self.isLeft(file, of: server.place, alive: alive),
         !outcomes.contains(where: { $0.name == file.copy.name })
       else { continue }
-      outcomes += try await remove(file.copy.name, because: "it was half made or half removed")
+      outcomes += try await each(file.copy.name) {
+        // Its database is there with a comment that a person or a later engine wrote: it is not lost.
+        if file.state == .ready, try await server.find(file.copy.database) != nil { return [] }
+        return try await remove(file.copy.name, file.token, because: "it was half made or half removed")
+      }
     }
     return outcomes
+  }
+
+  /// One that cannot be removed keeps no other from being removed.
+  private func each(_ name: String, _ body: () async throws -> [Outcome]) async throws -> [Outcome] {
+    do { return try await body() } catch is CancellationError { throw CancellationError() } catch {
+      // Not every passing fault: a database with a prepared transaction is in use for as long as that stays.
+      if Task.isCancelled || (error as? PostgresError)?.isOutage == true { throw error }
+      return [Outcome(action: "kept", name: name, detail: "\(error)")]
+    }
+  }
+
+  private func end(
+    template marker: EnvironmentMarker, _ database: EnvironmentServer.Found, _ now: Int64
+  ) async throws -> [Outcome] {
+    guard marker.made < now - Self.templateRetention, try await server.template() != database.name else { return [] }
+    try await server.drop(database.name)
+    return [Outcome(action: "removed", name: database.name, detail: "a template of another schema")]
   }
 
   private func end(
@@ -96,11 +115,12 @@ struct EnvironmentSweep {
           detail: "its time is over and it is in use; it is removed at \(EnvironmentTime.text(extended.expires))")
       ]
     }
-    return try await remove(marker.name, because: "its time was over")
+    return try await remove(marker.name, marker.token, because: "its time was over")
   }
 
-  private func remove(_ name: String, because reason: String) async throws -> [Outcome] {
-    guard let removal = try await EnvironmentRemoval.find(name, on: server) else { return [] }
+  /// - Parameter token: Another environment that had the same name stays.
+  private func remove(_ name: String, _ token: String, because reason: String) async throws -> [Outcome] {
+    guard let removal = try await EnvironmentRemoval.find(name, on: server), removal.token == token else { return [] }
     let left = try await removal.remove()
     guard left.isEmpty else {
       return [
@@ -140,7 +160,7 @@ struct EnvironmentKeeper: Service {
   }
 
   private func look() async throws {
-    let (owner, url) = try installation.environmentOwner()
+    let (owner, url) = try await installation.environmentOwner()
     guard
       try await EnvironmentSweep.isNeeded(
         owner: owner, directory: installation.directory, installation.database)
@@ -158,8 +178,11 @@ struct EnvironmentKeeper: Service {
 
 extension Installation {
   /// The control database next to which environments are made, and its URL.
-  fileprivate func environmentOwner() throws -> (String, String) {
-    guard isEmbedded else { return (settings["dbname"] ?? settings["user"] ?? "", databaseURL) }
+  fileprivate func environmentOwner() async throws -> (String, String) {
+    guard isEmbedded else {
+      let own = try await database.query("select current_database() as name", []).first?.string("name")
+      return (own ?? "", databaseURL)
+    }
     return ("sluice", try PostgresSettings.conninfo(databaseURL, database: "sluice"))
   }
 }
