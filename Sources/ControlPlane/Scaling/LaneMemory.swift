@@ -3,7 +3,7 @@ import JobStore
 /// What waits in each lane, as of the last time that the lane was looked at. Pure.
 ///
 /// A look at every lane costs too much where there are thousands. The first look is at all of them. Each later look is at those where a job
-/// came, began or ended since the look before, and at a part of the others in turn. A job that a time or another job made ready is found when
+/// came, began or ended since the look before or that rang, and at a part of the others in turn. A job that became ready unheard is found when
 /// its lane's turn comes: with 10,000 lanes within 40 looks.
 struct LaneMemory: Sendable {
   /// How many lanes one look takes in turn, and how many because they have changed.

@@ -42,6 +42,7 @@ package final class ScalingBoard: Sendable {
 
   /// The start-up times that are remembered: enough for the ninth of ten, and few enough to follow a change.
   private static let maxStarts = 20
+  private static let maxRungLanes = 10_000
   /// Of a process of this machine, before one was measured, in seconds.
   private static let firstStart = 2.0
 
@@ -51,6 +52,7 @@ package final class ScalingBoard: Sendable {
     var starts: [Double] = []
     var troubles: [Int64: String] = [:]
     var isQuiet = true
+    var rungLanes: Set<Int64> = []
   }
 
   private let state = Mutex(State())
@@ -101,8 +103,21 @@ package final class ScalingBoard: Sendable {
   /// Says whether the last look found nothing to do: then the first job is not to wait for the next one.
   package func note(isQuiet: Bool) { state.withLock { $0.isQuiet = isQuiet } }
 
-  /// Jobs became ready.
-  package func ring() {
-    if state.withLock({ $0.isQuiet }) { rung.set() }
+  /// Jobs became ready, in these lanes where they are known.
+  package func ring(_ lanes: Set<Int64> = []) {
+    let isQuiet = state.withLock { state in
+      // What has no place is found in its turn.
+      if state.rungLanes.count < Self.maxRungLanes { state.rungLanes.formUnion(lanes) }
+      return state.isQuiet
+    }
+    if isQuiet { rung.set() }
+  }
+
+  /// The lanes that rang since the last call.
+  package func takeRungLanes() -> Set<Int64> {
+    state.withLock { state in
+      defer { state.rungLanes = [] }
+      return state.rungLanes
+    }
   }
 }

@@ -61,7 +61,7 @@ package struct ScalingService: Service {
   }
 
   package func run() async throws {
-    let listener = store.bell?.listen { [board] _ in board.ring() }
+    let listener = store.bell?.listen { [board] in board.ring($0) }
     defer { if let listener { store.bell?.remove(listener) } }
     // A graceful shutdown ends the waiting by cancellation; that is no failure of the service.
     do { try await cancelWhenGracefulShutdown { try await keepDeciding() } } catch is CancellationError {}
@@ -194,6 +194,7 @@ package struct ScalingService: Service {
       after: turn.settled, until: moment.settled, limit: Self.maxFinished)
     turn.lanes.note(changed: look.arrivals.map(\.lane.lane) + look.running.map(\.lane))
     turn.lanes.note(changed: look.finished.compactMap(\.lane))
+    turn.lanes.note(changed: board.takeRungLanes())
     let part = turn.lanes.next
     turn.lanes.take(try await store.laneDepths(part), of: part)
     look.lanes = turn.lanes.lanes

@@ -21,7 +21,13 @@ extension ScaleCommand {
       let store = installation.store
       let now = try await store.scalingMoment().seconds
       let end = to.flatMap(Self.seconds) ?? now
-      var range = (from.flatMap(Self.seconds) ?? end - Self.defaultSeconds)...end
+      let start = from.flatMap(Self.seconds) ?? end - Self.defaultSeconds
+      guard start < end else {
+        throw StageFailure(
+          code: "usage", message: "--from is not before the end of the chart, \(Self.stamp(end))",
+          hint: "choose an earlier --from")
+      }
+      var range = start...end
       var decisions = try await store.scalingDecisions(within: range, parts: ScalingChart.maxPoints)
       if from == nil, let first = decisions.first {
         // A system that is young fills the chart. What stands for the first part may not be the first of it.

@@ -54,8 +54,8 @@ private struct LaneEar: Service {
 
   private func hear() async throws {
     do {
-      try await LaneListener(store: store, settings: settings, logger: logger).run { _ in
-        board.ring()
+      try await LaneListener(store: store, settings: settings, logger: logger).run { lanes in
+        board.ring(lanes)
       } began: {
         board.ring()
       } lost: { _ in

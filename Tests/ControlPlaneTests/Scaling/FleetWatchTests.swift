@@ -143,4 +143,14 @@ struct FleetWatchTests {
     board.ring()
     await board.rung.wait()
   }
+
+  @Test("lanes that rang are taken once, however often they did")
+  func rang() {
+    let board = ScalingBoard()
+    board.ring([1, 2])
+    board.ring()
+    board.ring([2, 3])
+    #expect(board.takeRungLanes() == [1, 2, 3])
+    #expect(board.takeRungLanes().isEmpty)
+  }
 }
