@@ -31,12 +31,13 @@ struct SharedAnswerTests {
     func advance(_ duration: Duration) { state.withLock { $0.time = $0.time.advanced(by: duration) } }
   }
 
+  /// - Parameter lifetime: Of an answer by the test's clock; of a computation that no caller waits for by the real one.
   private static func with(
-    _ body: @escaping @Sendable (Computer, SharedAnswer<Int>) async throws -> Void
+    lifetime: Duration = .seconds(1), _ body: @escaping @Sendable (Computer, SharedAnswer<Int>) async throws -> Void
   ) async throws {
     let computer = Computer()
     let answer = SharedAnswer(
-      lifetime: .seconds(1), now: { computer.state.withLock { $0.time } }, compute: { try await computer.compute() })
+      lifetime: lifetime, now: { computer.state.withLock { $0.time } }, compute: { try await computer.compute() })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await answer.run() }
       group.addTask { try await body(computer, answer) }
@@ -109,7 +110,7 @@ struct SharedAnswerTests {
 
   @Test("callers that come and go start one computation, which the next one that stays gets")
   func passing() async throws {
-    try await Self.with { computer, answer in
+    try await Self.with(lifetime: .seconds(3600)) { computer, answer in
       for _ in 0..<50 {
         let caller = Task { try await answer.value() }
         try await eventually("it waits") { answer.waiting == 1 }
