@@ -14,7 +14,7 @@ with alive as materialized (
   from sluice.beat b join sluice.worker w on w.worker_id = b.worker_id
   where b.worker_id = $1::bigint and not b.draining and b.expires_at > coalesce($5::timestamptz, now())
     and ($7::bigint is null or exists (
-      select from sluice.memory_host h where h.host = w.host and h.turn = $7::bigint and h.worker_id = $1::bigint))
+      select from sluice.memory_host h where h.host = w.host and h.turn = $7::bigint and h.worker_id = $1::bigint offset 0))
 ), picked as materialized (
   select p.place, p.lane_id, p.job_id, p.attempt, p.epoch
   from unnest($3::bigint[], $4::bigint[]) as asked (lane_id, lowest)
