@@ -133,7 +133,7 @@ struct MemoryTurnTests {
       let seen = try await look(two, at: 5)
       #expect(seen.waiting?.job == job && seen.waitingSeconds == 5)
       _ = try await look(two, at: 8, waitingFor: job)
-      #expect(try await look(one, at: 17).waitingSeconds == 17, "for the same job the time goes on")
+      #expect(try await look(one, at: 17).waitingSeconds == 17, "for the same job the time counts on")
       let silent = try await look(one, at: 30)
       #expect(silent.waitingSeconds == 30 && silent.waitingAge == 22)
       #expect(try await queue.store.memoryWaits().map { "\($0.host) \($0.pipeline) \($0.label)" } == ["a p j0"])

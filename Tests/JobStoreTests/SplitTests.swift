@@ -99,7 +99,7 @@ struct SplitTests {
       #expect(try await queue.store.retry(run: run) == 4)
       let again = try await queue.store.claim(worker: worker, limit: 10)
       #expect(again.map(\.label) == ["j0 2/4", "j0 3/4", "j0 4/4"])
-      #expect(again.allSatisfy { $0.mark?.format == Self.format }, "each goes on from its checkpoint")
+      #expect(again.allSatisfy { $0.mark?.format == Self.format }, "each continues from its checkpoint")
       for claim in again { #expect(try await queue.complete(claim.holder)) }
       #expect(try await queue.claimOne(worker)?.label == "j1")
     }

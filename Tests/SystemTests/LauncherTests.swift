@@ -93,7 +93,7 @@ struct LauncherTests {
       try await eventually("the new one decides") {
         try await number("select count(*) from sluice.scaling_decision where epoch > 1", database) > 0
       }
-      #expect(try await working(database) == worker, "the worker goes on")
+      #expect(try await working(database) == worker, "the worker still runs")
       #expect(try await number("select count(*) from sluice.worker", database) == 1, "and no other one was started")
 
       #expect(try await sluice("down").status == 0)

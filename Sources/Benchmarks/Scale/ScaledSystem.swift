@@ -23,7 +23,7 @@ struct ScaledSystem: Sendable {
     project = surroundings.folder + "/scale"
   }
 
-  /// Runs `body` beside a started system, with the number of control's process; the system is stopped when that is over.
+  /// Runs `body` next to a started system, with the number of control's process; the system is stopped when that is over.
   func whileUp<T: Sendable>(_ body: (Int64) async throws -> T) async throws -> T {
     try write()
     do {

@@ -1,7 +1,7 @@
 -- What worker $1 knows of its host before it claims by memory: the turn, the live workers and their slots, the most that a job may need under
 -- memory pressure (null: all may be claimed), and the job that room is kept for, with the seconds since, and since a worker last said so. $2 is the
 -- job that this worker keeps room for (null: none). It is noted for the others of the host, at most every 2 seconds; a worker whose slots are
--- all busy says nothing, so the time goes on for 10 minutes without, as long as the job is ready.
+-- all busy says nothing, so the time counts for 10 minutes without, as long as the job is ready.
 -- Writes only where there is something new.
 -- Locks: the host's row where it writes. Index: primary keys of worker, memory_host, job, lane and ready. Beats are few.
 with own as materialized (

@@ -12,7 +12,7 @@ import Testing
 @Suite("A pool with a command as its launcher")
 struct WorkerPoolTests {
   @Test(
-    "goes on looking while starts are slow, knows its workers by their launches, and asks them to end through the database"
+    "keeps looking while starts are slow, knows its workers by their launches, and asks them to end through the database"
   )
   func cycle() async throws {
     try await TestProject.withProject { project in
