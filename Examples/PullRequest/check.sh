@@ -28,6 +28,8 @@ expect_none() { # WHAT SQL
 trap 'sluice env down "$environment" --yes' EXIT
 sluice check
 sluice env up "$environment" --ttl 2h
+# An earlier check whose machine died may have left rows in it.
+sluice env reset "$environment" --yes
 sluice --env "$environment" run orders --wait
 
 expect_none "no order is missing, and no test is one" \

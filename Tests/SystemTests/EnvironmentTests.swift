@@ -10,7 +10,7 @@ import Testing
 /// `sluice env` with real processes and databases.
 @Suite("Environments")
 struct EnvironmentTests {
-  private static let pipeline = """
+  static let pipeline = """
     pipeline: shop
     schedule: {cron: "15 3 * * *", timezone: UTC}
     sources: {drops: {files: {at: "file:drops"}, streams: {orders: {match: "*.csv", records: {format: csv}, key: [id]}}}}
@@ -20,12 +20,12 @@ struct EnvironmentTests {
 
     """
 
-  private static func write(_ project: TestProject) throws {
+  static func write(_ project: TestProject) throws {
     try project.write("pipelines/shop.yaml", pipeline)
     try project.write("drops/1.csv", "id,name\n1,a\n2,b\n3,c\n")
   }
 
-  private static func inProject(
+  static func inProject(
     _ body: @Sendable (Installed, TestDatabase.Handle) async throws -> Void
   ) async throws {
     try await TestProject.withProject { project in
@@ -42,7 +42,7 @@ struct EnvironmentTests {
   }
 
   /// The databases next to the control database, without the template.
-  private static func databases(_ database: TestDatabase.Handle) async throws -> [String] {
+  static func databases(_ database: TestDatabase.Handle) async throws -> [String] {
     try await database.pool.query(
       """
       select datname as name from pg_database
@@ -51,11 +51,11 @@ struct EnvironmentTests {
     ).map { try $0.string("name") }
   }
 
-  private static func own(_ database: TestDatabase.Handle) async throws -> String {
+  static func own(_ database: TestDatabase.Handle) async throws -> String {
     try await database.pool.query("select current_database() as name", []).first?.string("name") ?? ""
   }
 
-  private static func withDatabase<T: Sendable>(
+  static func withDatabase<T: Sendable>(
     _ name: String, _ database: TestDatabase.Handle, _ body: @Sendable (PostgresPool) async throws -> T
   ) async throws -> T {
     let pool = PostgresPool(
@@ -352,18 +352,18 @@ struct EnvironmentTests {
   }
 
   /// Lets the time of an environment be over.
-  private static func expire(_ name: String, _ database: TestDatabase.Handle) async throws {
+  static func expire(_ name: String, _ database: TestDatabase.Handle) async throws {
     let mark = try #require(try await comment(name, database))
     try await comment(on: name, mark.replacing(/"expires":[0-9]+/, with: "\"expires\":1"), database)
   }
 
-  private static func comment(_ name: String, _ database: TestDatabase.Handle) async throws -> String? {
+  static func comment(_ name: String, _ database: TestDatabase.Handle) async throws -> String? {
     try await database.pool.query(
       "select shobj_description(oid, 'pg_database') as text from pg_database where datname = $1", [.text(name)]
     ).first?.string("text")
   }
 
-  private static func comment(on name: String, _ text: String, _ database: TestDatabase.Handle) async throws {
+  static func comment(on name: String, _ text: String, _ database: TestDatabase.Handle) async throws {
     try await database.pool.execute(
       "comment on database \"\(name)\" is '\(text.replacing("'", with: "''"))'")
   }

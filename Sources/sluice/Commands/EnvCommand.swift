@@ -1,6 +1,5 @@
 import ArgumentParser
 import FoundationEssentials
-import Glibc
 import JobModel
 import PipelineDefinition
 import Postgres
@@ -14,7 +13,8 @@ struct EnvCommand: AsyncParsableCommand {
       """,
     subcommands: [
       EnvUpCommand.self, EnvDownCommand.self, EnvListCommand.self, EnvShowCommand.self, EnvExtendCommand.self,
-      EnvProtectCommand.self, EnvShellCommand.self, EnvDiffCommand.self, EnvSweepCommand.self, EnvForgetCommand.self,
+      EnvProtectCommand.self, EnvResetCommand.self, EnvShellCommand.self, EnvDiffCommand.self, EnvSweepCommand.self,
+      EnvForgetCommand.self,
     ])
 }
 
@@ -53,7 +53,8 @@ struct EnvUpCommand: AsyncParsableCommand {
     let project = try options.wholeProject()
     let made = try await EnvironmentServer.with(project) { server in
       try await EnvironmentMaking(
-        server: server, project: project, name: name, model: like, scale: scale, ttl: time
+        server: server, project: project, name: name, model: like, scale: scale,
+        recipe: EnvironmentRecipe(ttl: time?.components.seconds)
       ).make()
     }
     let copy = try Project.load(directory: project.directory, environment: name, copy: made.file.copy)
@@ -104,78 +105,6 @@ struct EnvUpCommand: AsyncParsableCommand {
       secrets/\(EnvironmentCopy.secretsPrefix)
       next: sluice --env \(name) run PIPELINE --wait; remove it: sluice env down \(name)
       """
-  }
-}
-
-struct EnvDownCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "down", abstract: "Remove an environment that env up made: processes, database, storage, state.",
-    discussion:
-      "It lists what will be removed and asks; --yes answers. A protected environment is refused (exit code 3).")
-
-  @OptionGroup var options: ProjectOptions
-  @Argument(help: "Its name.") var name: String
-  @Flag(help: "Remove it without asking.") var yes = false
-
-  func run() async throws {
-    let project = try options.wholeProject()
-    try await EnvironmentServer.with(project) { server in
-      guard let removal = try await EnvironmentRemoval.find(name, on: server) else {
-        return try nothing(server)
-      }
-      try removal.refuseProtected()
-      let parts = try await removal.parts()
-      try confirm(parts)
-      let left = try await removal.remove()
-      tell(parts, left)
-      if !left.isEmpty { throw ExitStatus.failed }
-    }
-  }
-
-  private func nothing(_ server: EnvironmentServer) throws {
-    let stateDirectory = Installation.stateDirectory(server.directory, environment: name)
-    guard try CopyFile.read(stateDirectory) != nil else {
-      throw Refusal(
-        code: "not_made_by_env_up", message: "env up made no environment \(name) here; nothing is removed",
-        hint: "sluice env list")
-    }
-    tell([], [])
-  }
-
-  private func confirm(_ parts: [EnvironmentRemoval.Part]) throws {
-    guard !yes, !parts.isEmpty else { return }
-    let list = parts.map { "  \($0.kind) \($0.place)" }.joined(separator: "\n")
-    guard isatty(STDIN_FILENO) == 1 else {
-      throw Refusal(
-        code: "not_confirmed", message: "the environment \(name) would be removed:\n\(list)",
-        hint: "sluice env down \(name) --yes")
-    }
-    Console.note("these will be removed:\n\(list)\nremove the environment \(name)? [y/N]")
-    guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
-      throw Refusal(code: "not_confirmed", message: "nothing is removed")
-    }
-  }
-
-  private func tell(_ removed: [EnvironmentRemoval.Part], _ left: [EnvironmentRemoval.Part]) {
-    guard !options.json else {
-      return Console.data(
-        json: .object([
-          ("environment", .text(name)), ("removed", .list(removed.map(\.json))), ("left", .list(left.map(\.json))),
-        ]))
-    }
-    if removed.isEmpty { return Console.data("nothing is there of the environment \(name)") }
-    for part in removed where !left.contains(where: { $0.kind == part.kind && $0.place == part.place }) {
-      let size = part.bytes.map { " (\(ProgressDisplay.megabytes($0)))" } ?? ""
-      Console.data("removed \(part.kind) \(part.place)\(size)")
-    }
-    for part in left { Console.data("could not remove \(part.kind) \(part.place)") }
-    if left.isEmpty { Console.data("nothing is left of the environment \(name)") }
-  }
-}
-
-extension EnvironmentRemoval.Part {
-  fileprivate var json: JSONValue {
-    .object([("kind", .text(kind)), ("place", .text(place)), ("bytes", .optional(bytes))])
   }
 }
 

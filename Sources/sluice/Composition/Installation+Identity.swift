@@ -86,7 +86,7 @@ extension Installation {
         """, []
       ).first
     } catch let error as PostgresError where error.sqlState == "3D000" {
-      throw project.copy.map(CopyFile.gone) ?? error
+      throw project.copy.map { CopyFile.gone($0) } ?? error
     }
     try confirmEnvironment(EnvironmentMarker(comment: try row?.optionalString("marker")))
     return try row?.bool("present") == true

@@ -17,6 +17,10 @@ struct CopyFile: Codable, Equatable {
   var token: String
   /// The server and the control database next to which it was made.
   var place: String
+  /// Nil in files of earlier engines.
+  var recipe: EnvironmentRecipe?
+  /// Whether `env reset` removes it, to make it again; nil where not.
+  var isReset: Bool?
 
   static func path(_ stateDirectory: String) -> String { stateDirectory + "/environment" }
 
@@ -49,12 +53,15 @@ struct CopyFile: Codable, Equatable {
     case .making:
       throw Refusal(
         code: "environment_unfinished", message: "the environment \(environment) is half made",
-        hint: "make the rest: sluice env up \(environment); or remove it: sluice env down \(environment)")
+        hint: (file.isReset == true
+          ? "make it again as it was: sluice env reset \(environment)" : "make the rest: sluice env up \(environment)")
+          + "; or remove it: sluice env down \(environment)")
     case .removing:
       throw Refusal(
         code: "environment_unfinished", message: "the environment \(environment) is half removed",
-        hint: "remove the rest: sluice env down \(environment)")
-    case .removed: throw gone(file.copy)
+        hint: (file.isReset == true ? "make it again as it was: sluice env reset \(environment); or " : "")
+          + "remove the rest: sluice env down \(environment)")
+    case .removed: throw gone(file.copy, isReset: file.isReset == true)
     }
   }
 
@@ -69,11 +76,12 @@ struct CopyFile: Codable, Equatable {
         + "\(copy.name) --lost")
   }
 
-  static func gone(_ copy: EnvironmentCopy) -> Refusal {
-    Refusal(
+  /// - Parameter isReset: Whether a reset that was interrupted has removed it.
+  static func gone(_ copy: EnvironmentCopy, isReset: Bool = false) -> Refusal {
+    let again = isReset ? "sluice env reset \(copy.name)" : "sluice env up \(copy.name) --like \(copy.model)"
+    return Refusal(
       code: "environment_gone", message: "the environment \(copy.name), made by env up, was removed",
-      hint: "make it again: sluice env up \(copy.name) --like \(copy.model); to use the name for another "
-        + "environment: sluice env forget \(copy.name)")
+      hint: "make it again: \(again); to use the name for another environment: sluice env forget \(copy.name)")
   }
 
   /// The names of the folders in `.sluice` that are environments not made by `env up`.

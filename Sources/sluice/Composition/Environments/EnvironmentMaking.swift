@@ -12,8 +12,7 @@ struct EnvironmentMaking {
   let name: String
   let model: String
   let scale: Double
-  /// Nil: it stays until it is removed.
-  let ttl: Duration?
+  let recipe: EnvironmentRecipe
 
   struct Made {
     var file: CopyFile
@@ -24,9 +23,14 @@ struct EnvironmentMaking {
 
   private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
 
-  func make() async throws -> Made {
+  /// - Throws: What refuses an environment that is not there yet.
+  func confirm() throws {
     try EnvironmentName.check(new: name, others: project.overlayNames + CopyFile.others(server.directory))
     try requireModel()
+  }
+
+  func make() async throws -> Made {
+    try confirm()
     var file = try CopyFile.read(stateDirectory)
     try file?.refuseElsewhere(server.place)
     if let file, file.state == .ready, let marker = try await server.environment(name)?.marker,
@@ -36,17 +40,18 @@ struct EnvironmentMaking {
     }
     let database = try server.database(of: name)
     // Before anything is removed: a ready environment whose database has another comment or name now is not lost.
-    try await refuseTaken(database, token: file?.token)
-    try await refuseRenamed(file, database)
+    try await confirmPlace(file)
     if let known = file, [.ready, .removing].contains(known.state), let rest = try await removal() {
       try await rest.remove()
       file = nil
     }
+    let isReset = file?.isReset
     if file?.state != .making { file = nil }
     try await refuseTaken(database, token: file?.token)
     let template = try await server.template()
-    let made = try file.map { try same($0) } ?? begin(database)
-    return try await finish(made, from: template)
+    var begun = try file.map { try same($0) } ?? begin(database)
+    begun.isReset = isReset
+    return try await finish(begun, from: template)
   }
 
   /// A name that means no environment of the project would be the definitions without any overlay.
@@ -73,7 +78,7 @@ struct EnvironmentMaking {
     var marker = EnvironmentMarker(
       .environment, owner: server.owner, name: name, model: file.copy.model, scale: file.copy.scale, token: file.token,
       storage: file.copy.storage, by: Installation.actor, folder: server.directory, made: made,
-      ttl: ttl.map { $0.components.seconds })
+      ttl: file.recipe?.ttl)
     if let found = try await server.find(database)?.marker {
       // It had its name already when the earlier call was killed.
       marker = found
@@ -89,6 +94,7 @@ struct EnvironmentMaking {
     try storage.make()
     EnvironmentStep.stored.pass()
     file.state = .ready
+    file.isReset = nil
     try file.write(stateDirectory)
     return Made(file: file, marker: marker, isNew: true)
   }
@@ -100,7 +106,7 @@ struct EnvironmentMaking {
     return CopyFile(
       state: .making,
       copy: EnvironmentCopy(name: name, model: model, scale: scale, database: database, storage: storage),
-      token: String(token), place: server.place)
+      token: String(token), place: server.place, recipe: recipe)
   }
 
   private func existing(_ file: CopyFile, _ marker: EnvironmentMarker) throws -> Made {
@@ -116,6 +122,13 @@ struct EnvironmentMaking {
         hint: "remove it first: sluice env down \(name)")
     }
     return file
+  }
+
+  /// - Throws: ``Refusal`` `database_taken`, `database_renamed`.
+  func confirmPlace(_ file: CopyFile?) async throws {
+    let database = try server.database(of: name)
+    try await refuseTaken(database, token: file?.token)
+    try await refuseRenamed(file, database)
   }
 
   /// Refuses a name under which there is a database of other origin.

@@ -72,15 +72,18 @@ struct EnvironmentRemoval {
 
   /// Removes all of it.
   ///
+  /// - Parameter isReset: Whether it is to be made again: the note that stays says as what. Nil: as its file says.
   /// - Returns: What is left of it: nothing, unless a part could not be removed.
   @discardableResult
-  func remove() async throws -> [Part] {
+  func remove(isReset: Bool? = nil) async throws -> [Part] {
+    let isReset = isReset ?? (file?.isReset == true)
     if var marker {
       marker.state = .removing
       try await server.mark(try server.database(of: name), marker)
     }
     if var file {
       file.state = .removing
+      file.isReset = isReset ? true : nil
       try file.write(stateDirectory)
     }
     EnvironmentStep.announced.pass()
@@ -95,10 +98,15 @@ struct EnvironmentRemoval {
     guard left.isEmpty else { return left }
     // A folder that is not this environment's gets no note: its environment would be refused.
     guard file != nil || isFolderEmpty else { return [] }
-    let copy = EnvironmentCopy(
-      name: name, model: file?.copy.model ?? marker?.model ?? Project.defaultEnvironment, scale: 1, database: "",
-      storage: "")
-    try CopyFile(state: .removed, copy: copy, token: "", place: server.place).write(stateDirectory)
+    var copy =
+      file?.copy
+      ?? EnvironmentCopy(
+        name: name, model: marker?.model ?? Project.defaultEnvironment, scale: 1, database: "", storage: "")
+    copy.database = ""
+    copy.storage = ""
+    try CopyFile(
+      state: .removed, copy: copy, token: "", place: server.place, recipe: file?.recipe, isReset: isReset ? true : nil
+    ).write(stateDirectory)
     return []
   }
 

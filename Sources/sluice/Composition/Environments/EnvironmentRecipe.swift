@@ -1,0 +1,5 @@
+/// What an environment is made with, apart from its model and scale: `env reset` makes it again with the same.
+struct EnvironmentRecipe: Codable, Equatable {
+  /// In seconds; nil: it stays until it is removed.
+  var ttl: Int64?
+}
