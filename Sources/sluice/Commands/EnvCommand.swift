@@ -27,8 +27,9 @@ struct EnvUpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "up", abstract: "Make an environment; one that is there already stays as it is.",
     discussion: """
-      It has the definitions of this project folder with the overlay of --like, an empty database and an empty storage. The same call \
-      again makes the rest of one that was interrupted.
+      It has the definitions of this project folder with the overlay of --like, an empty database and an empty storage. With --release \
+      or --from it begins with a release of its own, and the project folder may change. The same call again makes the rest of one that \
+      was interrupted.
       """)
 
   @OptionGroup var options: ProjectOptions
@@ -37,12 +38,16 @@ struct EnvUpCommand: AsyncParsableCommand {
   @Option(help: "The part of slots, threads, workers, memory and budget that it has: over 0, at most 1.") var scale =
     1.0
   @Option(help: "How long it stays, such as 90m, 8h or 7d; none: until it is removed.") var ttl = "24h"
+  @Option(help: "Begin with the definitions of this release of --like; current: of its current one.") var release:
+    String?
+  @Option(help: "Begin with the definitions of this folder.") var from: String?
   @Option(help: "What data it begins with. Only none is supported.") var data = "none"
 
   private static let longest = Duration.seconds(366 * 86_400)
 
   func validate() throws {
     guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be over 0 and at most 1") }
+    guard release == nil || from == nil else { throw ValidationError("--release and --from exclude each other") }
     guard data == "none" else {
       throw ValidationError("--data \(data) is not supported yet: an environment begins without data (--data none)")
     }
@@ -51,14 +56,22 @@ struct EnvUpCommand: AsyncParsableCommand {
   func run() async throws {
     let time = try Self.time(ttl)
     let project = try options.wholeProject()
-    let made = try await EnvironmentServer.with(project) { server in
-      try await EnvironmentMaking(
+    let (made, bundle) = try await EnvironmentServer.with(project) { server in
+      let definition = try await definition(of: project)
+      let bundle = try await definition?.bundle(model: like, directory: project.directory)
+      let making = EnvironmentMaking(
         server: server, project: project, name: name, model: like, scale: scale,
-        recipe: EnvironmentRecipe(ttl: time?.components.seconds)
-      ).make()
+        recipe: EnvironmentRecipe(ttl: time?.components.seconds, definition: definition), bundle: bundle)
+      return (try await making.make(), bundle)
     }
-    let copy = try Project.load(directory: project.directory, environment: name, copy: made.file.copy)
+    let copy = Project(
+      bundle: bundle ?? project.bundle, directory: project.directory, environment: name, copy: made.file.copy)
     options.json ? Console.data(json: json(made, copy)) : Console.data(text(made, copy))
+  }
+
+  private func definition(of project: Project) async throws -> EnvironmentDefinition? {
+    if let release { return try await .release(named: release, model: like, directory: project.directory) }
+    return try from.map { try .folder($0) }
   }
 
   /// Nil for `none`.
@@ -89,6 +102,7 @@ struct EnvUpCommand: AsyncParsableCommand {
       ("scale", .double(made.file.copy.scale)), ("data", .text("none")), ("database", .text(made.file.copy.database)),
       ("storage", .text(made.file.copy.storage)),
       ("expires_at", .optional(made.marker.expires.map { EnvironmentTime.text($0) })),
+      ("definition", made.file.recipe?.definition?.json ?? .null),
       ("pipelines", .list(project.pipelines.map { .text($0.name) })), ("slots", .int(Int64(limits.slots))),
       ("max_workers", .optional(project.settings.scaling.map { Int64($0.maxWorkers) })),
     ])
@@ -100,7 +114,8 @@ struct EnvUpCommand: AsyncParsableCommand {
     return """
       \(name) \(made.isNew ? "is ready" : "is there already"), like \(made.file.copy.model), scale \(made.file.copy.scale), \(end)
         database \(made.file.copy.database), storage \(made.file.copy.storage), both its own and without data
-        \(pipelines.count) pipeline(s)\(pipelines.isEmpty ? "" : ": " + pipelines.joined(separator: ", "))
+        \(pipelines.count) pipeline(s)\(pipelines.isEmpty ? "" : ": " + pipelines.joined(separator: ", ")), defined by \
+      \(made.file.recipe?.definition?.text ?? "this project folder as it is at any time")
         no schedules and no notifications; targets are its own database; secrets are those below \
       secrets/\(EnvironmentCopy.secretsPrefix)
       next: sluice --env \(name) run PIPELINE --wait; remove it: sluice env down \(name)

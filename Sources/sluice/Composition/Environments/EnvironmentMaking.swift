@@ -13,6 +13,8 @@ struct EnvironmentMaking {
   let model: String
   let scale: Double
   let recipe: EnvironmentRecipe
+  /// The content of `recipe.definition`.
+  let bundle: ProjectBundle?
 
   struct Made {
     var file: CopyFile
@@ -93,6 +95,7 @@ struct EnvironmentMaking {
     EnvironmentStep.named.pass()
     try storage.make()
     EnvironmentStep.stored.pass()
+    if let bundle { try await file.copy.begin(with: bundle, in: server.directory) }
     file.state = .ready
     file.isReset = nil
     try file.write(stateDirectory)
@@ -115,10 +118,12 @@ struct EnvironmentMaking {
 
   /// What was begun or is there is what is wanted.
   private func same(_ file: CopyFile) throws -> CopyFile {
-    guard file.copy.model == model, file.copy.scale == scale else {
+    guard file.copy.model == model, file.copy.scale == scale, file.recipe?.definition == recipe.definition else {
+      let definition = file.recipe?.definition.map { ", with the definitions of \($0.text)" } ?? ""
       throw Refusal(
         code: "environment_exists",
-        message: "the environment \(name) is there already, like \(file.copy.model) with scale \(file.copy.scale)",
+        message: "the environment \(name) is there already, like \(file.copy.model) with scale \(file.copy.scale)"
+          + definition,
         hint: "remove it first: sluice env down \(name)")
     }
     return file

@@ -2,4 +2,6 @@
 struct EnvironmentRecipe: Codable, Equatable {
   /// In seconds; nil: it stays until it is removed.
   var ttl: Int64?
+  /// Nil: those of the project folder, as they are at any time.
+  var definition: EnvironmentDefinition?
 }

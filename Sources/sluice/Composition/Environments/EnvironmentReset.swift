@@ -25,7 +25,8 @@ struct EnvironmentReset {
     if file.state == .removed, file.isReset != true { throw CopyFile.gone(file.copy) }
     let recipe = file.recipe ?? EnvironmentRecipe(ttl: removal?.marker?.ttl)
     let making = EnvironmentMaking(
-      server: server, project: project, name: name, model: file.copy.model, scale: file.copy.scale, recipe: recipe)
+      server: server, project: project, name: name, model: file.copy.model, scale: file.copy.scale, recipe: recipe,
+      bundle: try await recipe.definition?.bundle(model: file.copy.model, directory: server.directory))
     try making.confirm()
     try await making.confirmPlace(file)
     _ = try await server.template()

@@ -35,7 +35,7 @@ struct Deployment {
   /// - Throws: `DefinitionError` where the definition does not pass; ``ReleaseRefusal``; `StageFailure` `usage` for a label in use.
   func examine() async throws -> Examination {
     let engine = try await EngineDescription.ask(enginePath)
-    try await refuseBadDefinition(Edition(schema: engine.schema))
+    try await Self.refuseBadDefinition(source, Edition(schema: engine.schema))
     let (bytes, hash) = try await EngineStore.hash(enginePath)
     let definitionHash = source.definitionHash
     let contentHash = EngineStore.hash(of: Array("sluice-release/1\n\(definitionHash)\n\(hash)\n".utf8))
@@ -57,7 +57,7 @@ struct Deployment {
   }
 
   /// - Parameter edition: The rules of the engine that is to run the definition; it looks at it by itself when it is tried.
-  private func refuseBadDefinition(_ edition: Edition) async throws {
+  static func refuseBadDefinition(_ source: Project, _ edition: Edition) async throws {
     let problems = edition.known(
       of: source.diagnostics, try await SQLReview.problems(of: source.pipelines, in: source))
     guard let error = DefinitionError(refusing: problems.sortedByPlace()) else { return }
@@ -71,6 +71,20 @@ struct Deployment {
   ///
   /// - Throws: ``ReleaseRefusal``: the release is rejected, with the reason in its audit trail.
   func stage(_ examination: Examination) async throws -> JobStore.ReleaseRecord {
+    let release = try await record(examination)
+    guard release.state == .staged else { return release }
+    do {
+      try await installation.tryOut(release)
+      try await awaitWorker(of: release)
+    } catch let refusal as ReleaseRefusal {
+      try await reject(release, because: refusal)
+      throw refusal
+    }
+    return release
+  }
+
+  /// Stores the release, which is staged then, and not tried.
+  func record(_ examination: Examination) async throws -> JobStore.ReleaseRecord {
     let engine = try await installation.engines.put(enginePath)
     guard engine.hash == examination.engineHash else {
       throw ReleaseRefusal(
@@ -87,14 +101,6 @@ struct Deployment {
     // Now that a release has the engine, no sweep removes it; one may have done so a moment ago.
     if try await installation.engines.stamp(of: engine.hash) == nil {
       _ = try await installation.engines.put(enginePath)
-    }
-    guard release.state == .staged else { return release }
-    do {
-      try await installation.tryOut(release)
-      try await awaitWorker(of: release)
-    } catch let refusal as ReleaseRefusal {
-      try await reject(release, because: refusal)
-      throw refusal
     }
     return release
   }
