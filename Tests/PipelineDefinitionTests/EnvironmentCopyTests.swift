@@ -90,16 +90,39 @@ struct EnvironmentCopyTests {
     "has a name that is taken for no other environment",
     arguments: [
       "prod", "PROD", "pr0d", "pro-d", "prod-", "p_r_o_d", "l0cal", "1ocal", "", "-a", "a.b", "../x", "a/b", "pröd",
-      "рrod", "postgres", "storage", "storage-x", "template1", "stag1ng", "sta-ging", "a b", "a\u{202E}b", "a\nb",
+      "рrod", "ｐｒｏｄ", "prod\u{200B}", "prod ", "liv\u{0435}", "rnaster", "pr0duct1on", "1ive", "postgres", "storage",
+      "storage-x", "template1", "stag1ng", "sta-ging", "a b", "a\u{202E}b", "a\nb",
       String(repeating: "a", count: 41),
     ])
   func refusedName(name: String) {
     #expect(throws: DefinitionError.self) { try EnvironmentName.check(new: name, others: ["staging"]) }
   }
 
-  @Test("may have any other name", arguments: ["pr-123", "dev", "staging-7", "a", "production-like", "x_1"])
+  @Test("may have any other name", arguments: ["pr-123", "dev", "staging-7", "a", "product", "olive", "x_1"])
   func allowedName(name: String) throws {
     try EnvironmentName.check(new: name, others: ["staging", "qa"])
+    try EnvironmentName.check(new: name, protected: ["demo"])
+  }
+
+  @Test(
+    "has no word in its name that is taken for production, or for a protected environment",
+    arguments: [
+      "prod-eu", "eu-prod", "prod2", "2prod", "my_pr0d_1", "p-rod-2", "prod-2-copy", "production-like", "live-2", "prd",
+      "demo-2", "dem0", "the-demo", "tearn-a2", "team-a-test", "x-t-eam-a", "qal",
+    ])
+  func protectedWord(name: String) {
+    #expect(throws: DefinitionError.self) {
+      try EnvironmentName.check(new: name, protected: ["demo", "team-a", "qa-1"])
+    }
+  }
+
+  @Test(
+    "names of folders in .sluice are refused for every environment, with the reason",
+    arguments: [("postgres", "server"), ("storage", "storages"), ("storage-pr-1", "storages")])
+  func folder(name: String, reason: String) {
+    let error = #expect(throws: DefinitionError.self) { try Project.check(environment: name) }
+    #expect(error?.code == "environment_name" && error?.message.contains(reason) == true)
+    #expect(throws: Never.self) { try Project.check(environment: "x" + name) }
   }
 
   @Test("knows the environments that a project has overlays for")

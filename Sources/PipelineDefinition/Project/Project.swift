@@ -64,6 +64,13 @@ package struct Project: Sendable {
         code: "environment_name", message: "the environment: \(error.message)",
         hint: error.suggestion ?? "choose it with --env NAME or SLUICE_ENV")
     }
+    let isServer = environment == "postgres"
+    guard isServer || environment == "storage" || environment.hasPrefix("storage-") else { return }
+    throw DefinitionError(
+      code: "environment_name",
+      message: "the environment: \"\(environment)\" is not free: .sluice/\(environment) is "
+        + (isServer ? "the folder of the project's own server" : "a folder of storages"),
+      hint: "choose another name with --env NAME or SLUICE_ENV")
   }
 
   /// The rules of the engine that runs its pipelines.

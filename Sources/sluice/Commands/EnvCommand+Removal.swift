@@ -12,11 +12,13 @@ struct EnvDownCommand: AsyncParsableCommand {
   @OptionGroup var options: ProjectOptions
   @Argument(help: "Its name.") var name: String
   @Flag(help: "Remove it without asking.") var yes = false
+  @Flag(help: "Also where its database lost its mark, and the token in the database says that env up made it.")
+  var force = false
 
   func run() async throws {
     let project = try options.wholeProject()
     try await EnvironmentServer.with(project) { server in
-      guard let removal = try await EnvironmentRemoval.find(name, on: server) else {
+      guard let removal = try await EnvironmentRemoval.find(name, on: server, isForced: force) else {
         return try nothing(server)
       }
       try removal.refuseProtected()

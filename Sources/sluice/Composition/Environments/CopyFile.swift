@@ -88,7 +88,7 @@ struct CopyFile: Codable, Equatable {
   static func others(_ directory: String) -> [String] {
     let state = directory + "/.sluice"
     return ((try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []).filter { name in
-      name != "postgres" && !name.hasPrefix("storage") && access(path(state + "/" + name), F_OK) != 0
+      (try? Project.check(environment: name)) != nil && access(path(state + "/" + name), F_OK) != 0
     }
   }
 

@@ -26,13 +26,15 @@ struct EnvironmentMaking {
   private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
 
   /// - Throws: What refuses an environment that is not there yet.
-  func confirm() throws {
+  func confirm() async throws {
     try EnvironmentName.check(new: name, others: project.overlayNames + CopyFile.others(server.directory))
+    let protected = try await server.marked().compactMap(\.marker).filter { $0.isProtected && $0.name != name }
+    try EnvironmentName.check(new: name, protected: protected.map(\.name))
     try requireModel()
   }
 
   func make() async throws -> Made {
-    try confirm()
+    try await confirm()
     var file = try CopyFile.read(stateDirectory)
     try file?.refuseElsewhere(server.place)
     if let file, file.state == .ready, let marker = try await server.environment(name)?.marker,
@@ -93,6 +95,7 @@ struct EnvironmentMaking {
       try await server.rename(draft, to: database)
     }
     EnvironmentStep.named.pass()
+    try await server.testify(database, file.token)
     try storage.make()
     EnvironmentStep.stored.pass()
     if let bundle { try await file.copy.begin(with: bundle, in: server.directory) }
@@ -145,7 +148,9 @@ struct EnvironmentMaking {
         message: "the database \(database) is there already"
           + (isOurs ? ", of an environment of this name whose state folder is gone" : " without the mark of env up"),
         hint: isOurs
-          ? "sluice env down \(name)" : "choose another name for the environment, or restore the database's comment")
+          ? "sluice env down \(name)"
+          : "choose another name for the environment, or restore the database's comment"
+            + (token == nil ? "" : "; to give the environment up: sluice env down \(name) --force"))
     }
   }
 

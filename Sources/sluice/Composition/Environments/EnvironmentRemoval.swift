@@ -16,6 +16,8 @@ struct EnvironmentRemoval {
   /// Nil where the database is gone.
   let marker: EnvironmentMarker?
   let token: String
+  /// A database without a mark that bears witness of this environment, where that is asked for.
+  private let unmarked: String?
 
   /// Something that is there of an environment.
   struct Part: Equatable {
@@ -33,7 +35,12 @@ struct EnvironmentRemoval {
   private var isProtected: Bool { marker?.isProtected ?? false }
 
   /// Nil where `env up` made no environment of this name, or nothing is left of it.
-  static func find(_ name: String, on server: EnvironmentServer) async throws -> EnvironmentRemoval? {
+  ///
+  /// - Parameter isForced: Whether a database whose mark cannot be read is removed too, by its other witness.
+  /// - Throws: ``Refusal`` `mark_unreadable`, `environment_elsewhere`.
+  static func find(
+    _ name: String, on server: EnvironmentServer, isForced: Bool = false
+  ) async throws -> EnvironmentRemoval? {
     try Project.check(environment: name)
     var file = try CopyFile.read(Installation.stateDirectory(server.directory, environment: name))
     if file?.state == .removed { file = nil }
@@ -42,9 +49,30 @@ struct EnvironmentRemoval {
     guard file != nil || (try? EnvironmentName.check(new: name, others: [])) != nil else { return nil }
     let marker = try await server.environment(name)?.marker
     guard let token = file?.token ?? marker?.token else { return nil }
+    let unmarked = try await unmarked(name, file, on: server, isForced: isForced)
     // A database of another environment that had the same name is no part of this one.
     return EnvironmentRemoval(
-      server: server, name: name, file: file, marker: marker?.token == token ? marker : nil, token: token)
+      server: server, name: name, file: file, marker: marker?.token == token ? marker : nil, token: token,
+      unmarked: unmarked)
+  }
+
+  /// The database under the environment's name where its mark cannot be read, and its witness can: `env up` made it.
+  private static func unmarked(
+    _ name: String, _ file: CopyFile?, on server: EnvironmentServer, isForced: Bool
+  ) async throws -> String? {
+    // A database gets its name after its mark: one that is still being made has none under its name.
+    guard let file, file.state != .making, let found = try await server.find(try server.database(of: name)),
+      found.marker == nil
+    else { return nil }
+    let isOwn = found.isOwn && found.connects ? try await server.isWitness(found.name, of: file.token) : false
+    if isOwn, isForced { return found.name }
+    throw Refusal(
+      code: "mark_unreadable",
+      message: "the database \(found.name) has no mark of env up any more; nothing is removed"
+        + (isOwn ? "" : ", and nothing in it says that env up made it for \(name)"),
+      hint: isOwn
+        ? "it was made for \(name), by the token in it: sluice env down \(name) --force"
+        : "restore its comment; or rename or drop the database yourself, then: sluice env down \(name)")
   }
 
   /// - Throws: ``Refusal`` `protected`.
@@ -114,6 +142,7 @@ struct EnvironmentRemoval {
   private func databases() async throws -> [String] {
     var names: [String] = []
     if let found = try await server.environment(name), found.marker?.token == token { names.append(found.name) }
+    if let unmarked, let found = try await server.find(unmarked), found.marker == nil { names.append(unmarked) }
     if file != nil, let found = try await server.find(try server.draft(token)), found.isOwn { names.append(found.name) }
     return names
   }

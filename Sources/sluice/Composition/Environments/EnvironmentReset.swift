@@ -27,7 +27,7 @@ struct EnvironmentReset {
     let making = EnvironmentMaking(
       server: server, project: project, name: name, model: file.copy.model, scale: file.copy.scale, recipe: recipe,
       bundle: try await recipe.definition?.bundle(model: file.copy.model, directory: server.directory))
-    try making.confirm()
+    try await making.confirm()
     try await making.confirmPlace(file)
     _ = try await server.template()
     return EnvironmentReset(server: server, making: making, removal: removal)
