@@ -3,6 +3,7 @@ import Postgres
 
 /// The statements under `sql/`, each by its file's name.
 enum Statement {
+  static let catalogSize = SQLStatement("catalog_size", PackageResources.catalog_size_sql)
   static let compactedFileInsert = SQLStatement("compacted_file_insert", PackageResources.compacted_file_insert_sql)
   static let compactionEnd = SQLStatement("compaction_end", PackageResources.compaction_end_sql)
   static let compactionFits = SQLStatement("compaction_fits", PackageResources.compaction_fits_sql)
@@ -63,7 +64,8 @@ enum Statement {
   static let streamSeal = SQLStatement("stream_seal", PackageResources.stream_seal_sql)
 
   static let all = [
-    compactedFileInsert, compactionDue, compactionEnd, compactionFits, compactionForget, compactionHeld, compactionOpen,
+    catalogSize, compactedFileInsert, compactionDue, compactionEnd, compactionFits, compactionForget, compactionHeld,
+    compactionOpen,
     compactionOutlived, compactionRetire, compactionSupersede, datasetPartList, snapshotFileRows,
     consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
     dueObjects, dueRuns,

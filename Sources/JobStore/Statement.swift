@@ -92,6 +92,7 @@ enum Statement {
   static let outboxExpire = SQLStatement("outbox_expire", PackageResources.outbox_expire_sql)
   static let suspectForget = SQLStatement("suspect_forget", PackageResources.suspect_forget_sql)
   static let suspectWait = SQLStatement("suspect_wait", PackageResources.suspect_wait_sql)
+  static let usage = SQLStatement("usage", PackageResources.usage_sql)
   static let workerExpire = SQLStatement("worker_expire", PackageResources.worker_expire_sql)
 
   /// The claim of so many jobs of each lane; the limit is a literal, and each a statement of its own.
@@ -129,7 +130,7 @@ enum Statement {
       runRowLock,
       stageList, ticketRaise, traceJobs,
       waitList, workerBeat, workerLaunched, workerLeave, workerList, workerRegister, workerSessionLock,
-      clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, workerExpire,
+      clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, usage, workerExpire,
     ] + schedules + deadlines + releases + scaling + memory
     + ClaimBatch.allCases.map(jobClaim)
 }

@@ -104,6 +104,10 @@ struct EnvironmentTests {
       #expect(entry["name"].text == "pr-1" && entry["state"].text == "ready" && entry["model"].text == "local")
       #expect(entry["last_run_at"].text != nil && (entry["storage_bytes"].int ?? 0) > 0)
       #expect((7 * 3600...8 * 3600).contains(entry["seconds_left"].int ?? 0))
+      #expect(entry["rows"].int == 3 && entry["last_use_at"].text != nil && entry["worker_hours"] != .null)
+      let shown = try await sluice("env", "show", "pr-1", "--json")
+      #expect(try (shown.json("files_bytes").int ?? 0) > (shown.json("storage_bytes").int ?? 0), "\(shown.output)")
+      #expect(try shown.json("storage_bytes").int == entry["storage_bytes"].int)
 
       let asked = try await sluice("env", "down", "pr-1")
       #expect(asked.status == 3 && asked.errors.contains("sluice-env-pr-1"), "\(asked.errors)")

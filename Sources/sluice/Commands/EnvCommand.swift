@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import JobModel
+import JobStore
 import PipelineDefinition
 import Postgres
 
@@ -125,7 +126,11 @@ struct EnvUpCommand: AsyncParsableCommand {
 
 struct EnvListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "List the environments that env up made.")
+    commandName: "list", abstract: "List the environments that env up made.",
+    discussion: """
+      Rows are those written since the last full snapshot of each dataset; storage is raw objects and data files, by the catalog; worker-hours \
+      are the time of attempts. Of each, at most 20,000 rows of each table of the catalog are read: past that it says many (null in JSON).
+      """)
 
   @OptionGroup var options: ProjectOptions
 
@@ -140,12 +145,16 @@ struct EnvListCommand: AsyncParsableCommand {
       [
         entry.name, entry.state + (entry.marker.isProtected ? ", protected" : ""), entry.marker.model,
         entry.marker.by, EnvironmentTime.text(entry.marker.made),
-        entry.secondsLeft.map { EnvironmentTime.span($0) } ?? "no end", entry.lastRunAt ?? "",
-        ProgressDisplay.megabytes(entry.databaseBytes), ProgressDisplay.megabytes(entry.storageBytes),
+        entry.secondsLeft.map { EnvironmentTime.span($0) } ?? "no end", entry.usage?.lastUseAt ?? "", entry.rowsText,
+        ProgressDisplay.megabytes(entry.databaseBytes), entry.storageText, entry.hoursText,
       ]
     }
     Console.data(
-      TextTable(["name", "state", "like", "by", "made", "left", "last run", "database", "storage"], rows).text)
+      TextTable(
+        [
+          "name", "state", "like", "by", "made", "left", "last use", "rows", "database", "storage", "worker-hours",
+        ], rows
+      ).text)
   }
 }
 
@@ -168,8 +177,10 @@ struct EnvShowCommand: AsyncParsableCommand {
         made by \(entry.marker.by) at \(EnvironmentTime.text(entry.marker.made))
         \(entry.marker.isProtected ? "protected: neither env down nor the sweep removes it" : "stays until \(end)")
         database \(entry.database): \(ProgressDisplay.megabytes(entry.databaseBytes)), \(entry.sessions) session(s)
-        storage \(entry.marker.storage): \(ProgressDisplay.megabytes(entry.storageBytes))
-        last run: \(entry.lastRunAt ?? "none")
+        storage \(entry.marker.storage): \(entry.storageText) of raw objects and data files, \
+      \(entry.storage.map { "\($0.files) file(s) of \(ProgressDisplay.megabytes($0.bytes)) in all" } ?? "not in this folder")
+        \(entry.rowsText) row(s) of datasets, \(entry.hoursText) worker-hour(s)
+        last run: \(entry.usage?.lastRunAt ?? "none"); last use: \(entry.usage?.lastUseAt ?? "none")
       """)
   }
 }

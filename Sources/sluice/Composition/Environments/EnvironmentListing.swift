@@ -1,9 +1,12 @@
+import Catalog
 import JobModel
 import JobStore
 import PipelineDefinition
 import Postgres
 
 /// What there is of environments that `env up` made.
+///
+/// A list reads a bounded number of rows of each environment's catalog and history, and no data and no folders.
 struct EnvironmentListing {
   let server: EnvironmentServer
 
@@ -14,9 +17,11 @@ struct EnvironmentListing {
     var database: String
     var sessions: Int64
     var databaseBytes: Int64
-    var storageBytes: Int64
-    /// When its newest run was asked for.
-    var lastRunAt: String?
+    /// Nil, with ``usage``, where the database cannot be read, as one that has another schema.
+    var size: CatalogSize?
+    var usage: SystemUsage?
+    /// Of the files that lie in the storage; nil in a list, which reads no folders.
+    var storage: (files: Int, bytes: Int64)?
     var secondsLeft: Int64?
   }
 
@@ -35,7 +40,11 @@ struct EnvironmentListing {
       throw StageFailure(
         code: "usage", message: "there is no environment \(name) that env up made", hint: "sluice env list")
     }
-    return try await entry(marker, found, try await server.now())
+    var shown = try await entry(marker, found, try await server.now())
+    let storage = try? EnvironmentStorage(
+      location: marker.storage, directory: server.directory, token: marker.token)
+    if storage?.standing == .own { shown.storage = storage?.size() }
+    return shown
   }
 
   private func entry(
@@ -45,31 +54,42 @@ struct EnvironmentListing {
     let file = try? CopyFile.read(stateDirectory)
     let isKnown = file?.token == marker.token
     let state = marker.state == .removing ? "removing" : isKnown ? file?.state.rawValue ?? "" : "elsewhere"
-    let storage = try? EnvironmentStorage(
-      location: marker.storage, directory: server.directory, token: marker.token)
+    let (size, usage) = marker.state == .ready ? try await figures(found.name) : (nil, nil)
     return Entry(
       name: marker.name, state: state, marker: marker, database: found.name, sessions: found.sessions,
-      databaseBytes: try await server.bytes(found.name),
-      storageBytes: storage?.standing == .own ? storage?.size().bytes ?? 0 : 0,
-      lastRunAt: marker.state == .ready ? try await lastRun(found.name) : nil,
+      databaseBytes: try await server.bytes(found.name), size: size, usage: usage,
       secondsLeft: marker.isProtected ? nil : marker.expires.map { max(0, $0 - now) })
   }
 
-  /// Nil also where it cannot be read, as in a database that has another schema.
-  private func lastRun(_ database: String) async throws -> String? {
+  private func figures(_ database: String) async throws -> (CatalogSize?, SystemUsage?) {
     let pool = PostgresPool(try PostgresSettings(try server.url(database), applicationName: "sluice-env"), maximum: 1)
-    let run: RunRecord?
-    do { run = try await JobStore(database: pool, bell: LaneBell()).runs(limit: 1).first } catch {
+    do {
+      let figures = (
+        try await Catalog(database: pool).size(), try await JobStore(database: pool, bell: LaneBell()).usage()
+      )
+      await pool.close()
+      return figures
+    } catch {
       await pool.close()
       if error is CancellationError { throw error }
-      return nil
+      return (nil, nil)
     }
-    await pool.close()
-    return run?.createdAt
   }
 }
 
 extension EnvironmentListing.Entry {
+  /// Of raw objects and data files, by the catalog.
+  var storageBytes: Int64? {
+    guard let raw = size?.rawBytes, let curated = size?.curatedBytes else { return nil }
+    return raw + curated
+  }
+
+  var storageText: String { storageBytes.map(ProgressDisplay.megabytes) ?? (size == nil ? "" : "many") }
+  var rowsText: String { size.map { $0.rows.map { "\($0)" } ?? "many" } ?? "" }
+  var hoursText: String {
+    usage.map { $0.workerHours.map { String(($0 * 1000).rounded() / 1000) } ?? "many" } ?? ""
+  }
+
   var json: JSONValue {
     .object([
       ("name", .text(name)), ("state", .text(state)), ("model", .text(marker.model)), ("scale", .double(marker.scale)),
@@ -77,8 +97,11 @@ extension EnvironmentListing.Entry {
       ("expires_at", .optional(marker.isProtected ? nil : marker.expires.map { EnvironmentTime.text($0) })),
       ("seconds_left", .optional(secondsLeft)), ("protected", .bool(marker.isProtected)),
       ("extended", .bool(marker.isExtended)), ("database", .text(database)), ("storage", .text(marker.storage)),
-      ("database_bytes", .int(databaseBytes)), ("storage_bytes", .int(storageBytes)), ("sessions", .int(sessions)),
-      ("last_run_at", .optional(lastRunAt)),
+      ("database_bytes", .int(databaseBytes)), ("storage_bytes", .optional(storageBytes)),
+      ("raw_bytes", .optional(size?.rawBytes)), ("curated_bytes", .optional(size?.curatedBytes)),
+      ("files_bytes", .optional(storage?.bytes)), ("rows", .optional(size?.rows)),
+      ("worker_hours", usage?.workerHours.map(JSONValue.double) ?? .null), ("sessions", .int(sessions)),
+      ("last_run_at", .optional(usage?.lastRunAt)), ("last_use_at", .optional(usage?.lastUseAt)),
     ])
   }
 }
