@@ -1,5 +1,6 @@
 import Catalog
 import JobModel
+import JobStore
 import ObjectStore
 
 /// A kind of source: knows how to bring the bytes of one stream, from the beginning or from a checkpoint.

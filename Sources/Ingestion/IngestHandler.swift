@@ -71,6 +71,7 @@ package struct IngestHandler: JobHandler {
         stream: id, run: run, job: attempt.jobID, epoch: attempt.epoch, mark: surroundings.keyMark),
       report: { attempt.progress($0) }, shouldYield: { attempt.shouldYield }, waits: { attempt.waits(for: $0, $1) },
       isRetriedByHand: attempt.mark == nil ? false : try await attempt.store.hasOutlivedMark(attempt.jobID))
+    let parts = surroundings.parts.limited(to: pipeline.concurrency)
     switch source.kind {
     case .http(let http):
       let clock = try await surroundings.clocks.clock(of: pipeline.cursorZone(of: reference), attempt.store)
@@ -78,22 +79,15 @@ package struct IngestHandler: JobHandler {
         source: http, stream: stream, resolver: resolver, storedCursor: try await storedCursor(of: stream, id, clock),
         clock: clock, range: payload.range, client: surroundings.client, timing: surroundings.timing,
         line: host.map { surroundings.paces.pace(of: $0, store: attempt.store, timing: surroundings.timing) })
-      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts(pipeline))
+      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts)
     case .files(let files):
       let connector = FilesConnector(
         source: files, stream: stream, resolver: resolver, projectDirectory: surroundings.projectDirectory,
         secretsDirectory: surroundings.secretsDirectory,
         seen: { [catalog = surroundings.catalog] in try await catalog.seenFiles(of: id, run: run, among: $0) },
         timing: surroundings.timing)
-      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts(pipeline))
+      try await carry(connector, stream, id, run, payload.range, context, attempt, parts: parts)
     }
-  }
-
-  /// More parts than may run at once gain nothing.
-  private func parts(_ pipeline: Pipeline) -> PartRule {
-    var rule = surroundings.parts
-    rule.maximum = min(rule.maximum, pipeline.concurrency ?? rule.maximum)
-    return rule
   }
 
   /// The stored cursor that counts for this run.

@@ -62,4 +62,25 @@ extension JobStore {
     let row = try await session.query(Statement.jobParts, [.int(job.rawValue)]).only
     return JobParts(jobs: Int(try row.int("jobs")), open: Int(try row.int("open")))
   }
+
+  /// One of the jobs that do the work of one, with the checkpoint that it has left.
+  package struct MarkedPart: Sendable, Equatable {
+    package var job: JobID
+    package var isDone: Bool
+    /// nil: it has no checkpoint, or one of no known form.
+    package var mark: JobMark?
+  }
+
+  /// The jobs that a job's work was split into, in the order of their numbers, that one included. What one that is done has left stays.
+  ///
+  /// - Source: `job_part_marks.sql`.
+  package func markedParts(of job: JobID) async throws -> [MarkedPart] {
+    try await database.query(Statement.jobPartMarks, [.int(job.rawValue)]).map { row in
+      let format = try row.optionalString("mark_format").flatMap { CheckpointFormat($0) }
+      let state = try row.optionalString("mark_state")
+      return MarkedPart(
+        job: JobID(try row.int("job_id")), isDone: try row.bool("is_done"),
+        mark: format.flatMap { format in state.map { JobMark(format: format, state: $0) } })
+    }
+  }
 }

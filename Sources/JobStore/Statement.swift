@@ -27,6 +27,7 @@ enum Statement {
   static let jobLives = SQLStatement("job_lives", PackageResources.job_lives_sql)
   static let jobLogList = SQLStatement("job_log_list", PackageResources.job_log_list_sql)
   static let jobLogWrite = SQLStatement("job_log_write", PackageResources.job_log_write_sql)
+  static let jobPartMarks = SQLStatement("job_part_marks", PackageResources.job_part_marks_sql)
   static let jobParts = SQLStatement("job_parts", PackageResources.job_parts_sql)
   static let jobPromoteDue = SQLStatement("job_promote_due", PackageResources.job_promote_due_sql).prepared
   static let jobReserve = SQLStatement("job_reserve", PackageResources.job_reserve_sql)
@@ -116,7 +117,8 @@ enum Statement {
       beatExpire, beatRevoke, beatSuspects, claimLock, claimLockExclusive, commitDurably, edgeInsert, eventInsert,
       eventList,
       jobCancel, jobCheckpoint, jobComplete, jobEndAttempt, jobEnqueue, jobEnqueueUnique, jobFinish, jobInsert,
-      jobList, jobLives, jobLogList, jobLogWrite, jobParts, jobPromoteDue, jobReserve, jobRetry, jobSetAside, jobSplit,
+      jobList, jobLives, jobLogList, jobLogWrite, jobPartMarks, jobParts, jobPromoteDue, jobReserve, jobRetry,
+      jobSetAside, jobSplit,
       jobUnblock,
       laneEnsure,
       laneFind,

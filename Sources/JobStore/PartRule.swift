@@ -1,11 +1,8 @@
-import JobModel
-import JobStore
-
-/// When the ingest of one stream becomes several jobs: each brings a part of what the source lists.
+/// When the work of one job becomes that of several: each takes a part of a list, which is a source's files or a batch's raw objects.
 ///
-/// A batch of fewer than two parts' worth stays one job. The parts are told from the listing alone.
+/// A batch of fewer than two parts' worth stays one job. The parts are told from the list alone.
 package struct PartRule: Sendable, Equatable {
-  /// At most so many jobs; 1: a stream is never split.
+  /// At most so many jobs; 1: nothing is ever split.
   package var maximum: Int
   /// A part has about so many bytes at least.
   package var bytes: Int64
@@ -18,10 +15,17 @@ package struct PartRule: Sendable, Equatable {
     self.files = max(files, 1)
   }
 
+  /// The rule for a pipeline that runs so many jobs at once: more parts than may run at once gain nothing.
+  package func limited(to concurrency: Int?) -> PartRule {
+    var rule = self
+    rule.maximum = min(maximum, concurrency ?? maximum)
+    return rule
+  }
+
   /// Where a list of files is cut: the last positions of all parts but the last one.
   ///
   /// - Parameter weights: The bytes of each file, in order; nil of one that is known already and costs little.
-  func cuts(_ weights: [Int64?]) -> [Int] {
+  package func cuts(_ weights: [Int64?]) -> [Int] {
     // In floating point: sizes are numbers of the filesystem, whose sum may exceed every integer.
     let each = Double(bytes) / Double(files)
     let loads = weights.map { $0.map { Double($0) + each } ?? 0 }
