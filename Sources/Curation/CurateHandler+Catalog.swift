@@ -87,7 +87,7 @@ extension CurateHandler {
     return history.filter { $0.run == newest }
   }
 
-  private func path(of key: String, in store: any ObjectStore) throws -> String {
+  func path(of key: String, in store: any ObjectStore) throws -> String {
     guard let path = store.localPath(try ObjectKey(key)) else {
       throw StageFailure(
         code: "object_unreadable", message: "the SQL engine cannot open \(key) in this storage",
@@ -98,7 +98,7 @@ extension CurateHandler {
 
   /// Notes fields, record counts and events in the transaction that commits the snapshot, and tells those who asked.
   func note(
-    _ result: CurationResult, of pipeline: Pipeline, dataset: String, attempt: JobAttempt,
+    _ result: CuratedBatch, of pipeline: Pipeline, dataset: String, attempt: JobAttempt,
     in transaction: PostgresTransaction
   ) async throws {
     guard let run = attempt.runID else { return }

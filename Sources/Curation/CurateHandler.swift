@@ -10,7 +10,7 @@ import Postgres
 
 /// Does the jobs of the kind `curate`: takes the raw that is due and commits one snapshot of one dataset.
 ///
-/// It keeps no checkpoint: nothing outside of the attempt's scratch directory is written before the data files are
+/// It keeps no checkpoint, unless it is split: nothing outside of the attempt's scratch directory is written before the data files are
 /// adopted, whose keys contain job and epoch; only the completing transaction makes them part of the dataset. An
 /// attempt that dies is done again from the raw, and gives the same rows.
 package struct CurateHandler: JobHandler {
@@ -32,6 +32,8 @@ package struct CurateHandler: JobHandler {
   package let newID: @Sendable () -> String
   /// Brings small files together; nil: they stay as they are.
   package let compactor: Compactor?
+  /// When a batch becomes several jobs.
+  package let parts: PartRule
   /// The definition that the job's run began with.
   package let definition: @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
 
@@ -40,6 +42,7 @@ package struct CurateHandler: JobHandler {
     expansion: ExpansionLimit? = nil, scratch: String, resolver: ValueResolver,
     projectDirectory: String = FileManager.default.currentDirectoryPath,
     newID: @escaping @Sendable () -> String, compactor: Compactor? = nil,
+    parts: PartRule = PartRule(),
     definition: @escaping @Sendable (JobAttempt) async throws -> (Pipeline, SQLReader)
   ) {
     self.catalog = catalog
@@ -52,6 +55,7 @@ package struct CurateHandler: JobHandler {
     self.projectDirectory = projectDirectory
     self.newID = newID
     self.compactor = compactor
+    self.parts = parts
     self.definition = definition
   }
 
@@ -75,35 +79,52 @@ package struct CurateHandler: JobHandler {
         hint: "the run keeps the definition that it began with; start a new run")
     }
     guard let run = attempt.runID else { preconditionFailure("curate jobs belong to a run") }
-    // Two runs must not take the same raw; the second waits its turn, which costs it no attempt.
-    try await attempt.takePermits([PermitNeed("curate/\(pipeline.name)/\(step.name)")])
+    let part = try await self.part(of: attempt)
+    let rule = parts.limited(to: pipeline.concurrency)
+    // Two runs must not take the same raw; the second waits its turn, which costs it no attempt. The parts of one run do not wait for each other.
+    try await attempt.takePermits([
+      PermitNeed("curate/\(pipeline.name)/\(step.name)", isOfRun: part != nil || rule.maximum > 1)
+    ])
     attempt.killPoint(.curateStarted)
-    let streams = step.from.map { StreamID(pipeline: pipeline.name, source: $0.source, stream: $0.stream) }
-    let due = try await catalog.dueRaw(pipeline: pipeline.name, dataset: step.name, streams: streams, upTo: run)
+    let batch = CurateBatch(pipeline: pipeline, step: step, run: run, edition: payload.rules, read: sql)
+    if let part { return try await carry(part, of: batch, attempt) }
+    try await take(try await due(of: batch), of: batch, by: rule, attempt)
+  }
+
+  func due(of batch: CurateBatch) async throws -> [DueRaw] {
+    try await catalog.dueRaw(
+      pipeline: batch.pipeline.name, dataset: batch.step.name, streams: batch.streams, upTo: batch.run)
+  }
+
+  /// Takes what is due and ends the job, or the part of it that is left where it is split.
+  ///
+  /// - Parameter rule: nil: it is not split.
+  func take(_ due: [DueRaw], of batch: CurateBatch, by rule: PartRule? = nil, _ attempt: JobAttempt) async throws {
+    let (pipeline, dataset) = (batch.pipeline.name, batch.step.name)
     guard due.contains(where: { !$0.objects.isEmpty }) else {
       // No new object: no new version, and nothing that a load could compare.
       try await attempt.complete { transaction in
-        try await catalog.consume(due, pipeline: pipeline.name, dataset: step.name, snapshot: nil, in: transaction)
+        try await catalog.consume(due, pipeline: pipeline, dataset: dataset, snapshot: nil, in: transaction)
       }
       return attempt.killPoint(.curateCompleted)
     }
-    try await waitForEarlierRuns(of: step, due: due, run: run, attempt: attempt)
+    try await waitForEarlierRuns(of: batch.step, due: due, run: batch.run, attempt: attempt)
+    if let rule, let part = try await split(batch, due: due, by: rule, attempt) {
+      return try await carry(part, of: batch, attempt)
+    }
+    try await withScratch(attempt) { try await curate(batch, due: due, directory: $0, attempt: attempt) }
+    attempt.killPoint(.curateCompleted)
+    await compact(dataset, of: pipeline, attempt: attempt)
+  }
+
+  /// Does something with a directory of the attempt's own.
+  func withScratch<T>(_ attempt: JobAttempt, _ body: (String) async throws -> T) async throws -> T {
     let directory = "\(scratch)/curate-\(attempt.jobID)-\(attempt.epoch)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let outcome: Result<Void, any Error>
-    do {
-      let text = try step.sqlPath.map(sql)
-      outcome = .success(
-        try await curate(
-          step, of: pipeline, sql: text, due: due, upTo: run, edition: payload.rules, directory: directory,
-          attempt: attempt))
-    } catch {
-      outcome = .failure(error)
-    }
+    let outcome: Result<T, any Error>
+    do { outcome = .success(try await body(directory)) } catch { outcome = .failure(error) }
     try FileManager.default.removeItem(atPath: directory)
-    try outcome.get()
-    attempt.killPoint(.curateCompleted)
-    await compact(step.name, of: pipeline.name, attempt: attempt)
+    return try outcome.get()
   }
 
   /// How long a run waits before it asks again whether the one before has taken its raw.
@@ -123,32 +144,20 @@ package struct CurateHandler: JobHandler {
   }
 
   private func curate(
-    _ step: CurateStep, of pipeline: Pipeline, sql: String?, due: [DueRaw], upTo run: RunID, edition: Edition,
-    directory: String, attempt: JobAttempt
+    _ batch: CurateBatch, due: [DueRaw], directory: String, attempt: JobAttempt
   ) async throws {
+    let (pipeline, step) = (batch.pipeline, batch.step)
+    let sql = try batch.sql
     let visible = try await earlierSnapshots(of: step, pipeline: pipeline.name, sql: sql)
     let stored = try await catalog.segments(pipeline: pipeline.name, dataset: step.name)
     var request = try await request(
-      step, of: pipeline, sql: sql, due: due, visible: visible, segments: stored, directory: directory, upTo: run)
-    request.edition = edition
-    request.limits = limits.grown(after: attempt.claim.memoryKills)
-    if attempt.claim.memoryKills > 0 {
-      await attempt.log(
-        .info, "runs alone with \(request.limits.memoryBytes / 1_000_000) MB of memory: an attempt before ran out of it"
-      )
-    }
-    let total = due.reduce(0) { $0 + $1.objects.count }
-    let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
-    let curator = Curator(duckdb: duckDB.telling { attempt.noteMemory(ofChild: $0) }) { progress in
-      attempt.progress(
-        JobProgress(
-          rows: Int64(progress.rows), units: progress.objects, totalUnits: total, totalBytes: bytes,
-          note: progress.step))
-    }
-    let result = try await curator.curate(request)
+      step, of: pipeline, sql: sql, due: due, visible: visible, segments: stored, directory: directory,
+      upTo: batch.run)
+    request.edition = batch.edition
+    request.limits = await grownLimits(attempt)
+    let result = try await curator(of: due, attempt).curate(request)
     let id = newID()
-    // Numbers of jobs come again when the control database is lost or restored; the snapshot's name does not.
-    let folder = "curated/\(pipeline.name)/\(step.name)/\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))"
+    let folder = self.folder(of: batch, attempt, id: id)
     let quarantineKey = "\(folder)/quarantine.parquet"
     let files = try await adopt(result, into: folder, quarantine: quarantineKey)
     let segments = try await store(
@@ -156,23 +165,62 @@ package struct CurateHandler: JobHandler {
       attempt)
     let live = result.keptSegments + segments.map(\.id)
     attempt.killPoint(.curateFilesWritten)
-    let snapshot = NewSnapshot(
-      id: id, pipeline: pipeline.name, dataset: step.name, runID: run,
-      jobID: attempt.jobID, isFull: request.isFull,
-      columns: result.snapshotColumns, key: result.key, cursorField: result.cursorField,
-      counts: SnapshotCounts(result.counts),
-      quarantineKey: result.quarantine == nil ? nil : quarantineKey,
-      quarantineKeysReadable: result.quarantineKeysReadable, previousID: visible.last?.snapshot.id, files: files,
-      taken: due)
     attempt.killPoint(.curateBeforeComplete)
+    try await commit(
+      CuratedBatch(result, files: files, quarantine: quarantineKey), id: id, of: batch, due: due,
+      after: visible.last?.snapshot.id, isFull: request.isFull, replacing: stored, by: live, attempt)
+  }
+
+  /// Commits a snapshot in the transaction that ends the job.
+  ///
+  /// - Parameters:
+  ///   - previous: The snapshot before.
+  ///   - stored: The segments of histories that there were.
+  ///   - live: Those that there are now.
+  func commit(
+    _ curated: CuratedBatch, id: String, of batch: CurateBatch, due: [DueRaw], after previous: String?, isFull: Bool,
+    replacing stored: [StoredSegment], by live: [Int64], _ attempt: JobAttempt
+  ) async throws {
+    let (pipeline, dataset) = (batch.pipeline, batch.step.name)
+    let snapshot = NewSnapshot(
+      id: id, pipeline: pipeline.name, dataset: dataset, runID: batch.run, jobID: attempt.jobID, isFull: isFull,
+      columns: curated.columns, key: curated.key, cursorField: curated.cursorField, counts: curated.counts,
+      quarantineKey: curated.quarantineKey, quarantineKeysReadable: curated.quarantineKeysReadable,
+      previousID: previous, files: curated.files, taken: due)
     try await attempt.complete { transaction in
       try await catalog.commit(snapshot, in: transaction)
       if !stored.isEmpty || !live.isEmpty {
-        try await catalog.settle(live, pipeline: pipeline.name, dataset: step.name, in: transaction)
+        try await catalog.settle(live, pipeline: pipeline.name, dataset: dataset, in: transaction)
       }
-      try await note(result, of: pipeline, dataset: step.name, attempt: attempt, in: transaction)
+      try await note(curated, of: pipeline, dataset: dataset, attempt: attempt, in: transaction)
     }
     await removeSegments(stored, but: live, of: pipeline, attempt)
+  }
+
+  /// Numbers of jobs come again when the control database is lost or restored; the name of a snapshot or a part does not.
+  func folder(of batch: CurateBatch, _ attempt: JobAttempt, id: String) -> String {
+    "curated/\(batch.pipeline.name)/\(batch.step.name)/\(attempt.jobID)-\(attempt.epoch)-\(id.prefix(8))"
+  }
+
+  func curator(of due: [DueRaw], _ attempt: JobAttempt) -> Curator {
+    let total = due.reduce(0) { $0 + $1.objects.count }
+    let bytes = due.reduce(0) { $0 + $1.objects.reduce(0) { $0 + $1.bytes } }
+    return Curator(duckdb: duckDB.telling { attempt.noteMemory(ofChild: $0) }) { progress in
+      attempt.progress(
+        JobProgress(
+          rows: Int64(progress.rows), units: progress.objects, totalUnits: total, totalBytes: bytes,
+          note: progress.step))
+    }
+  }
+
+  /// The limits of an attempt, with more memory where those before ran out of it.
+  func grownLimits(_ attempt: JobAttempt) async -> DuckDBLimits {
+    let limits = limits.grown(after: attempt.claim.memoryKills)
+    if attempt.claim.memoryKills > 0 {
+      await attempt.log(
+        .info, "runs alone with \(limits.memoryBytes / 1_000_000) MB of memory: an attempt before ran out of it")
+    }
+    return limits
   }
 
   /// What the dataset holds before this run; of most datasets only the last snapshot, without its files, is needed.
@@ -186,7 +234,7 @@ package struct CurateHandler: JobHandler {
   }
 
   /// Takes the data files and the quarantine in; chunks are numbered in the order of the files.
-  private func adopt(_ result: CurationResult, into folder: String, quarantine key: String) async throws -> [DataFile] {
+  func adopt(_ result: CurationResult, into folder: String, quarantine key: String) async throws -> [DataFile] {
     var files = try result.files.enumerated().map { chunk, file in
       let partition = file.partition.isEmpty ? "" : file.partition + "/"
       return (path: file.path, key: try ObjectKey("\(folder)/\(partition)part-\(chunk).parquet"))

@@ -25,6 +25,17 @@ package struct CurationResult: Sendable {
   /// Segments of the streams' histories that were used and stay.
   package var keptSegments: [Int64] = []
   package var newSegments: [OutputSegment] = []
+  /// What the reader said of the one stream's records, where each row comes from one of them, whatever other records there are. Only the results
+  /// of such parts of a batch can be put together.
+  package var content: HistoryContent?
+  /// Why rows are in quarantine.
+  package var badReasons: [BadReason] = []
+}
+
+/// How many rows are in quarantine for one reason; a row may have several.
+package struct BadReason: Sendable, Codable, Equatable {
+  package var reason: String
+  package var rows: Int
 }
 
 /// A finished segment of a stream's history.

@@ -8,8 +8,18 @@ extension CurationWork {
   /// between them.
   func isStreamed(_ selection: Selection, _ accounting: Accounting) -> Bool {
     guard selection.isProjection, selection.source?.table.violations.isEmpty == true else { return false }
-    return accounting.key.isEmpty && step.key.isEmpty && step.replaces.isEmpty && !step.checksLookAtRows
-      && hasRoomForContract
+    return isApart(accounting) && hasRoomForContract
+  }
+
+  /// Whether each row comes from one record of one stream, whatever other records there are, and stays whatever other rows there are.
+  func isDivisible(_ selection: Selection, _ accounting: Accounting) -> Bool {
+    selection.isProjection && selection.source != nil && request.streams.count == 1 && step.over != .all
+      && isApart(accounting)
+  }
+
+  /// Whether no row replaces another one, and no check looks at several.
+  private func isApart(_ accounting: Accounting) -> Bool {
+    accounting.key.isEmpty && step.key.isEmpty && step.replaces.isEmpty && !step.checksLookAtRows
   }
 
   /// Whether every thread may evaluate the whole contract at once: the engine keeps a vector for each part of its expressions, and a

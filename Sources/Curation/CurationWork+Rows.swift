@@ -160,20 +160,26 @@ extension CurationWork {
     }
   }
 
-  /// What a target could not store of the rows in quarantine, by column, with what to do about it.
-  func unstorable() async throws -> [CurationEvent] {
-    let rows = try await session.rows(
+  /// Why rows broke the contract, in the order of the reasons' bytes.
+  func badReasons() async throws -> [BadReason] {
+    try await session.rows(
       """
       select reason, count(*) as n from (select unnest(_reasons) as reason from \(ContractPlan.bad))
       group by all order by reason
-      """)
-    return rows.compactMap { row in
-      guard let text = row["reason"]?.text, let colon = text.unicodeScalars.lastIndex(of: ":") else { return nil }
+      """
+    ).compactMap { row in row["reason"]?.text.map { BadReason(reason: $0, rows: row["n"]?.int ?? 0) } }
+  }
+
+  /// What a target could not store of the rows in quarantine, by column, with what to do about it.
+  static func unstorable(_ reasons: [BadReason], dataset: String) -> [CurationEvent] {
+    reasons.compactMap { bad in
+      let text = bad.reason
+      guard let colon = text.unicodeScalars.lastIndex(of: ":") else { return nil }
       let column = String(text[..<colon])
       let reason = String(text.unicodeScalars[text.unicodeScalars.index(after: colon)...])
       guard let hint = StorageRule.hint(reason, column: column) else { return nil }
       return CurationEvent(
-        .unstorableValue, "dataset \(step.name): \(row["n"]?.int ?? 0) rows are in quarantine for \(text); \(hint)")
+        .unstorableValue, "dataset \(dataset): \(bad.rows) rows are in quarantine for \(text); \(hint)")
     }
   }
 

@@ -228,48 +228,8 @@ extension CurationWork {
   /// What changed in the fields since the deliveries before.
   ///
   /// - Throws: ``StageFailure`` `schema_drift` where the step's `drift` says so.
-  func drift(of streams: [LoadedStream]) async throws -> [CurationEvent] {
-    var events: [CurationEvent] = []
-    for loaded in streams where !loaded.table.stream.objects.isEmpty {
-      let stream = loaded.table.stream
-      let known = stream.knownFields + stream.definition.columns.map(\.name)
-      let found = Set(loaded.found.names.map { SQLName($0) })
-      let isFirst = known.isEmpty
-      let before = Set(known.map { SQLName($0) })
-      let new = isFirst ? [] : loaded.found.names.filter { !before.contains(SQLName($0)) }
-      var seen: Set<SQLName> = []
-      let missing =
-        found.isEmpty
-        ? [] : known.filter { !found.contains(SQLName($0)) && seen.insert(SQLName($0)).inserted }
-      events += new.map { CurationEvent(.newField, "stream \(stream.reference): the field \"\($0)\" is new") }
-      events += loaded.found.extra.map {
-        CurationEvent(.extraField, "stream \(stream.reference): rows have a field beyond `columns`, \($0)")
-      }
-      events += loaded.found.unusable.map {
-        CurationEvent(
-          .unusableField,
-          "stream \(stream.reference): the field \"\(FieldName.shown($0))\" cannot be a column; its values stay in _record"
-        )
-      }
-      events += loaded.found.renamed.map {
-        CurationEvent(
-          .unusableField,
-          "stream \(stream.reference): the field \"\(FieldName.shown($0.field))\" is read as \"\($0.column)\"")
-      }
-      events += missing.map {
-        CurationEvent(.missingField, "stream \(stream.reference): the field \"\($0)\" is not in this delivery")
-      }
-      try refuse(step.drift.newColumn == .fail ? new + loaded.found.extra : [], "new", in: stream)
-      try refuse(step.drift.missingColumn == .fail ? missing : [], "missing", in: stream)
-    }
-    return events
-  }
-
-  private func refuse(_ fields: [String], _ what: String, in stream: CurationStream) throws {
-    guard let first = fields.first else { return }
-    throw StageFailure(
-      code: "schema_drift", message: "stream \(stream.reference): the field \"\(first)\" is \(what)",
-      hint: "adapt the dataset, or change its `drift`; the raw stays due", at: "\(step.place)")
+  func drift(of streams: [LoadedStream]) throws -> [CurationEvent] {
+    try streams.flatMap { try step.drift(of: $0.table.stream, $0.found) }
   }
 
   func fields(of streams: [LoadedStream]) -> [StreamReference: [String]] {

@@ -34,7 +34,7 @@ struct CurationWork: Sendable {
     let isRowByRow = try await isRowByRow(statement)
     let streams = try await readStreams(statement, isRowByRow: isRowByRow)
     try refuseUnknownKeys(of: streams)
-    var events = try await drift(of: streams)
+    var events = try drift(of: streams)
     let histories = try await createViews(streams, statement, isRowByRow: isRowByRow)
     report.step("sql")
     let selection = try await select(streams, statement, isRowByRow: isRowByRow)
@@ -58,7 +58,8 @@ struct CurationWork: Sendable {
     let counts =
       if let streamed { streamed.counts } else { try await count(selection, accounting, read) }
     try await refuseBadBatch(counts, quarantine)
-    if counts.quarantined > 0 { events += try await unstorable() }
+    let reasons = counts.quarantined > 0 ? try await badReasons() : []
+    events += Self.unstorable(reasons, dataset: step.name)
     events += try await check(plan, accounting, selection, rowsOut: counts.rowsOut, streams)
     report.rows(counts.rowsOut)
     report.step("parquet")
@@ -76,7 +77,8 @@ struct CurationWork: Sendable {
       cursor: cursor(of: selection), replaces: accounting.replaces, quarantine: bad.file,
       quarantineKeysReadable: bad.keysReadable,
       events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams),
-      keptSegments: segments.kept, newSegments: segments.new)
+      keptSegments: segments.kept, newSegments: segments.new,
+      content: isDivisible(selection, accounting) ? streams.first?.read : nil, badReasons: reasons)
   }
 }
 

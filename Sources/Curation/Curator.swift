@@ -66,7 +66,7 @@ package struct Curator: Sendable {
     return words.contains { gatheringWords.contains($0) } || words.count { $0 == "select" } > 1
   }
 
-  private static func folder(of path: String) -> String {
+  static func folder(of path: String) -> String {
     // By scalars: a slash before a combining mark is a slash.
     path.unicodeScalars.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
   }

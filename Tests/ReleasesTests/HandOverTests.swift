@@ -82,6 +82,30 @@ struct HandOverTests {
     }
   }
 
+  @Test("is no part of a curation to an engine that knows no parts; each part goes to one that does")
+  func parts() async throws {
+    try await Bench.with { bench in
+      let part = CheckpointFormat("curate.part", 1)
+      let before = try await bench.stage("before")
+      let one = try await bench.current("one", writes: [Bench.http1, part])
+      let old = try await bench.worker(of: one)
+      let run = try await bench.run(handsOver: true)
+      try await bench.complete(try #require(try await bench.claim(old, of: one).first))
+      let curate = try #require(try await bench.claim(old, of: one).first)
+      _ = try await bench.store.database.transaction { transaction in
+        try await bench.store.split(
+          curate.holder, of: run, format: part, into: [JobPart(state: "{}", label: "d 2/2")], in: transaction)
+      }
+      let promotion = try await bench.promote(before)
+      #expect(promotion.handedOver.isEmpty)
+      #expect(promotion.staying.map(\.unreadable) == ["curate.part/1"])
+      #expect(try await bench.claim(try await bench.worker(of: before), of: before).isEmpty)
+      let two = try await bench.current("two", reads: [Bench.http1, part])
+      let claim = try #require(try await bench.claim(try await bench.worker(of: two), of: two).first)
+      #expect(claim.label == "d 2/2" && claim.mark?.format == part)
+    }
+  }
+
   @Test("goes back with a rollback, where the earlier engine reads it; runs of both sides go on")
   func back() async throws {
     try await Bench.with { bench in

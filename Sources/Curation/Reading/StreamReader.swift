@@ -110,7 +110,7 @@ struct StreamReader: Sendable {
       return nil
     }
     loaded.read = content(of: read.map(\.records), names)
-    loaded.found = found(names, earlier + [loaded.read])
+    loaded.found = Self.found(names, earlier + [loaded.read])
     loaded.past = past
     loaded.rows = (earlier + [loaded.read]).reduce(0) { $0 + $1.rows }
     let all = past.objects + objects
@@ -241,7 +241,7 @@ struct StreamReader: Sendable {
     return content
   }
 
-  private func found(_ names: StreamFields, _ read: [HistoryContent]) -> FoundFields {
+  static func found(_ names: StreamFields, _ read: [HistoryContent]) -> FoundFields {
     var unusable: [String] = names.unusable
     for name in read.flatMap(\.unusable) where !unusable.contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
       unusable.append(name)

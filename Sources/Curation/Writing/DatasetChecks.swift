@@ -73,9 +73,7 @@ struct DatasetChecks: Sendable {
       let count = try await session.value(Self.doubled(columns)).int ?? 0
       return count == 0 ? nil : "\(count) values of (\(columns.joined(separator: ", "))) are there more than once"
     case .rowsChange(let range):
-      guard let before = previous.rowsOfLastRun, before > 0 else { return nil }
-      let change = Double(rowsOut - before) / Double(before)
-      return range.contains(change) ? nil : "\(rowsOut) rows after \(before) in the last run is too large a change"
+      return Self.tooLargeChange(to: rowsOut, from: previous.rowsOfLastRun, range)
     case .sql(let text, let expected):
       let statement: SelectStatement
       do {
@@ -90,6 +88,12 @@ struct DatasetChecks: Sendable {
       let value = try await session.rows("select * from (\(select)) limit 1").first?.values.first?.text
       return value == expected ? nil : "a check's SQL returned something else than \(expected)"
     }
+  }
+
+  static func tooLargeChange(to rows: Int, from before: Int?, _ range: ClosedRange<Double>) -> String? {
+    guard let before, before > 0 else { return nil }
+    let change = Double(rows - before) / Double(before)
+    return range.contains(change) ? nil : "\(rows) rows after \(before) in the last run is too large a change"
   }
 
   private func refusal(_ problem: SelectProblem, _ check: DatasetCheck) -> StageFailure {

@@ -41,7 +41,17 @@ struct Quarantine: Sendable {
   func copy(to path: String) -> String {
     """
     copy (select \(quoteLiteral(dataset)) as dataset, * from (\(rows))
-      order by object nulls last, position nulls last, byte nulls last, line nulls last)
+      order by \(Self.order))
+    to \(quoteLiteral(path)) (format parquet, compression zstd)
+    """
+  }
+
+  private static let order = "object nulls last, position nulls last, byte nulls last, line nulls last"
+
+  /// SQL that makes one quarantine of those of several parts of a batch.
+  static func join(_ paths: [String], to path: String) -> String {
+    """
+    copy (select * from read_parquet(\(quoteList(paths)), hive_partitioning = false) order by \(order))
     to \(quoteLiteral(path)) (format parquet, compression zstd)
     """
   }

@@ -14,6 +14,12 @@ package struct EngineFormats: Sendable, Equatable {
     self.writes = writes
   }
 
+  /// The formats of several kinds of jobs together.
+  package func union(_ other: EngineFormats) -> EngineFormats {
+    EngineFormats(
+      reads: reads.union(other.reads), migrates: migrates.union(other.migrates), writes: writes.union(other.writes))
+  }
+
   /// How an engine takes a checkpoint.
   package enum Reading: String, Sendable, Codable {
     case asIs = "reads as is"

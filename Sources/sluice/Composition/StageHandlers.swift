@@ -41,6 +41,8 @@ struct StageHandlers: Sendable {
       compactor: Compactor(
         catalog: installation.catalog, objects: installation.objects, duckDB: duckDB, limits: installation.sqlLimits,
         scratch: "\(scratch)/\(ScratchSweep.compactions)", newID: { UUID().uuidString.lowercased() }),
+      // Several threads of one job read a batch of a moderate size.
+      parts: PartRule(maximum: installation.project.settings.jobsAtOnce, bytes: 128 << 20, files: 1_000),
       definition: { attempt in
         let project = try await definitions.projectOfRun(attempt)
         return (try project.pipeline(named: attempt.pipeline), { try project.text(at: $0) })

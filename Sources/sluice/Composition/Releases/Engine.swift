@@ -1,3 +1,4 @@
+import Curation
 import FoundationEssentials
 import Glibc
 import Ingestion
@@ -12,7 +13,8 @@ enum Engine {
 
   static var description: EngineDescription {
     EngineDescription(
-      version: version, schema: Migration.all.last?.number ?? 0, formats: IngestHandler.formats)
+      version: version, schema: Migration.all.last?.number ?? 0,
+      formats: IngestHandler.formats.union(CurateHandler.formats))
   }
 
   private static let place = Mutex<String?>(nil)
