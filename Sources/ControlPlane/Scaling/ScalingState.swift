@@ -21,10 +21,6 @@ struct ScalingState: Sendable {
     var isQuiet: Bool
   }
 
-  /// Without a change a decision is stored again after this many seconds.
-  static let storeSeconds = 60.0
-  /// The same while there is work: what is read of it is as old at most.
-  static let busyStoreSeconds = 15.0
   /// Of controls, the command line and the superuser.
   private static let reservedConnections = 20
   /// Of a worker for itself: its session, the queue's, the one that listens, and one for maintenance.
@@ -33,17 +29,6 @@ struct ScalingState: Sendable {
   private static let pooledConnections = 8
   /// How long a staged release keeps a worker without becoming anything.
   private static let staging = PoolState.staging
-
-  /// What was stored last, as far as a change of it is worth another row.
-  private struct Stored: Equatable {
-    var counts: [Int64: Int]
-    var stops: [Int64]
-    var drains: [Int64]
-    var limitedBy: String?
-    var override: Int64?
-    var isLate: Bool
-    var troubled: Set<Int64>
-  }
 
   private let policy: ScalingPolicy
   /// With what the month has cost so far.
@@ -61,7 +46,7 @@ struct ScalingState: Sendable {
   /// Predicted seconds of what has finished.
   private var doneSeconds = 0.0
   private var workSeconds = 0.0
-  private var stored: (what: Stored, at: Double)?
+  private var records = DecisionRecords()
 
   /// - Parameters:
   ///   - history: JSON that the decision before left, perhaps of another process or engine: what cannot be read is left out.
@@ -115,7 +100,8 @@ struct ScalingState: Sendable {
       if let release = Int64(each.release) { counts[release] = each.workers }
     }
     return Outcome(
-      decision: decision, counts: counts, record: try record(decision, counts, inputs, look, bases: bases),
+      decision: decision, counts: counts,
+      record: try records.record(of: decision, counts: counts, inputs: inputs, look: look, bases: bases),
       settled: settled,
       rule: JobStore.PressureRule(
         heaviestBytes: decision.claims.heaviestBytes,
@@ -378,46 +364,9 @@ struct ScalingState: Sendable {
       if let cause = Autoscaling.WaitCause(rawValue: each.key) { waits[cause] = each.value }
     }
   }
-
-  // MARK: - What is stored
-
-  private mutating func record(
-    _ decision: ScalingDecision, _ counts: [Int64: Int], _ inputs: ScalingInputs, _ look: ScalingMeasurement,
-    bases: [String: Prediction.Basis]
-  ) throws -> JobStore.NewScalingDecision? {
-    let what = Stored(
-      counts: counts, stops: decision.stops, drains: decision.drains,
-      limitedBy: decision.limit.map(Self.kind), override: look.override?.id, isLate: !decision.warnings.isEmpty,
-      troubled: Set(look.troubles.keys))
-    let rest = inputs.isQuiet ? Self.storeSeconds : Self.busyStoreSeconds
-    if let stored, stored.what == what, (0..<rest).contains(inputs.seconds - stored.at) { return nil }
-    stored = (what, inputs.seconds)
-    var report = ScalingReport(inputs, decision: decision, bases: bases, troubles: look.troubles)
-    report.memoryUsed = look.memory.limitBytes.map { _ in look.memory.usedBytes }
-    return JobStore.NewScalingDecision(
-      total: decision.total, demanded: decision.demanded, counts: counts, stops: decision.stops.filter { $0 > 0 },
-      drains: decision.drains.filter { $0 > 0 }, reasons: decision.reasons.map(\.description),
-      limitedBy: decision.limit?.description,
-      inputs: try report.json,
-      history: String(decoding: try JSONEncoder().encode(history), as: UTF8.self))
-  }
-
-  /// A limit without its numbers, which change all the time.
-  private static func kind(_ limit: ScalingLimit) -> String {
-    switch limit {
-    case .maximum: "maximum"
-    case .memory: "memory"
-    case .connections: "connections"
-    case .budget: "budget"
-    case .claimable: "claimable"
-    case .jobTooLarge(let kind, _): "job_too_large \(kind)"
-    case .frozen: "frozen"
-    case .pinnedReleases: "pinned_releases"
-    }
-  }
 }
 
 extension ScalingInputs {
   /// Nothing is queued and nothing runs.
-  fileprivate var isQuiet: Bool { running.isEmpty && lanes.allSatisfy(\.queued.isEmpty) }
+  var isQuiet: Bool { running.isEmpty && lanes.allSatisfy(\.queued.isEmpty) }
 }
