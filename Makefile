@@ -88,13 +88,22 @@ simulate: setup ## the queue in simulated worlds of faults: SEED=7, or SEED=1..5
 scaling: build ## the scaling policy next to its peers on simulated days, held-out seeds (SEEDS=3 of each shape)
 	@.build/release/sluice autoscale compare --seeds $(or $(SEEDS),1)
 
+# What "ci" runs before the tests, each with its arguments. How long each took is told; the end is the summary of the tests.
+define STAGES
+lint
+model MODEL=quick
+demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
+bench BENCH=--quick
+fuzz FUZZ_SECONDS=60
+test-postgres
+endef
+export STAGES
+
 ci: ## what continuous integration runs: lint, the small models, a small demo, short benches, fuzz, test-postgres, test
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory model MODEL=quick
-	@$(MAKE) --no-print-directory demo DEMO_ORDERS=50000 DEMO_INVOICES=4000
-	@$(MAKE) --no-print-directory bench BENCH=--quick
-	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
-	@$(MAKE) --no-print-directory test-postgres
+	@while read -r stage; do \
+	  begun=$$SECONDS; $(MAKE) --no-print-directory $$stage </dev/null; \
+	  printf 'ci: %s: %d s\n' "$$stage" $$((SECONDS - begun)) >&2; \
+	done <<<"$$STAGES"
 	@$(MAKE) --no-print-directory test
 
 clean: ## remove what build and demo made; .tools/ stays
