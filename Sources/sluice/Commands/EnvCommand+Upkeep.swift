@@ -98,7 +98,10 @@ struct EnvShellCommand: AsyncParsableCommand {
 struct EnvDiffCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff", abstract: "Compare definitions, releases and datasets of two environments.",
-    discussion: "Datasets are compared by their columns and their number of rows, as sluice query sees them.")
+    discussion: """
+      Datasets are compared by their columns, their number of rows as sluice query sees them, and by what became of their checks in the \
+      newest run.
+      """)
 
   @OptionGroup var options: ProjectOptions
   @Argument(help: "One environment.") var first: String

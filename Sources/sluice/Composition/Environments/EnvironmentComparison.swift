@@ -15,6 +15,7 @@ struct EnvironmentSide {
     /// Name and type, in order.
     var columns: [String]
     var snapshots: Int
+    var checks = Checks(outcome: .none)
   }
 
   var name: String
@@ -31,13 +32,22 @@ struct EnvironmentSide {
       project = try await ReleaseDefinitions(store: installation.store, of: project).project(of: current.id)
     }
     var datasets: [String: Dataset] = [:]
+    var newest: [String: Snapshot] = [:]
     for snapshot in try await installation.catalog.snapshots(pipeline: nil, dataset: nil) {
       let name = "\(snapshot.pipeline).\(snapshot.dataset)"
+      newest[name] = snapshot
       let known = datasets[name]
       datasets[name] = Dataset(
         rows: 0, columns: snapshot.columns.map { "\($0.name) \($0.type)" }, snapshots: (known?.snapshots ?? 0) + 1)
     }
     for (name, rows) in try await installation.countRows(of: datasets.keys.sorted()) { datasets[name]?.rows = rows }
+    for (name, checks) in try await checks(of: project, newest: newest, installation) {
+      // A dataset that its checks kept from being made is one of the environment too.
+      if checks.outcome == .failed, datasets[name] == nil {
+        datasets[name] = Dataset(rows: 0, columns: [], snapshots: 0)
+      }
+      datasets[name]?.checks = checks
+    }
     return EnvironmentSide(
       name: installation.environment,
       release: current.map(\.name) ?? "project folder \(installation.project.definitionHash.prefix(12))",
@@ -101,7 +111,7 @@ struct EnvironmentComparison {
   var datasets: [Line<EnvironmentSide.Dataset>] {
     Set(left.datasets.keys).union(right.datasets.keys).sorted().map { name in
       let (one, other) = (left.datasets[name], right.datasets[name])
-      let isSame = one?.rows == other?.rows && one?.columns == other?.columns
+      let isSame = one?.rows == other?.rows && one?.columns == other?.columns && one?.checks == other?.checks
       return Line(
         name: name, likeness: Self.likeness(one != nil, other != nil, isSame: isSame), left: one, right: other)
     }
@@ -141,7 +151,7 @@ struct EnvironmentComparison {
     guard let dataset else { return .null }
     return .object([
       ("rows", .int(dataset.rows)), ("snapshots", .int(Int64(dataset.snapshots))),
-      ("columns", .list(dataset.columns.map(JSONValue.text))),
+      ("columns", .list(dataset.columns.map(JSONValue.text))), ("checks", dataset.checks.json),
     ])
   }
 
@@ -151,14 +161,19 @@ struct EnvironmentComparison {
       TextTable(
         ["pipeline", "definition"], definitions.map { [$0.name, words($0.likeness)] }
       ).text)
-    let rows = datasets.map { line in
-      [
-        line.name, words(line.likeness), line.left.map { "\($0.rows)" } ?? "", line.right.map { "\($0.rows)" } ?? "",
-        columns(line.left, line.right),
-      ]
-    }
-    lines.append(TextTable(["dataset", "", "rows: \(left.name)", "rows: \(right.name)", "columns"], rows).text)
+    let heads = [
+      "dataset", "", "rows: \(left.name)", "rows: \(right.name)", "columns", "checks: \(left.name)",
+      "checks: \(right.name)",
+    ]
+    lines.append(TextTable(heads, datasets.map(cells)).text)
     return lines.joined(separator: "\n")
+  }
+
+  private func cells(_ line: Line<EnvironmentSide.Dataset>) -> [String] {
+    let sides = [line.left, line.right]
+    let rows = sides.map { side in side.map { "\($0.rows)" } ?? "" }
+    let checks = sides.map { side in side?.checks.text ?? "" }
+    return [line.name, words(line.likeness)] + rows + [columns(line.left, line.right)] + checks
   }
 
   private func words(_ likeness: Likeness) -> String {
