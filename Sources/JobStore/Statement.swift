@@ -64,6 +64,7 @@ enum Statement {
   static let permitWaiting = SQLStatement("permit_waiting", PackageResources.permit_waiting_sql)
   static let pipelineLimit = SQLStatement("pipeline_limit", PackageResources.pipeline_limit_sql)
   static let progressWrite = SQLStatement("progress_write", PackageResources.progress_write_sql)
+  static let queueDemand = SQLStatement("queue_demand", PackageResources.queue_demand_sql)
   static let rateReserve = SQLStatement("rate_reserve", PackageResources.rate_reserve_sql).prepared
   static let readyLock = SQLStatement("ready_lock", PackageResources.ready_lock_sql)
   static let releaseFileInsert = SQLStatement("release_file_insert", PackageResources.release_file_insert_sql)
@@ -126,7 +127,8 @@ enum Statement {
       outboxInsert,
       outboxList,
       outboxSettle, outboxSpread, outboxTake, outcomeDone, outcomeList, permitLimitSet,
-      permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, rateReserve,
+      permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, queueDemand,
+      rateReserve,
       readyLock,
       releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
       runRowLock,

@@ -21,6 +21,8 @@ struct UpCommand: AsyncParsableCommand {
   @Option(help: "Jobs at once in each worker (default: limits.slots of sluice.yaml).") var slots: Int?
   @Option(help: "The API's port on loopback (default: a free one).") var port = 0
 
+  @Flag(help: .hidden) var untilIdle = false
+
   private static let standardWorkers = 2
 
   /// Longer than any start takes, the first initdb of a slow machine included.
@@ -41,7 +43,10 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     let project = try options.project()
     let pool = pool(project)
-    guard detach else { return try await Installation.control(project, pool: pool, slots: slots, port: port) }
+    guard detach else {
+      return try await Installation.control(
+        project, pool: pool, slots: slots, port: port, endsIdle: untilIdle && project.copy != nil)
+    }
     let control = try await startDetached(project)
     try await Installation.with(project, logger: Logs.quiet) { try await $0.noteReleaseTroubles() }
     options.json

@@ -11,6 +11,8 @@ struct ControlFile: Codable {
   var keepsWorkers: Bool?
   /// What became of the first workers that it started; nil: not known yet.
   var firstWorkers: FirstWorkers?
+  /// Whether it was started because of work and ends when there is none; nil: no.
+  var endsIdle: Bool?
 
   enum FirstWorkers: Codable, Equatable {
     /// One has registered.

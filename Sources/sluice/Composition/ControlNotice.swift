@@ -12,12 +12,14 @@ final class ControlNotice: Sendable {
 
   private let stateDirectory: String
   private let keepsWorkers: Bool
+  private let endsIdle: Bool
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(stateDirectory: String, keepsWorkers: Bool, logger: Logger) {
+  init(stateDirectory: String, keepsWorkers: Bool, endsIdle: Bool = false, logger: Logger) {
     self.stateDirectory = stateDirectory
     self.keepsWorkers = keepsWorkers
+    self.endsIdle = endsIdle
     self.logger = logger
   }
 
@@ -43,6 +45,7 @@ final class ControlNotice: Sendable {
       do {
         var file = ControlFile(pid: getpid(), url: url, keepsWorkers: keepsWorkers)
         file.firstWorkers = state.firstWorkers
+        if endsIdle { file.endsIdle = true }
         try file.write(stateDirectory)
       } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
     }

@@ -19,8 +19,12 @@ extension Installation {
 
   /// Opens the environment for a control plane and runs it.
   ///
-  /// - Parameter pool: Which workers it keeps; nil: none.
-  static func control(_ project: Project, pool: WorkerPool.Aim?, slots: Int?, port: Int) async throws {
+  /// - Parameters:
+  ///   - pool: Which workers it keeps; nil: none.
+  ///   - endsIdle: It ends when there is nothing to do: of an environment that `env up` made.
+  static func control(
+    _ project: Project, pool: WorkerPool.Aim?, slots: Int?, port: Int, endsIdle: Bool = false
+  ) async throws {
     let lock = try takeControl(project)
     defer { lock.release() }
     let stop = StopWatch()
@@ -38,8 +42,11 @@ extension Installation {
       do {
         return try await with(project, logger: Logs.service) { installation in
           // Who starts a host anew means it to work.
-          if keepsHost(pool), !isSuccessor { try await installation.store.setDrained(false, host: Self.host) }
-          try await installation.serveControl(socket, lock, token, pool: pool, slots: slots, stop: stop)
+          if keepsHost(pool), !isSuccessor, !endsIdle {
+            try await installation.store.setDrained(false, host: Self.host)
+          }
+          try await installation.serveControl(
+            socket, lock, token, pool: pool, slots: slots, endsIdle: endsIdle, stop: stop)
         }
       } catch let error as any Failure where error.isTransient && isSuccessor && clock.now < deadline && !stop.wasAsked
       {
@@ -69,13 +76,14 @@ extension Installation {
   /// open, and hands its socket on. Workers go on meanwhile.
   private func serveControl(
     _ socket: ListeningSocket, _ lock: ProcessLock, _ token: ControlToken, pool aim: WorkerPool.Aim?, slots: Int?,
-    stop: StopWatch
+    endsIdle: Bool, stop: StopWatch
   ) async throws {
     let timing = try Self.leaseTiming()
     try await refuseTransactionPooler()
     try Self.privateState(project).tighten(thoroughly: true, logger: logger)
     // While the file is still this program: it may be replaced later.
     _ = try Engine.path()
+    let attendance = try await CopyAttendance.begin(self, endsIdle: endsIdle)
     let definitions = ReleaseDefinitions(store: store, of: project)
     defer { ControlFile.remove(stateDirectory) }
     // What is current has its schedules in force since it was promoted.
@@ -83,7 +91,8 @@ extension Installation {
     let succession = ControlSuccession(
       logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
     let keepsHost = Self.keepsHost(aim)
-    let notice = ControlNotice(stateDirectory: stateDirectory, keepsWorkers: keepsHost, logger: logger)
+    let notice = ControlNotice(
+      stateDirectory: stateDirectory, keepsWorkers: keepsHost, endsIdle: endsIdle, logger: logger)
     let clients = overOwnConnections(maximum: Self.clientConnections)
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
@@ -96,7 +105,12 @@ extension Installation {
     ]
     if isEmbedded { services.append(ServerCare(installation: self)) }
     // An environment that env up made is swept by those of the others.
-    if project.copy == nil, !settings.isPooled { services.append(EnvironmentKeeper(installation: self)) }
+    if project.copy == nil, !settings.isPooled {
+      services += [
+        EnvironmentKeeper(installation: self),
+        EnvironmentServing(installation: self) { succession.successor != nil && !stop.wasAsked },
+      ]
+    }
     var pool: WorkerPool?
     if let aim {
       let board = aim == .scaled ? ScalingBoard() : nil
@@ -117,7 +131,8 @@ extension Installation {
       if let board { services += scalingServices(board, slots: slots) }
     }
     do {
-      try await Self.serve(services, ending: [succession, IdentityWatch(installation: self)], logger: logger)
+      let watches: [(any Service)?] = [succession, IdentityWatch(installation: self), attendance]
+      try await Self.serve(services, ending: watches.compactMap { $0 }, logger: logger)
     } catch {
       await clients.database.close()
       throw error

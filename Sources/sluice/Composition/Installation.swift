@@ -75,6 +75,7 @@ struct Installation: Sendable {
     do {
       if migrating { try await installation.prepare(for: access) }
       let result = try await body(installation)
+      if access != .reading { await installation.tellOfWork() }
       try await installation.close()
       return result
     } catch {

@@ -10,6 +10,12 @@ extension Refusal {
     let pid = running?.pid ?? processes.entry(ProcessTable.control)?.pid
     let place = running.map { " at \($0.url)" } ?? ""
     let process = pid.map { " (pid \($0))" } ?? ", in another container that shares the project folder"
+    if running?.endsIdle == true {
+      return Refusal(
+        code: "already_up",
+        message: "the environment \(project.environment) has work, and control of the installation serves it\(process)",
+        hint: "nothing has to be started; to stop it: sluice down --env \(project.environment)")
+    }
     return Refusal(
       code: "already_up", message: "the environment \(project.environment) is up already\(place)\(process)",
       hint: pid == nil

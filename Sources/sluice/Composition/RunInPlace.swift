@@ -32,6 +32,7 @@ extension Installation {
       if !isServed { _ = try duckDB() }
       return try await enqueue(isServed ? .any : .only(engine ?? 0))
     }
+    if isServed { await tellOfWork() }
     try await noteDifference(from: release)
     if isServed, !following.wait {
       let report = try await RunReport.gather(run, self)
@@ -97,6 +98,7 @@ extension Installation {
   /// exist, elsewhere their beat counts.
   func hasLiveWorkers(of release: Int64?) async throws -> Bool {
     if try await keepsWorkers() { return true }
+    if try await isServedOnDemand() { return true }
     return try await store.workers().contains { worker in
       worker.releaseID == release && !worker.draining && !worker.servesOneRun
         && (worker.host != Self.host || processes.contains(Int32(worker.pid)))

@@ -96,7 +96,8 @@ struct EnvironmentServer: Sendable {
       """
       select d.datname as name, shobj_description(d.oid, 'pg_database') as comment,
         pg_has_role(d.datdba, 'usage') as is_own, d.datallowconn as connects,
-        (select count(*) from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend') as sessions
+        (select count(*) from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend'
+          and a.application_name <> 'sluice-serving') as sessions
       from pg_database d
       where shobj_description(d.oid, 'pg_database') like '{%"sluice":%' order by d.datname
       """, [])
@@ -112,7 +113,8 @@ struct EnvironmentServer: Sendable {
       """
       select d.datname as name, shobj_description(d.oid, 'pg_database') as comment,
         pg_has_role(d.datdba, 'usage') as is_own, d.datallowconn as connects,
-        (select count(*) from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend') as sessions
+        (select count(*) from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend'
+          and a.application_name <> 'sluice-serving') as sessions
       from pg_database d where d.datname = $1
       """, [.text(database)])
     return try rows.first.map(Found.init(row:))

@@ -178,7 +178,7 @@ struct EnvironmentKeeper: Service {
 
 extension Installation {
   /// The control database next to which environments are made, and its URL.
-  fileprivate func environmentOwner() async throws -> (String, String) {
+  func environmentOwner() async throws -> (String, String) {
     guard isEmbedded else {
       let own = try await database.query("select current_database() as name", []).first?.string("name")
       return (own ?? "", databaseURL)
