@@ -22,9 +22,10 @@ package struct QueueDemand: Sendable, Equatable {
 extension JobStore {
   /// Looks at a queue over a session that is not this store's, and changes nothing.
   ///
+  /// - Parameter stages: Of the jobs that count; nil: of all. Programs that use the queue alone have workers of their own.
   /// - Source: `queue_demand.sql`.
-  package static func demand(on session: some PostgresSession) async throws -> QueueDemand {
-    let row = try await session.query(Statement.queueDemand).only
+  package static func demand(of stages: [String]?, on session: some PostgresSession) async throws -> QueueDemand {
+    let row = try await session.query(Statement.queueDemand, [stages.map { .texts($0) } ?? .null]).only
     return QueueDemand(
       isReady: try row.bool("is_ready"), isRunning: try row.bool("is_running"), isLost: try row.bool("is_lost"),
       dueSeconds: try row.optionalDouble("due_seconds"))

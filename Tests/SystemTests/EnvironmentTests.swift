@@ -308,7 +308,7 @@ struct EnvironmentTests {
         try await database.pool.execute("create database \"\(own)-env-\(name)\"")
         try await database.pool.execute(
           """
-          comment on database "\(own)-env-\(name)" is '{"by":"","expires":1,"folder":"","isExtended":true,"isProtected":false,\
+          comment on database "\(own)-env-\(name)" is '{"by":"","due":{"at":1,"boot":"","uptime":0},"expires":1,"folder":"","isExtended":true,"isProtected":false,\
           "made":0,"model":"local","name":"\(name)","owner":"\(own)","scale":1,"sluice":"environment","state":"ready",\
           "storage":"file:.sluice/storage-qa","token":"0"}'
           """)
@@ -355,10 +355,14 @@ struct EnvironmentTests {
     }
   }
 
-  /// Lets the time of an environment be over.
-  static func expire(_ name: String, _ database: TestDatabase.Handle) async throws {
-    let mark = try #require(try await comment(name, database))
-    try await comment(on: name, mark.replacing(/"expires":[0-9]+/, with: "\"expires\":1"), database)
+  /// Lets the time of an environment be over, and with the notice its grace too.
+  static func expire(
+    _ name: String, at time: Int64 = 1, noticed: String? = #"{"at":1,"boot":"","uptime":0}"#,
+    _ database: TestDatabase.Handle
+  ) async throws {
+    let mark = try #require(try await comment(name, database)).replacing(/"due":{[^}]*},/, with: "")
+    let notice = noticed.map { "\"due\":\($0)," } ?? ""
+    try await comment(on: name, mark.replacing(/"expires":[0-9]+/, with: "\(notice)\"expires\":\(time)"), database)
   }
 
   static func comment(_ name: String, _ database: TestDatabase.Handle) async throws -> String? {

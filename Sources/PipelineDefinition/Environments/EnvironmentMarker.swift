@@ -33,6 +33,8 @@ package struct EnvironmentMarker: Sendable, Equatable, Codable {
   /// Whether it was in use when it expired, and got its one extension.
   package var isExtended: Bool
   package var state: State
+  /// When a sweep found for the first time that its time is over; nil: it is not, or none has looked.
+  package var due: DueNotice?
 
   package init(
     _ sluice: Kind, owner: String, name: String, model: String = "", scale: Double = 1, token: String,
@@ -67,6 +69,31 @@ package struct EnvironmentMarker: Sendable, Equatable, Codable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// A moment by the database's clock and by one that no one can set.
+  package struct DueNotice: Sendable, Equatable, Codable {
+    package var at: Int64
+    /// Which start of which machine the uptime is of.
+    package var boot: String
+    /// In seconds.
+    package var uptime: Int64
+
+    package init(at: Int64, boot: String, uptime: Int64) {
+      self.at = at
+      self.boot = boot
+      self.uptime = uptime
+    }
+  }
+
+  /// How long it stays when its time is over, in seconds: a clock that was set wrongly can be set right before anything is lost.
+  package var graceSeconds: Int64 { max(60, min(3600, (ttl ?? 0) / 8)) }
+
+  /// Whether its grace is over. Where the machine is the same, the database's clock does not count.
+  package func isGraceOver(_ now: DueNotice) -> Bool {
+    guard let due else { return false }
+    let passed = due.boot == now.boot ? now.uptime - due.uptime : now.at - due.at
+    return passed >= graceSeconds
   }
 
   /// Whether its time is over.

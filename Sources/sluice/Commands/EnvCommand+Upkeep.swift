@@ -42,6 +42,7 @@ struct EnvExtendCommand: AsyncParsableCommand {
       marker.ttl = time
       marker.expires = time.map { now + $0 }
       marker.isExtended = false
+      marker.due = nil
     }
   }
 }
@@ -126,7 +127,10 @@ struct EnvDiffCommand: AsyncParsableCommand {
 struct EnvSweepCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sweep", abstract: "Remove environments whose time is over, and what interrupted calls left.",
-    discussion: "Control does the same every minute. An environment in use gets one extension.")
+    discussion: """
+      Control does the same every minute. An environment in use gets one extension. Another one is warned of, and removed by a sweep \
+      after an eighth of its time to live, at least a minute.
+      """)
 
   @OptionGroup var options: ProjectOptions
 

@@ -143,7 +143,7 @@ struct EnvListCommand: AsyncParsableCommand {
     }
     let rows = entries.map { entry in
       [
-        entry.name, entry.state + (entry.marker.isProtected ? ", protected" : ""), entry.marker.model,
+        entry.name, entry.standing, entry.marker.model,
         entry.marker.by, EnvironmentTime.text(entry.marker.made),
         entry.secondsLeft.map { EnvironmentTime.span($0) } ?? "no end", entry.usage?.lastUseAt ?? "", entry.rowsText,
         ProgressDisplay.megabytes(entry.databaseBytes), entry.storageText, entry.hoursText,
@@ -173,7 +173,7 @@ struct EnvShowCommand: AsyncParsableCommand {
     let end = entry.marker.expires.map { EnvironmentTime.text($0) } ?? "it is removed"
     Console.data(
       """
-      \(entry.name): \(entry.state), like \(entry.marker.model), scale \(entry.marker.scale)
+      \(entry.name): \(entry.standing), like \(entry.marker.model), scale \(entry.marker.scale)
         made by \(entry.marker.by) at \(EnvironmentTime.text(entry.marker.made))
         \(entry.marker.isProtected ? "protected: neither env down nor the sweep removes it" : "stays until \(end)")
         database \(entry.database): \(ProgressDisplay.megabytes(entry.databaseBytes)), \(entry.sessions) session(s)

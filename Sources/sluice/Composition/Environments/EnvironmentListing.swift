@@ -16,6 +16,8 @@ struct EnvironmentListing {
     var marker: EnvironmentMarker
     var database: String
     var sessions: Int64
+    /// A control process serves it.
+    var isActive: Bool
     var databaseBytes: Int64
     /// Nil, with ``usage``, where the database cannot be read, as one that has another schema.
     var size: CatalogSize?
@@ -27,10 +29,11 @@ struct EnvironmentListing {
 
   func entries() async throws -> [Entry] {
     let now = try await server.now()
+    let served = try await server.served()
     var entries: [Entry] = []
     for found in try await server.marked() {
       guard let marker = found.marker, found.isOwn, marker.sluice == .environment else { continue }
-      entries.append(try await entry(marker, found, now))
+      entries.append(try await entry(marker, found, served, now))
     }
     return entries.sorted { $0.name < $1.name }
   }
@@ -40,7 +43,7 @@ struct EnvironmentListing {
       throw StageFailure(
         code: "usage", message: "there is no environment \(name) that env up made", hint: "sluice env list")
     }
-    var shown = try await entry(marker, found, try await server.now())
+    var shown = try await entry(marker, found, try await server.served(), try await server.now())
     let storage = try? EnvironmentStorage(
       location: marker.storage, directory: server.directory, token: marker.token)
     if storage?.standing == .own { shown.storage = storage?.size() }
@@ -48,7 +51,7 @@ struct EnvironmentListing {
   }
 
   private func entry(
-    _ marker: EnvironmentMarker, _ found: EnvironmentServer.Found, _ now: Int64
+    _ marker: EnvironmentMarker, _ found: EnvironmentServer.Found, _ served: Set<String>, _ now: Int64
   ) async throws -> Entry {
     let stateDirectory = Installation.stateDirectory(server.directory, environment: marker.name)
     let file = try? CopyFile.read(stateDirectory)
@@ -57,7 +60,8 @@ struct EnvironmentListing {
     let (size, usage) = marker.state == .ready ? try await figures(found.name) : (nil, nil)
     return Entry(
       name: marker.name, state: state, marker: marker, database: found.name, sessions: found.sessions,
-      databaseBytes: try await server.bytes(found.name), size: size, usage: usage,
+      isActive: served.contains(found.name), databaseBytes: try await server.bytes(found.name), size: size,
+      usage: usage,
       secondsLeft: marker.isProtected ? nil : marker.expires.map { max(0, $0 - now) })
   }
 
@@ -90,6 +94,12 @@ extension EnvironmentListing.Entry {
     usage.map { $0.workerHours.map { String(($0 * 1000).rounded() / 1000) } ?? "many" } ?? ""
   }
 
+  /// `ready, idle`.
+  var standing: String {
+    state + (state == CopyFile.State.ready.rawValue ? (isActive ? ", active" : ", idle") : "")
+      + (marker.isProtected ? ", protected" : "")
+  }
+
   var json: JSONValue {
     .object([
       ("name", .text(name)), ("state", .text(state)), ("model", .text(marker.model)), ("scale", .double(marker.scale)),
@@ -101,6 +111,7 @@ extension EnvironmentListing.Entry {
       ("raw_bytes", .optional(size?.rawBytes)), ("curated_bytes", .optional(size?.curatedBytes)),
       ("files_bytes", .optional(storage?.bytes)), ("rows", .optional(size?.rows)),
       ("worker_hours", usage?.workerHours.map(JSONValue.double) ?? .null), ("sessions", .int(sessions)),
+      ("active", .bool(isActive)),
       ("last_run_at", .optional(usage?.lastRunAt)), ("last_use_at", .optional(usage?.lastUseAt)),
     ])
   }

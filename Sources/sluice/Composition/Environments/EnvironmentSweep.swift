@@ -27,7 +27,9 @@ struct EnvironmentSweep {
   static func isNeeded(owner: String, directory: String, _ session: some PostgresSession) async throws -> Bool {
     let now = try await session.query("select extract(epoch from now())::bigint as now", []).first?.int("now") ?? 0
     let found = try await EnvironmentServer.marked(by: owner, session).compactMap(\.marker)
-    if found.contains(where: { $0.sluice == .environment && ($0.state == .removing || $0.isDue(at: now)) }) {
+    if found.contains(where: {
+      $0.sluice == .environment && ($0.state == .removing || $0.isDue(at: now) || $0.due != nil)
+    }) {
       return true
     }
     let files = CopyFile.all(directory).filter { $0.state != .removed }
@@ -59,7 +61,10 @@ struct EnvironmentSweep {
       case .template:
         outcomes += try await each(database.name) { try await end(template: marker, database, now) }
       case .environment:
-        guard marker.state == .removing || marker.isDue(at: now) else { continue }
+        guard marker.state == .removing || marker.isDue(at: now) else {
+          if marker.due != nil { outcomes += try await each(marker.name) { try await clear(marker, database) } }
+          continue
+        }
         outcomes += try await each(marker.name) { try await end(marker, database, now) }
       }
     }
@@ -107,6 +112,7 @@ struct EnvironmentSweep {
     if marker.state == .ready, database.sessions > 0, !marker.isExtended {
       var extended = marker
       extended.isExtended = true
+      extended.due = nil
       extended.expires = now + max(60, (marker.ttl ?? 0) / Self.extensionShare)
       try await server.mark(database.name, extended)
       return [
@@ -115,7 +121,30 @@ struct EnvironmentSweep {
           detail: "its time is over and it is in use; it is removed at \(EnvironmentTime.text(extended.expires))")
       ]
     }
+    let moment = Uptime.moment(at: now)
+    if marker.state == .ready, !marker.isGraceOver(moment) {
+      guard marker.due == nil else { return [] }
+      var warned = marker
+      warned.due = moment
+      try await server.mark(database.name, warned)
+      return [
+        Outcome(
+          action: "warned", name: marker.name,
+          detail:
+            "its time is over; it is removed in \(EnvironmentTime.span(marker.graceSeconds)), unless it stays: sluice env "
+            + "extend \(marker.name) --ttl 8h")
+      ]
+    }
     return try await remove(marker.name, marker.token, because: "its time was over")
+  }
+
+  /// Its time is not over after all: it was given more, or the database's clock was set back.
+  private func clear(_ marker: EnvironmentMarker, _ database: EnvironmentServer.Found) async throws -> [Outcome] {
+    guard database.name == (try server.database(of: marker.name)) else { return [] }
+    var cleared = marker
+    cleared.due = nil
+    try await server.mark(database.name, cleared)
+    return []
   }
 
   /// - Parameter token: Another environment that had the same name stays.

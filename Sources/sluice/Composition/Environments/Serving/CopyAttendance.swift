@@ -79,7 +79,7 @@ struct CopyAttendance: Service {
     var idleSince: ContinuousClock.Instant?
     var stalledSince: ContinuousClock.Instant?
     while true {
-      let demand = try await JobStore.demand(on: session)
+      let demand = try await JobStore.demand(of: ServingLocks.stages, on: session)
       let now = clock.now
       let hasWork =
         demand.isReady || demand.isRunning || demand.dueSeconds.map { $0 < Self.soon } ?? false

@@ -132,7 +132,7 @@ struct EnvironmentServing: Service {
           try PostgresSettings.conninfo(url, database: seen.database), applicationName: ServingLocks.applicationName,
           options: ["jit": "off"], statementTimeout: .seconds(5)))
       do {
-        let demand = try await JobStore.demand(on: session)
+        let demand = try await JobStore.demand(of: ServingLocks.stages, on: session)
         await session.close()
         return demand
       } catch {

@@ -15,6 +15,8 @@ enum ServingLocks {
   /// Where a verb says in the control database which environment it has given work. A hint: the next look finds it too.
   static let channel = "sluice_environments"
   static let applicationName = "sluice-serving"
+  /// What the workers of an environment can do.
+  static let stages = [StageJob.ingest, StageJob.curate, StageJob.load]
 
   static func take(_ key: Int64, on session: some PostgresSession) async throws -> Bool {
     try await session.query("select pg_try_advisory_lock($1) as taken", [.int(key)]).only.bool("taken")
