@@ -25,7 +25,7 @@ package struct APIFault: Error, Equatable {
   package init(_ failure: any Failure) {
     let status: HTTPResponse.Status =
       switch failure.code {
-      case "unknown_pipeline": .notFound
+      case "unknown_pipeline", "unknown_environment": .notFound
       case "paused": .conflict
       default: failure.isTransient ? .serviceUnavailable : .unprocessableContent
       }

@@ -22,7 +22,11 @@ package struct ControlAPI: Service {
     }
   }
 
-  private struct RunRequest: Decodable { var pipeline: String }
+  private struct RunRequest: Decodable {
+    var pipeline: String
+    /// One that `env up` made; nil: control's own.
+    var environment: String?
+  }
 
   private let socket: ListeningSocket
   private let requestGuard: RequestGuard
@@ -32,7 +36,7 @@ package struct ControlAPI: Service {
   /// The encoded report, so that a client costs no more than its bytes.
   private let status: SharedAnswer<ByteBuffer>
   private let scaling: SharedAnswer<ByteBuffer>
-  private let start: @Sendable (_ pipeline: String) async throws -> StartedRun
+  private let start: @Sendable (_ pipeline: String, _ environment: String?) async throws -> StartedRun
   private let onReady: @Sendable (_ url: String) async -> Void
   private let logger: Logger
 
@@ -40,13 +44,14 @@ package struct ControlAPI: Service {
   ///   - requestGuard: Decides who may ask.
   ///   - status: Gathers the report, at most once a second, for all who ask.
   ///   - scaling: The number of workers that is wanted, at most once a second too.
-  ///   - start: Puts a run of a pipeline into the queue; what it throws is answered with its code.
+  ///   - start: Puts a run of a pipeline into the queue, of an environment that is named or of control's own; what it throws is
+  ///     answered with its code.
   ///   - onReady: Called once with the URL at which the API answers.
   package init(
     socket: ListeningSocket, requestGuard: RequestGuard, limits: ControlLimits = ControlLimits(), logger: Logger,
     status: @escaping @Sendable () async throws -> StatusReport,
     scaling: @escaping @Sendable () async throws -> ScalingAnswer,
-    start: @escaping @Sendable (_ pipeline: String) async throws -> StartedRun,
+    start: @escaping @Sendable (_ pipeline: String, _ environment: String?) async throws -> StartedRun,
     onReady: @escaping @Sendable (_ url: String) async -> Void
   ) {
     self.socket = socket
@@ -125,7 +130,7 @@ package struct ControlAPI: Service {
     guard !asked.pipeline.utf8.contains(0) else {
       throw APIFault(.notFound, "unknown_pipeline", "no pipeline has a name with a NUL character")
     }
-    let started = try StatusReport.encoder.encode(try await start(asked.pipeline))
+    let started = try StatusReport.encoder.encode(try await start(asked.pipeline, asked.environment))
     return Self.json(ByteBuffer(bytes: started), status: .created)
   }
 

@@ -28,7 +28,7 @@ struct ControlAPITests {
     limits: ControlLimits = ControlLimits(),
     status: @escaping @Sendable () async throws -> StatusReport = { .empty },
     scaling: @escaping @Sendable () async throws -> ScalingAnswer = { throw TestSupportError("not asked for") },
-    start: @escaping @Sendable (String) async throws -> ControlAPI.StartedRun = { pipeline in
+    start: @escaping @Sendable (String, String?) async throws -> ControlAPI.StartedRun = { pipeline, _ in
       ControlAPI.StartedRun(run: 7, pipeline: pipeline, release: 1)
     },
     _ body: @escaping @Sendable (Bench) async throws -> Void
@@ -112,7 +112,7 @@ struct ControlAPITests {
         gathered.next()
         return .empty
       },
-      start: { _ in
+      start: { _, _ in
         started.next()
         throw TestSupportError("not to be called")
       },
@@ -177,7 +177,7 @@ struct ControlAPITests {
     var limits = ControlLimits()
     limits.statusLifetime = .milliseconds(50)
     try await Self.with(
-      limits: limits, status: { try await block() }, start: { _ in try await block() },
+      limits: limits, status: { try await block() }, start: { _, _ in try await block() },
       { bench in
         let run = RawClient.text(
           "POST /v1/runs", [Self.authorization, "Content-Type: application/json"], body: "{\"pipeline\":\"p\"}")
@@ -232,7 +232,7 @@ struct ControlAPITests {
     limits.answerLimit = .milliseconds(50)
     try await Self.with(
       limits: limits,
-      start: { _ in
+      start: { _, _ in
         await waitForCancellation()
         throw CancellationError()
       },

@@ -189,15 +189,9 @@ extension Installation {
       try await statusReport(controlURL: socket.url)
     } scaling: {
       try await ScalingAnswer.gather(store: store, isScaled: project.settings.scaling != nil)
-    } start: { pipeline in
-      try await refusePaused(pipeline)
-      return try await whileReleasesMove {
-        let (definition, assignment) = try await begin(pipeline)
-        let run = try await database.transaction {
-          try await store.enqueue(definition.runPlan, with: assignment, in: $0)
-        }
-        return ControlAPI.StartedRun(run: run.runID.rawValue, pipeline: pipeline, release: assignment.release)
-      }
+    } start: { pipeline, name in
+      guard let name, name != environment else { return try await startRun(pipeline) }
+      return try await startRun(pipeline, in: name)
     } onReady: { [logger] url in
       notice.answers(at: url)
       logger.info("control is up", metadata: ["control_url": "\(url)"])

@@ -209,6 +209,19 @@ struct Installation: Sendable {
       storageLocation: storageLocation, objects: objects, secrets: secrets, logger: logger, embedded: embedded)
   }
 
+  /// An environment that `env up` made next to this one's control database, over connections that only the caller uses, and closes.
+  func copy(_ project: Project, at url: String) throws -> Installation {
+    let settings = try PostgresSettings(
+      url, applicationName: "sluice", options: ["idle_in_transaction_session_timeout": "10s", "jit": "off"])
+    let pool = PostgresPool(settings, maximum: 4)
+    let storage = try Self.storageLocation(project, project.installationSecrets.resolver(placeholders: [:]))
+    return Installation(
+      project: project, settings: settings, databaseURL: url, database: pool,
+      store: JobStore(database: pool, bell: LaneBell()), catalog: Catalog(database: pool), storageLocation: storage,
+      objects: try openObjectStore(location: storage, projectDirectory: project.directory),
+      secrets: project.secretStore, logger: logger, embedded: embedded)
+  }
+
   /// What definitions name: variables, secrets, the environment's name, and in a copy the URL of its own database.
   var resolver: ValueResolver {
     let own = project.copy == nil ? [:] : [EnvironmentCopy.databasePlaceholder: databaseURL]
