@@ -19,10 +19,10 @@ SWIFT_SOURCES := Sources Tests Examples migrations Package.swift
 # Static: the binary is copied into releases and runs where no Swift is installed. Stripped: half the size.
 RELEASE_FLAGS := -c release --product sluice --static-swift-stdlib -Xlinker -s
 
-.PHONY: help setup build test test-postgres soak-faults soak-readers soak-corpus fuzz storm lint fmt demo bench model simulate scaling ci clean
+.PHONY: help setup build test test-postgres soak-environments soak-faults soak-readers soak-corpus fuzz storm lint fmt demo bench model simulate scaling ci clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: Debian packages by apt, DuckDB and psycopg by pip into .tools/
 	@scripts/setup.sh
@@ -57,6 +57,10 @@ soak-readers: setup ## pyarrow, pandas, Polars and (with Java) Spark read every 
 soak-corpus: setup ## generated files with known values through the whole path, every value compared (SOAK_SECONDS, SLUICE_TEST_SEED)
 	@swift build --build-tests
 	@SLUICE_CORPUS_SECONDS=$(SOAK_SECONDS) scripts/test.sh --filter 'CorpusTests'
+
+soak-environments: setup ## fifty environments that run a batch each at once, served by one control process (SLUICE_SOAK_ENVIRONMENTS)
+	@swift build --build-tests
+	@SLUICE_SOAK_ENVIRONMENTS=$(or $(SLUICE_SOAK_ENVIRONMENTS),50) scripts/test.sh --filter 'EnvironmentServingTests'
 
 fuzz: setup ## hostile names, values and definitions in every place (FUZZ_SECONDS for each suite, SLUICE_TEST_SEED repeats one)
 	@swift build --build-tests

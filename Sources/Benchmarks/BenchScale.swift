@@ -22,6 +22,9 @@ package struct BenchScale: Sendable {
   /// Of a load.
   package var loadRows = 2_000_000
 
+  /// That have run a batch and have nothing to do.
+  package var idleEnvironments = 50
+
   package static let full = BenchScale(
     repetition: .seconds(3), latencyJobs: 1_000, deepQueueJobs: 1_000_000, kills: 20, deploys: 15, hangs: 5,
     crashLease: .seconds(15), churn: .seconds(600), heldSnapshot: .seconds(300))
@@ -29,5 +32,5 @@ package struct BenchScale: Sendable {
   package static let quick = BenchScale(
     repetitions: 2, repetition: .seconds(1), latencyJobs: 500, deepQueueJobs: 100_000, kills: 3, deploys: 4, hangs: 1,
     crashLease: .seconds(3), churn: .seconds(15), heldSnapshot: .seconds(5), smallFiles: 2_000, smallPages: 600,
-    curateRows: 200_000, loadRows: 200_000)
+    curateRows: 200_000, loadRows: 200_000, idleEnvironments: 3)
 }

@@ -16,6 +16,10 @@ enum Statement {
   static let handoverPauses = SQLStatement("handover_pauses", PackageResources.handover_pauses_sql)
   static let handoverRepeated = SQLStatement("handover_repeated", PackageResources.handover_repeated_sql)
   static let handoverRunning = SQLStatement("handover_running", PackageResources.handover_running_sql)
+  static let environmentOpenRuns = SQLStatement(
+    "environment_open_runs", PackageResources.environment_open_runs_sql)
+  static let environmentSessions = SQLStatement(
+    "environment_sessions", PackageResources.environment_sessions_sql)
   static let environmentTemplates = SQLStatement(
     "environment_templates", PackageResources.environment_templates_sql)
   static let handoverStops = SQLStatement("handover_stops", PackageResources.handover_stops_sql)
@@ -42,7 +46,8 @@ enum Statement {
 
   /// Those that prepare against the migrated schema.
   static let all = [
-    curateLatest, environmentTemplates, handoverFill, handoverFirst, handoverPauses, handoverRepeated, handoverRunning,
+    curateLatest, environmentOpenRuns, environmentSessions, environmentTemplates, handoverFill, handoverFirst,
+    handoverPauses, handoverRepeated, handoverRunning,
     handoverStops,
     ingestLatest,
     queueFillDone,

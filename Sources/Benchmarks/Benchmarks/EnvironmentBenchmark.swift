@@ -45,8 +45,13 @@ package struct EnvironmentBenchmark: Benchmark {
         times.run.append(made + (try await verbs.time("run", "rows", "--wait", "--env", name)))
         times.down.append(try await verbs.time("env", "down", name, "--yes"))
       }
+      let count = surroundings.scale.idleEnvironments
+      surroundings.say("env: \(count) environments run a batch each and are idle")
+      let idle = IdleEnvironments(
+        verbs: verbs, database: database, count: count, length: surroundings.scale.repetition * 10)
+      let figures = Self.figures(first: first, times) + (try await idle.measure())
       try await Self.dropTemplates(database.pool)
-      return Self.figures(first: first, times)
+      return figures
     }
   }
 
@@ -86,7 +91,7 @@ package struct EnvironmentBenchmark: Benchmark {
   }
 
   /// The program on a project of its own.
-  private struct Verbs: Sendable {
+  struct Verbs: Sendable {
     let executable: String
     let project: String
     let url: String

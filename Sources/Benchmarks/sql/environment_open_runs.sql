@@ -1,0 +1,2 @@
+-- The runs of an environment that have not ended.
+select count(*) as n from sluice.run where state in ('queued', 'running')
