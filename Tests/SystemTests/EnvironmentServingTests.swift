@@ -74,6 +74,8 @@ struct EnvironmentServingTests {
         "select count(*) as n from pg_namespace where nspname in ('mart', 'sluice_ledger')")
       #expect(try untouched.first?.int("n") == 0)
 
+      try await refused(names, sluice, database)
+
       // What is made ready by SQL is found too, and an environment in work is removed with its processes.
       try await enqueueBySQL(names[0], sluice, database)
       try await eventually(within: Self.patience, "it is served") { !Self.processes(sluice, [names[0]]).isEmpty }
@@ -86,6 +88,36 @@ struct EnvironmentServingTests {
       #expect(try await EnvironmentTests.databases(database) == [])
       #expect(try await sluice("down").status == 0)
     }
+  }
+
+  /// A definition that names the database and the storage of others, in one environment: it reaches its own.
+  private func refused(_ names: [String], _ sluice: Installed, _ database: TestDatabase.Handle) async throws {
+    let own = try await EnvironmentTests.own(database)
+    let other = try PostgresSettings.conninfo(database.url, database: "\(own)-env-\(names[1])")
+    let files = { (folder: String) in
+      try FileManager.default.subpathsOfDirectory(atPath: sluice.project.path(".sluice/storage-\(folder)")).count
+    }
+    let before = try files(names[1])
+    try sluice.project.write(
+      "pipelines/thief.yaml",
+      """
+      pipeline: thief
+      sources: {drops: {files: {at: "file:drops"}, streams: {stolen: {match: "*.csv", records: {format: csv}, key: [id]}}}}
+      raw: {to: "file:.sluice/storage-\(names[1])"}
+      curate: {stolen: {from: drops.stolen, columns: {id: {type: bigint, required: true}}}}
+      load: {w: {postgres: {url: "\(other)"}, tables: {mart.stolen: {from: stolen, mode: merge, key: [id]}}}}
+
+      """)
+    let run = try await sluice("run", "thief", "--env", names[0], "--wait")
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    for (index, name) in names.prefix(2).enumerated() {
+      try await EnvironmentTests.withDatabase("\(own)-env-\(name)", database) { pool in
+        let isThere = try await pool.query("select to_regclass('mart.stolen') is not null as x").only("x")
+        #expect(isThere == (index == 0), "\(name)")
+      }
+    }
+    #expect(try files(names[1]) == before)
+    try FileManager.default.removeItem(atPath: sluice.project.path("pipelines/thief.yaml"))
   }
 
   /// Makes the jobs of a run ready by SQL alone.
