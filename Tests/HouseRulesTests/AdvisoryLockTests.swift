@@ -13,10 +13,11 @@ import Testing
     "7351904237": ["EnvironmentServer"],
     "7351904239": ["JobStore+Deadlines"],
     "7351904241": ["ServingLocks"],
-    "7351904243": ["ServingLocks"],
     "7351904": ["worker_session_lock", "beat_revoke", "beat_suspects"],
     // Keys of two numbers: hashes of permits, and numbers of runs. Engines of earlier versions take them so as well.
     "7351905": ["permit_lock", "run_lock", "run_lock_shared"],
+    // With the number of a project folder.
+    "7351906": ["ServingLocks"],
   ]
 
   @Test("every number of an advisory lock has one subject")

@@ -34,6 +34,16 @@ struct EnvironmentServingTests {
     ).first?.int("n") ?? 0
   }
 
+  /// Starts control, and returns when it serves environments.
+  private static func serve(_ sluice: Installed, _ database: TestDatabase.Handle) async throws {
+    let control = try await sluice("up", "--detach", "--workers", "0")
+    #expect(control.status == 0, "\(control.errors)")
+    let own = try await EnvironmentTests.own(database)
+    try await eventually("control serves environments") {
+      try await ServingLocks.isLed(sluice.project.directory, owner: own, on: database.pool)
+    }
+  }
+
   private static func processes(_ sluice: Installed, _ names: [String]) -> [Int32] {
     names.flatMap { Installation.processes(sluice.project.path(".sluice/\($0)")).entries().compactMap(\.pid) }
   }
@@ -44,8 +54,7 @@ struct EnvironmentServingTests {
     try await EnvironmentTests.inProject { sluice, database in
       let names = (1...Self.count).map { "pr-\($0)" }
       for name in names { #expect(try await sluice("env", "up", name).status == 0) }
-      let control = try await sluice("up", "--detach", "--workers", "0")
-      #expect(control.status == 0, "\(control.errors)")
+      try await Self.serve(sluice, database)
       let alone = Self.processes(sluice, ["local"])
       #expect(alone.count == 1 && Self.processes(sluice, names) == [])
       for name in names {
@@ -141,7 +150,7 @@ struct EnvironmentServingTests {
   func killed() async throws {
     try await EnvironmentTests.inProject { sluice, database in
       #expect(try await sluice("env", "up", "pr-1").status == 0)
-      #expect(try await sluice("up", "--detach", "--workers", "0").status == 0)
+      try await Self.serve(sluice, database)
       try sluice.project.write("drops/2.csv", "id,name\n4,d\n")
       #expect(try await sluice("run", "shop", "--env", "pr-1").status == 0)
       let folder = Installation.processes(sluice.project.path(".sluice/pr-1"))
@@ -150,7 +159,7 @@ struct EnvironmentServingTests {
       let control = try #require(Self.processes(sluice, ["local"]).first)
       kill(control, SIGKILL)
       try await eventually("control has ended") { Self.processes(sluice, ["local"]).isEmpty }
-      #expect(try await sluice("up", "--detach", "--workers", "0").status == 0)
+      try await Self.serve(sluice, database)
       try await eventually(within: .seconds(90), "the run ends") { try await Self.rows("pr-1", database) == 4 }
       let now = folder.entry(ProcessTable.control)?.pid
       #expect(now == nil || now == served)
@@ -167,7 +176,7 @@ struct EnvironmentServingTests {
   func stopped() async throws {
     try await EnvironmentTests.inProject { sluice, database in
       #expect(try await sluice("env", "up", "pr-1").status == 0)
-      #expect(try await sluice("up", "--detach", "--workers", "0").status == 0)
+      try await Self.serve(sluice, database)
       #expect(try await sluice("run", "shop", "--env", "pr-1").status == 0)
       try await eventually("it is served") { !Self.processes(sluice, ["pr-1"]).isEmpty }
       #expect(try await sluice("down").status == 0)

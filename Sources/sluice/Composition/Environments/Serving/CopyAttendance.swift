@@ -29,7 +29,7 @@ struct CopyAttendance: Service {
     guard installation.project.copy != nil, !installation.settings.isPooled else { return nil }
     let session = try await PostgresConnection.connect(installation.settings)
     do {
-      if try await ServingLocks.take(ServingLocks.served, on: session) {
+      if try await ServingLocks.takeServed(on: session) {
         return CopyAttendance(installation: installation, endsIdle: endsIdle, first: session)
       }
     } catch {
@@ -57,7 +57,7 @@ struct CopyAttendance: Service {
           current = try await PostgresConnection.connect(installation.settings)
         }
         session = current
-        if try await ServingLocks.take(ServingLocks.served, on: current) {
+        if try await ServingLocks.takeServed(on: current) {
           if try await stay(current) {
             await current.close()
             return installation.logger.info("the environment is idle; its processes end")

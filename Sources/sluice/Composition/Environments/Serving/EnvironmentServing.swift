@@ -8,7 +8,8 @@ import ServiceLifecycle
 /// Serves all environments that `env up` made next to the control database: one that gets work gets a control process with workers, until it
 /// is idle again. An idle one has neither a process nor a connection nor a timer.
 ///
-/// Of several control processes one does so, by an advisory lock. Two sessions look at all environments: one asks, one listens.
+/// Of several control processes of the folder one does so, by an advisory lock. Two sessions serve all environments: one asks, one listens.
+/// Without environments there is the one that asks.
 struct EnvironmentServing: Service {
   /// What is enqueued by SQL is found within ten seconds: by the look after the server has counted it.
   private static let tick = Duration.seconds(5)
@@ -54,12 +55,8 @@ struct EnvironmentServing: Service {
     let settings = try PostgresSettings(url, applicationName: ServingLocks.applicationName, options: ["jit": "off"])
     let session = try await PostgresConnection.connect(settings)
     do {
-      if try await ServingLocks.take(ServingLocks.server, on: session) {
-        let news = try await PostgresNotifications.listen(on: [ServingLocks.channel], settings)
-        do { try await serve(owner, url, session, news, processes) } catch {
-          await news.close()
-          throw error
-        }
+      if try await ServingLocks.lead(installation.directory, on: session) {
+        try await serve(owner, url, settings, session, processes)
       }
     } catch {
       await session.close()
@@ -69,20 +66,19 @@ struct EnvironmentServing: Service {
   }
 
   private func serve(
-    _ owner: String, _ url: String, _ session: PostgresConnection, _ news: PostgresNotifications,
+    _ owner: String, _ url: String, _ settings: PostgresSettings, _ session: PostgresConnection,
     _ processes: ServingProcesses
   ) async throws {
     let inbox = ServingInbox()
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask {
-        for try await notification in news { inbox.put(notification.payload) }
-      }
+      group.addTask { try await listen(settings, inbox) }
       group.addTask {
         let environments = ServedEnvironments(owner: owner, directory: installation.directory)
         var state = ServingState(
           most: max(Self.fewest, Self.perProcessor * ProcessInfo.processInfo.activeProcessorCount))
         while true {
           try await look(&state, environments, url, session, inbox, processes)
+          if !state.environments.isEmpty { inbox.isWanted.set() }
           await inbox.wait(atMost: state.isBusy ? Self.busyTick : Self.tick)
           try Task.checkCancellation()
         }
@@ -90,6 +86,17 @@ struct EnvironmentServing: Service {
       defer { group.cancelAll() }
       _ = try await group.next()
     }
+  }
+
+  /// From when there are environments.
+  private func listen(_ settings: PostgresSettings, _ inbox: ServingInbox) async throws {
+    await inbox.isWanted.wait()
+    let news = try await PostgresNotifications.listen(on: [ServingLocks.channel], settings)
+    do { for try await notification in news { inbox.put(notification.payload) } } catch {
+      await news.close()
+      throw error
+    }
+    await news.close()
   }
 
   private func look(
@@ -140,6 +147,7 @@ struct EnvironmentServing: Service {
         throw error
       }
     } catch let error as PostgresError {
+      if error.isOutage { throw error }
       logger.debug(
         "an environment could not be asked for its work",
         metadata: ["environment": "\(seen.name)", "error": "\(error)"])

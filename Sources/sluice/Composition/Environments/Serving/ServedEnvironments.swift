@@ -19,7 +19,9 @@ struct ServedEnvironments {
     ), statements as materialized (
       select a.datid, max(a.state_change) as last, count(*) filter (where a.state_change is null) as unseen
       from pg_stat_activity a
-      where a.backend_type = 'client backend' and a.application_name <> $2 group by a.datid
+      -- Sessions of other roles show neither what they are nor what they do.
+      where coalesce(a.backend_type, 'client backend') = 'client backend' and a.application_name is distinct from $2
+      group by a.datid
     )
     select d.datname as name, shobj_description(d.oid, 'pg_database') as comment,
       concat_ws('/', s.tup_inserted, s.tup_updated, s.stats_reset, t.last,

@@ -8,6 +8,8 @@ final class ServingInbox: Sendable {
 
   private let names = Mutex<Set<String>>([])
   private let news = WakeUp()
+  /// Set when there is an environment that verbs may tell of.
+  let isWanted = WakeUp()
 
   func put(_ name: String) {
     names.withLock { names in if names.count < Self.most { names.insert(name) } }
