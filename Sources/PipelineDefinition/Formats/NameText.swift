@@ -60,6 +60,26 @@ extension NameText {
     return StreamReference(source: parts[0], stream: parts[1])
   }
 
+  /// `customers(id)` or `branches(region, number)`.
+  static func reference(_ text: String) throws(ValueProblem) -> (dataset: String, key: [String]) {
+    guard let open = text.firstIndex(of: "("), text.last == ")" else {
+      throw ValueProblem("\"\(text)\" is not a dataset with columns", write: "DATASET(COLUMN), such as customers(id)")
+    }
+    let dataset = trimmed(text[..<open])
+    try name(dataset)
+    let key = text[text.index(after: open)...].dropLast().split(separator: ",", omittingEmptySubsequences: false)
+      .map(trimmed)
+    guard key.allSatisfy({ !$0.isEmpty }) else {
+      throw ValueProblem("\"\(text)\" names no column", write: "DATASET(COLUMN), such as customers(id)")
+    }
+    return (dataset, key)
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    let head = text.drop { $0 == " " }
+    return String(head[..<(head.lastIndex { $0 != " " }.map(head.index(after:)) ?? head.startIndex)])
+  }
+
   private static func check(_ text: String, also others: [UInt8]) throws(ValueProblem) {
     let isValid = text.utf8.allSatisfy { isDigit($0) || $0 == UInt8(ascii: "_") || isLower($0) || others.contains($0) }
     guard isValid, let first = text.utf8.first, isLower(first) else {

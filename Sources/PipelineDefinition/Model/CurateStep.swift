@@ -23,6 +23,8 @@ package struct CurateStep: Sendable, Equatable {
   package var files: FileLayout
   /// Of `uuid`, `time` and `json` those that data files hold as such, not as text.
   package var nativeTypes: Set<String>
+  /// Keys of datasets that its rows name; those of its columns too.
+  package var references: [DatasetReference]
   package var place: Place
 
   package init(
@@ -33,7 +35,7 @@ package struct CurateStep: Sendable, Equatable {
     minRows: Int? = nil,
     checks: [DatasetCheck] = [],
     partitionBy: [Partition] = [], files: FileLayout = FileLayout(), nativeTypes: Set<String> = [],
-    place: Place = .unknown
+    references: [DatasetReference] = [], place: Place = .unknown
   ) {
     self.name = name
     self.from = from
@@ -50,6 +52,7 @@ package struct CurateStep: Sendable, Equatable {
     self.partitionBy = partitionBy
     self.files = files
     self.nativeTypes = nativeTypes
+    self.references = references
     self.place = place
   }
 }
@@ -96,6 +99,8 @@ package struct ContractColumn: Sendable, Equatable {
   /// Whether a `double` or `real` may round the text; otherwise such a text breaks the contract.
   package var isLossy: Bool
   package var mask: Mask?
+  /// Whether environments that `env up` makes with data have a keyed hash in its place. The dataset itself has the value.
+  package var isMaskedInCopies = false
   package var place: Place
 
   package init(

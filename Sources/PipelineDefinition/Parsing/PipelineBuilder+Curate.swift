@@ -25,7 +25,7 @@ extension PipelineBuilder {
       checks: checks(node["checks"]),
       partitionBy: partitions(node["partition_by"], columns: columns), files: fileLayout(node["files"]),
       nativeTypes: Set(["uuid", "time", "json"].filter { node["parquet"]?.text($0) == "native" }),
-      place: entry.place)
+      references: references(node), place: entry.place)
     if step.sqlPath == nil, node["sql"] == nil, node.oneOrMore("from").count > 1, let place = node.entry("from")?.place
     {
       add(
@@ -46,6 +46,8 @@ extension PipelineBuilder {
     let names = node.oneOrMore("key") + node.oneOrMore("replaces") + checks + partitions
     for field in names + (node["files"]?.oneOrMore("sort") ?? []) { checkColumn(field, of: step) }
     checkReplaces(of: step, node)
+    checkReferences(of: step, node)
+    checkMasks(of: step, node)
   }
 
   /// A parent is named by a part of its rows' key.
@@ -117,7 +119,10 @@ extension PipelineBuilder {
       optional: node.boolean("optional") ?? false, min: node.text("min"),
       max: node.text("max"), oneOf: node["one_of"]?.elements.compactMap(\.text) ?? [], pattern: node.text("pattern"),
       sourceTimezone: node.text("source_timezone"), isLossy: node.text("lossy") == "allow", place: entry.place)
-    if node["mask"] != nil { column.mask = Mask(kind: .sha256, salt: node.template("salt", in: .none)) }
+    if node.text("mask") == Mask.Kind.sha256.rawValue {
+      column.mask = Mask(kind: .sha256, salt: node.template("salt", in: .none))
+    }
+    column.isMaskedInCopies = node["mask"] != nil
     check(column, node)
     return column
   }
@@ -139,10 +144,11 @@ extension PipelineBuilder {
         "remove it: values of other types are never rounded")
     }
     for key in ["mask", "pattern"] where type != .text {
-      guard let entry = node.entry(key) else { continue }
+      guard let entry = node.entry(key), key != "mask" || entry.value.text != "copies" else { continue }
       add("column", at: entry.place, "\(key) belongs to text; this column is \(type)", "remove it, or write type: text")
     }
-    if let salt = node.entry("salt"), node["mask"] == nil {
+    checkMask(of: column, node)
+    if let salt = node.entry("salt"), node.text("mask") != "sha256" {
       add("column", at: salt.place, "a salt without a mask does nothing", "add mask: sha256")
     }
     let bounds = ["min", "max"].compactMap { node.entry($0) }

@@ -107,6 +107,7 @@ package struct Project: Sendable {
     self.definitions = definitions
     refuseSharedDatasets()
     refuseWithheldSources()
+    refuseWrongReferences()
     guard let copy else { return }
     for index in self.definitions.indices {
       self.definitions[index].pipeline = self.definitions[index].pipeline.map(copy.confine)

@@ -24,6 +24,7 @@ extension PipelineSchema {
       "min_rows", .integer(1...Int.max),
       "A run that brings records and leaves fewer rows fails", default: "a run may leave none", example: "1"),
     .key("checks", .list(check), "What must hold for the snapshot"),
+    .key("references", .list(.object(reference)), "Keys of several columns of datasets whose rows its rows name"),
     .key("partition_by", .object(partitions), "How files are divided", example: "{month: ordered_at}"),
     .key("files", .object(fileLayout), "How large files are and how their rows are sorted"),
     .key("parquet", .object(parquet), "The types of columns that not every engine reads"),
@@ -44,9 +45,17 @@ extension PipelineSchema {
     .key(
       "lossy", .oneOf("allow"), "double and real: round a text that the type cannot hold",
       default: "it breaks the contract"),
-    .key("mask", .oneOf("sha256"), "Keep only the hash"),
+    .key(
+      "mask", .oneOf("sha256", "copies"),
+      "sha256: keep only the hash; copies: environments that env up makes with data have a keyed hash"),
     .key("salt", .text(.template(.none)), "What is hashed along", example: "\"secret:pii/salt\""),
-    .later("references", .anything, "A key of another dataset", instead: "use a check with sql"),
+    .key(
+      "references", .text(.reference), "The key of a dataset whose values it has", example: "\"customers(id)\""),
+  ])
+
+  static let reference = ObjectShape([
+    .required("columns", .names, "Columns of this dataset", example: "[region, branch]"),
+    .required("to", .text(.reference), "The key whose values they have", example: "\"branches(region, number)\""),
   ])
 
   static let drift = ObjectShape([

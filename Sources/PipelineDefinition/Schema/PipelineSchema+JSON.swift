@@ -89,6 +89,7 @@ extension TextFormat {
     case .pipelineName, .environmentName: "^[a-z][a-z0-9_-]*$"
     case .table: "^([A-Za-z_][A-Za-z0-9_]*\\.)?[A-Za-z_][A-Za-z0-9_]*$"
     case .stream: "^[^.]+\\..+$"
+    case .reference: "^[a-z][a-z0-9_]* *\\(.+\\)$"
     case .jsonPath, .jsonField: "^\\$"
     default: nil
     }

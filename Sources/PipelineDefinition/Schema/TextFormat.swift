@@ -21,6 +21,8 @@ enum TextFormat: Sendable, Equatable {
   case field
   case table
   case stream
+  /// The key of a dataset.
+  case reference
   case projectPath, glob, jsonPath, jsonField
   case retryStatus
   case secretName
@@ -49,6 +51,7 @@ enum TextFormat: Sendable, Equatable {
     case .pipelineName, .environmentName: try NameText.dashedName(text)
     case .table: _ = try NameText.table(text)
     case .stream: _ = try NameText.stream(text)
+    case .reference: _ = try NameText.reference(text)
     case .projectPath: try PathText.projectPath(text)
     case .glob: try PathText.glob(text)
     case .jsonPath: try PathText.jsonPath(text)
@@ -82,6 +85,7 @@ enum TextFormat: Sendable, Equatable {
     case .field: "a field's name"
     case .table: "a table such as public.orders"
     case .stream: "a stream such as shop.orders"
+    case .reference: "a dataset and its columns such as customers(id)"
     case .projectPath: "a path in the project"
     case .glob: "a pattern of paths such as stock/*.csv.gz"
     case .jsonPath: "a path such as $.data[*]"
