@@ -14,6 +14,10 @@ package struct DueRaw: Sendable, Equatable {
   package struct Run: Sendable, Equatable {
     package var id: RunID
     package var runAt: String
+    package init(id: RunID, runAt: String) {
+      self.id = id
+      self.runAt = runAt
+    }
   }
 
   package init(stream: StreamID, objects: [RawObject], runs: [Run], superseded: [RunID]) {

@@ -91,7 +91,18 @@ extension Catalog {
   ) async throws {
     guard !objects.isEmpty else { return }
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
-    let values: [PostgresValue] = [.int(run.rawValue), .int(attempt.jobID.rawValue), .int(attempt.epoch)]
+    try await record(objects, of: stream, run: run, job: attempt.jobID, epoch: attempt.epoch, in: session)
+  }
+
+  /// Records objects that no attempt of this installation has brought, such as a sample's.
+  ///
+  /// - Source: `raw_object_insert.sql`.
+  package func record(
+    _ objects: [NewRawObject], of stream: StreamID, run: RunID, job: JobID = JobID(0), epoch: Int64 = 0,
+    in session: some PostgresSession
+  ) async throws {
+    guard !objects.isEmpty else { return }
+    let values: [PostgresValue] = [.int(run.rawValue), .int(job.rawValue), .int(epoch)]
     let list = String(decoding: try JSONEncoder().encode(objects), as: UTF8.self)
     try await session.query(Statement.rawObjectInsert, values + stream.values + [.json(list)])
   }

@@ -53,6 +53,10 @@ package struct IngestHandler: JobHandler {
     }
     let id = StreamID(pipeline: attempt.pipeline, source: payload.source, stream: payload.stream)
     guard let run = attempt.runID else { preconditionFailure("ingest jobs belong to a run") }
+    guard !stream.isWithheld else {
+      await attempt.log(.info, "\(reference) is not read: this environment has a sample of its input")
+      return try await attempt.complete()
+    }
     let resolver = surroundings.resolver.adding(["env": surroundings.environment, "run": "\(run)"])
     let host = try host(of: stream, source, resolver)
     // Two runs must not read the same cursor and the same files; the second waits its turn, which costs it no attempt. The parts of one run do

@@ -50,6 +50,13 @@ extension JobStore {
     return EnqueuedRun(runID: batch, loads: loads)
   }
 
+  /// Notes a run that is done and has no jobs, so that data that came otherwise has one.
+  ///
+  /// - Source: `run_record.sql`.
+  package func recordRun(of pipeline: String, release: Int64, in session: some PostgresSession) async throws -> RunID {
+    RunID(try await session.query(Statement.runRecord, [.text(pipeline), .int(release)]).only.int("run_id"))
+  }
+
   /// A load without a batch, whose snapshots are there already.
   private func enqueueLoad(
     _ plan: RunPlan, with assignment: RunAssignment, in transaction: PostgresTransaction, now: String?

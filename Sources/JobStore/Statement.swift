@@ -73,6 +73,7 @@ enum Statement {
   static let runInsert = SQLStatement("run_insert", PackageResources.run_insert_sql)
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
   static let runLock = SQLStatement("run_lock", PackageResources.run_lock_sql)
+  static let runRecord = SQLStatement("run_record", PackageResources.run_record_sql)
   static let runRowLock = SQLStatement("run_row_lock", PackageResources.run_row_lock_sql)
   static let runLockShared = SQLStatement("run_lock_shared", PackageResources.run_lock_shared_sql)
   static let serverCrashed = SQLStatement("server_crashed", PackageResources.server_crashed_sql)
@@ -130,7 +131,7 @@ enum Statement {
       permitLock, permitPass, permitShort, permitTake, permitWaiting, pipelineLimit, progressWrite, queueDemand,
       rateReserve,
       readyLock,
-      releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared,
+      releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared, runRecord,
       runRowLock,
       stageList, ticketRaise, traceJobs,
       waitList, workerBeat, workerLaunched, workerLeave, workerList, workerRegister, workerSessionLock,

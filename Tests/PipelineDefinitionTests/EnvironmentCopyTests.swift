@@ -33,6 +33,34 @@ struct EnvironmentCopyTests {
     }
   }
 
+  @Test("with a sample reads no source; with cursors those whose datasets have no mask")
+  func withheld() throws {
+    let text = """
+      pipeline: p
+      sources: {s: {files: {at: "file:drops"}, streams: {a: {match: a.csv}, b: {match: b.csv}, c: {match: c.csv}}}}
+      curate:
+        a: {from: s.a, columns: {id: {type: bigint, mask: copies}}}
+        b: {from: s.b}
+        c: {from: s.c}
+
+      """
+    let pipeline = try #require(
+      PipelineParser.parse(text: text, file: "pipelines/p.yaml", environment: "local").pipeline)
+    let withheld = { (data: EnvironmentData?) in
+      var copy = Self.copy
+      copy.data = data
+      return copy.confine(pipeline).sources[0].streams.filter(\.isWithheld).map(\.name)
+    }
+    #expect(withheld(nil) == [] && withheld(EnvironmentData(.schema)) == [])
+    #expect(withheld(EnvironmentData(.none, hasCursors: true)) == [])
+    #expect(withheld(EnvironmentData(.sample, amount: .rows(1))) == ["a", "b", "c"])
+    var cursors = EnvironmentData(.sample, amount: .rows(1), hasCursors: true)
+    // Another definition has masked it.
+    cursors.maskedStreams = ["p/s.c"]
+    #expect(withheld(cursors) == ["a", "c"])
+    #expect(cursors.asks(like: EnvironmentData(.sample, amount: .rows(1), hasCursors: true)))
+  }
+
   @Test("no definition can name the placeholder of its database")
   func placeholder() {
     let (pipeline, diagnostics) = Definitions.parse(

@@ -25,13 +25,13 @@ package struct TextColumns: Sendable, Equatable {
   }
 
   /// The column as a file has it.
-  func written(_ name: String) -> String {
+  package func written(_ name: String) -> String {
     let column = quoteIdentifier(name)
     return columns[name] == nil ? column : "\(column)::VARCHAR as \(column)"
   }
 
   /// An option of COPY; empty where there is no such column.
-  var metadata: String {
+  package var metadata: String {
     guard !columns.isEmpty else { return "" }
     let object = columns.sorted { $0.key < $1.key }.map {
       "\(DuckDBValue.text($0.key).json):\(DuckDBValue.text($0.value).json)"

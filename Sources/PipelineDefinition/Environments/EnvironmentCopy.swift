@@ -16,13 +16,18 @@ package struct EnvironmentCopy: Sendable, Equatable, Codable {
   package var database: String
   /// A location, as `storage` of `sluice.yaml` is.
   package var storage: String
+  /// What it began with; nil: no data.
+  package var data: EnvironmentData?
 
-  package init(name: String, model: String, scale: Double, database: String, storage: String) {
+  package init(
+    name: String, model: String, scale: Double, database: String, storage: String, data: EnvironmentData? = nil
+  ) {
     self.name = name
     self.model = model
     self.scale = scale
     self.database = database
     self.storage = storage
+    self.data = data
   }
 
   /// A pipeline of the model as it is in the copy: no run starts by itself, people and programs outside are told nothing, raw objects
@@ -32,11 +37,27 @@ package struct EnvironmentCopy: Sendable, Equatable, Codable {
     confined.schedule = nil
     confined.notify = []
     confined.raw = RawZone()
+    for source in confined.sources.indices {
+      for stream in confined.sources[source].streams.indices {
+        let reference = StreamReference(
+          source: confined.sources[source].name, stream: confined.sources[source].streams[stream].name)
+        confined.sources[source].streams[stream].isWithheld = withholds(reference, of: pipeline)
+      }
+    }
     for index in confined.load.indices {
       let url = ValueTemplate(parts: [.placeholder(Self.databasePlaceholder)], place: confined.load[index].place)
       confined.load[index].kind = .postgres(url: url)
     }
     return confined
+  }
+
+  /// Whether a sample reads nothing from the source of a stream. What it would read is neither reduced nor masked; with cursors it
+  /// reads on where nothing has a mask.
+  private func withholds(_ reference: StreamReference, of pipeline: Pipeline) -> Bool {
+    guard let data, data.kind == .sample else { return false }
+    guard data.hasCursors else { return true }
+    return data.maskedStreams.contains(EnvironmentData.stream(reference, of: pipeline.name))
+      || pipeline.curate.contains { $0.from.contains(reference) && $0.columns.contains(where: \.isMaskedInCopies) }
   }
 
   /// The settings of the model as they are in the copy.

@@ -113,6 +113,8 @@ package struct Stream: Sendable, Equatable {
   package var columns: [StreamColumn]
   /// Whether `columns` are all the fields there are (a list), not only the types of some (a mapping).
   package var fixesColumns: Bool
+  /// Whether nothing is read from the source: the environment began with all input that it has.
+  package var isWithheld = false
   package var place: Place
 
   package init(

@@ -28,9 +28,9 @@ struct EnvUpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "up", abstract: "Make an environment; one that is there already stays as it is.",
     discussion: """
-      It has the definitions of this project folder with the overlay of --like, an empty database and an empty storage. With --release \
-      or --from it begins with a release of its own, and the project folder may change. The same call again makes the rest of one that \
-      was interrupted.
+      It has the definitions of this project folder with the overlay of --like, a database and a storage. They begin empty, with the \
+      datasets of --like without rows, or with a masked sample of their rows. With --release or --from it begins with a release of its \
+      own, and the project folder may change. The same call again makes the rest of one that was interrupted.
       """)
 
   @OptionGroup var options: ProjectOptions
@@ -42,27 +42,28 @@ struct EnvUpCommand: AsyncParsableCommand {
   @Option(help: "Begin with the definitions of this release of --like; current: of its current one.") var release:
     String?
   @Option(help: "Begin with the definitions of this folder.") var from: String?
-  @Option(help: "What data it begins with. Only none is supported.") var data = "none"
+  @Option(help: "What data of --like it begins with: none, schema or sample. Default: none.") var data: String?
+  @Option(help: "How much of it: a part such as 1%, or so many rows of each dataset that names no other one.")
+  var sample: String?
+  @Flag(help: "Let streams go on from the cursors of --like.") var cursors = false
 
   private static let longest = Duration.seconds(366 * 86_400)
 
   func validate() throws {
     guard scale > 0, scale <= 1 else { throw ValidationError("--scale must be over 0 and at most 1") }
     guard release == nil || from == nil else { throw ValidationError("--release and --from exclude each other") }
-    guard data == "none" else {
-      throw ValidationError("--data \(data) is not supported yet: an environment begins without data (--data none)")
-    }
   }
 
   func run() async throws {
     let time = try Self.time(ttl)
+    let data = try EnvironmentData.asked(data: data, sample: sample, cursors: cursors)
     let project = try options.wholeProject()
     let (made, bundle) = try await EnvironmentServer.with(project) { server in
       let definition = try await definition(of: project)
       let bundle = try await definition?.bundle(model: like, directory: project.directory)
       let making = EnvironmentMaking(
         server: server, project: project, name: name, model: like, scale: scale,
-        recipe: EnvironmentRecipe(ttl: time?.components.seconds, definition: definition), bundle: bundle)
+        recipe: EnvironmentRecipe(ttl: time?.components.seconds, definition: definition, data: data), bundle: bundle)
       return (try await making.make(), bundle)
     }
     let copy = Project(
@@ -98,23 +99,25 @@ struct EnvUpCommand: AsyncParsableCommand {
 
   private func json(_ made: EnvironmentMaking.Made, _ project: Project) -> JSONValue {
     let limits = project.settings.limits
-    return .object([
-      ("environment", .text(name)), ("made", .bool(made.isNew)), ("model", .text(made.file.copy.model)),
-      ("scale", .double(made.file.copy.scale)), ("data", .text("none")), ("database", .text(made.file.copy.database)),
-      ("storage", .text(made.file.copy.storage)),
-      ("expires_at", .optional(made.marker.expires.map { EnvironmentTime.text($0) })),
-      ("definition", made.file.recipe?.definition?.json ?? .null),
-      ("pipelines", .list(project.pipelines.map { .text($0.name) })), ("slots", .int(Int64(limits.slots))),
-      ("max_workers", .optional(project.settings.scaling.map { Int64($0.maxWorkers) })),
-    ])
+    return .object(
+      [
+        ("environment", .text(name)), ("made", .bool(made.isNew)), ("model", .text(made.file.copy.model)),
+        ("scale", .double(made.file.copy.scale)), ("data", .text((made.file.copy.data?.kind ?? .none).rawValue)),
+        ("database", .text(made.file.copy.database)),
+        ("storage", .text(made.file.copy.storage)),
+        ("expires_at", .optional(made.marker.expires.map { EnvironmentTime.text($0) })),
+        ("definition", made.file.recipe?.definition?.json ?? .null),
+        ("pipelines", .list(project.pipelines.map { .text($0.name) })), ("slots", .int(Int64(limits.slots))),
+        ("max_workers", .optional(project.settings.scaling.map { Int64($0.maxWorkers) })),
+      ] + made.filling.json)
   }
 
   private func text(_ made: EnvironmentMaking.Made, _ project: Project) -> String {
     let pipelines = project.pipelines.map(\.name)
     let end = made.marker.expires.map { "until \(EnvironmentTime.text($0))" } ?? "until it is removed"
-    return """
+    return made.filling.text + """
       \(name) \(made.isNew ? "is ready" : "is there already"), like \(made.file.copy.model), scale \(made.file.copy.scale), \(end)
-        database \(made.file.copy.database), storage \(made.file.copy.storage), both its own and without data
+        database \(made.file.copy.database), storage \(made.file.copy.storage), both its own, with \(made.file.copy.data?.text ?? "no data")
         \(pipelines.count) pipeline(s)\(pipelines.isEmpty ? "" : ": " + pipelines.joined(separator: ", ")), defined by \
       \(made.file.recipe?.definition?.text ?? "this project folder as it is at any time")
         no schedules and no notifications; targets are its own database; secrets are those below \

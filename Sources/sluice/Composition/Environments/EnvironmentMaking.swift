@@ -21,6 +21,8 @@ struct EnvironmentMaking {
     var marker: EnvironmentMarker
     /// Whether it was not there before.
     var isNew: Bool
+    /// Of one that is new.
+    var filling = EnvironmentFilling.Outcome()
   }
 
   private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
@@ -83,6 +85,8 @@ struct EnvironmentMaking {
       .environment, owner: server.owner, name: name, model: file.copy.model, scale: file.copy.scale, token: file.token,
       storage: file.copy.storage, by: Installation.actor, folder: server.directory, made: made,
       ttl: file.recipe?.ttl)
+    // Data of an earlier call that was killed is not told from whole data. No verb has used the database yet.
+    if file.copy.data != nil, try await server.find(database) != nil { try await server.drop(database) }
     if let found = try await server.find(database)?.marker {
       // It had its name already when the earlier call was killed.
       marker = found
@@ -98,11 +102,27 @@ struct EnvironmentMaking {
     try await server.testify(database, file.token)
     try storage.make()
     EnvironmentStep.stored.pass()
+    let filling = try await fill(file, storage)
+    file.copy.data?.maskedStreams = filling.maskedStreams
     if let bundle { try await file.copy.begin(with: bundle, in: server.directory) }
     file.state = .ready
     file.isReset = nil
     try file.write(stateDirectory)
-    return Made(file: file, marker: marker, isNew: true)
+    return Made(file: file, marker: marker, isNew: true, filling: filling)
+  }
+
+  /// What cannot be filled is removed.
+  private func fill(_ file: CopyFile, _ storage: EnvironmentStorage) async throws -> EnvironmentFilling.Outcome {
+    guard let data = file.copy.data else { return EnvironmentFilling.Outcome() }
+    do {
+      try storage.clear()
+      return try await EnvironmentFilling.fill(data, file, storage, bundle, on: server)
+    } catch {
+      // The first error is the one to tell. Storage first: on a full disk the rest needs room.
+      try? storage.clear()
+      if let removal = try? await removal() { _ = try? await removal.remove() }
+      throw error
+    }
   }
 
   private func begin(_ database: String) throws -> CopyFile {
@@ -111,7 +131,8 @@ struct EnvironmentMaking {
     let storage = try Installation.storageLocation(project.settings.storage, environment: name, resolver)
     return CopyFile(
       state: .making,
-      copy: EnvironmentCopy(name: name, model: model, scale: scale, database: database, storage: storage),
+      copy: EnvironmentCopy(
+        name: name, model: model, scale: scale, database: database, storage: storage, data: recipe.data),
       token: String(token), place: server.place, recipe: recipe)
   }
 
@@ -121,12 +142,16 @@ struct EnvironmentMaking {
 
   /// What was begun or is there is what is wanted.
   private func same(_ file: CopyFile) throws -> CopyFile {
-    guard file.copy.model == model, file.copy.scale == scale, file.recipe?.definition == recipe.definition else {
+    let isSameData =
+      file.copy.data.map { data in recipe.data.map { data.asks(like: $0) } ?? false } ?? (recipe.data == nil)
+    guard file.copy.model == model, file.copy.scale == scale, file.recipe?.definition == recipe.definition, isSameData
+    else {
       let definition = file.recipe?.definition.map { ", with the definitions of \($0.text)" } ?? ""
+      let data = file.copy.data.map { ", with \($0.text)" } ?? ""
       throw Refusal(
         code: "environment_exists",
         message: "the environment \(name) is there already, like \(file.copy.model) with scale \(file.copy.scale)"
-          + definition,
+          + definition + data,
         hint: "remove it first: sluice env down \(name)")
     }
     return file

@@ -117,6 +117,11 @@ struct EnvironmentRemoval {
     EnvironmentStep.announced.pass()
     try await stopProcesses()
     try storage()?.remove()
+    if let model = file?.copy.model ?? marker?.model {
+      // What a sample that was killed has left in the model's scratch.
+      let scratch = EnvironmentFilling.scratch(server.directory, model: model, token: token)
+      try? FileManager.default.removeItem(atPath: scratch)
+    }
     EnvironmentStep.emptied.pass()
     for database in try await databases() { try await server.drop(database) }
     EnvironmentStep.dropped.pass()

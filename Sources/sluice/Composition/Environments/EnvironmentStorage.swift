@@ -74,10 +74,15 @@ struct EnvironmentStorage {
     case .absent, .others: return
     case .own, .empty: break
     }
+    try clear()
+    unlink(mark)
+    rmdir(root)
+  }
+
+  /// Removes what is in it, but for the mark.
+  func clear() throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: root) where name != Self.markFile {
       try FileManager.default.removeItem(atPath: root + "/" + name)
     }
-    unlink(mark)
-    rmdir(root)
   }
 }
