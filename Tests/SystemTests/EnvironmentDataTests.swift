@@ -275,4 +275,41 @@ struct EnvironmentDataTests {
       }
     }
   }
+
+  @Test("a full disk fails the sample with the reason, and leaves nothing", .enabled(if: FullDisk.isAvailable))
+  func fullDisk() async throws {
+    try await TestProject.withProject { project in
+      try await TestDatabase.withEmptyDatabase { database in
+        try project.write("sluice.yaml", "storage: file:disk/store\n")
+        try project.write(
+          "pipelines/p.yaml",
+          """
+          pipeline: p
+          sources: {s: {files: {at: "file:d"}, streams: {a: {match: "*.csv", records: {format: csv}, key: [id], read: full}}}}
+          curate: {d: {from: s.a, columns: {id: {type: bigint, mask: copies}, name: {type: text, mask: copies}}}}
+
+          """)
+        try project.write("d/a.csv", "id,name\n" + (1...6000).map { "\($0),name \($0)\n" }.joined())
+        let sluice = Installed(project, ["SLUICE_DATABASE_URL": database.url])
+        try await FullDisk.with(bytes: 64 << 20, at: project.path("disk")) { disk in
+          #expect(try await sluice("run", "p", "--wait").status == 0)
+          var status = statvfs()
+          #expect(statvfs(project.path("disk"), &status) == 0)
+          let used = Int((status.f_blocks - status.f_bfree) * status.f_frsize)
+          try disk.grow(to: used + (64 << 10))
+          let failed = try await sluice("env", "up", "pr-1", "--sample", "100%", "--json")
+          #expect(failed.status == 1, "\(failed.output)")
+          #expect(try failed.json("error", "code").text == "disk_full", "\(failed.output)")
+          #expect(!project.exists("disk/store-pr-1"))
+          #expect(!Self.files(project.path(".sluice/local")).contains { $0.contains("sample-") })
+          #expect(try FileManager.default.contentsOfDirectory(atPath: project.path(".sluice/pr-1")) == ["environment"])
+          try disk.grow(to: 64 << 20)
+          let up = try await sluice("env", "up", "pr-1", "--sample", "100%")
+          #expect(up.status == 0, "\(up.errors)")
+          #expect(try await Self.rows(sluice, "pr-1", "select count(distinct id) as v from d") == ["6000"])
+          #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
+        }
+      }
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import DuckDB
 import FoundationEssentials
 import JobModel
 import PipelineDefinition
@@ -121,7 +122,10 @@ struct EnvironmentMaking {
       // The first error is the one to tell. Storage first: on a full disk the rest needs room.
       try? storage.clear()
       if let removal = try? await removal() { _ = try? await removal.remove() }
-      throw error
+      guard let full = error as? DuckDBError, full.kind == .diskFull else { throw error }
+      throw StageFailure(
+        code: full.code, message: full.message,
+        hint: "free space there and call this again; nothing of the environment is left")
     }
   }
 

@@ -60,14 +60,19 @@ struct SampleSQL: Sendable {
 
   /// Chooses rows from the roots down. A dataset without references to another is a root, and so is a cycle of them.
   ///
-  /// A row follows the first of its references that is not null and leads out of its cycle; one without follows its own key.
+  /// A row follows the first of its references that leads out of its cycle, where the model has the row that it names; one without follows its
+  /// own key.
   func descend() -> [String] {
     order().map { index in
       let anchors = anchors(of: index)
-      let free = anchors.map { "r\($0.number) is null" }.joined(separator: " and ")
+      let keys = anchors.map {
+        "(select \(keyColumn($0.reference)) from n\($0.parent) where \(keyColumn($0.reference)) is not null)"
+      }
+      let free = zip(anchors, keys).map { "(r\($0.number) is null or r\($0.number) not in \($1))" }.joined(
+        separator: " and ")
       let own = own(index, among: free)
-      let follows = anchors.map { anchor in
-        "when r\(anchor.number) is not null then r\(anchor.number) in ("
+      let follows = zip(anchors, keys).map { anchor, known in
+        "when r\(anchor.number) in \(known) then r\(anchor.number) in ("
           + "select n.\(keyColumn(anchor.reference)) from n\(anchor.parent) n semi join p\(anchor.parent) p on p.id = n.id)"
       }
       let condition = follows.isEmpty ? own : "case \(follows.joined(separator: " ")) else \(own) end"
