@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import Launchers
 import Postgres
+import Subprocess
 import TestSupport
 import Testing
 
@@ -44,6 +45,19 @@ struct EnvironmentServingTests {
     }
   }
 
+  /// Starts a run of an environment by the API of control, and returns the answer and its status.
+  private static func post(_ name: String, _ sluice: Installed) async throws -> String {
+    let file = try #require(ControlFile.read(sluice.project.path(".sluice/local")))
+    let token = try #require(ControlToken.read(sluice.project.path(".sluice/local")))
+    let arguments = [
+      "-s", "-w", " %{http_code}", "-H", "Authorization: Bearer \(token)", "--json",
+      "{\"pipeline\":\"shop\",\"environment\":\"\(name)\"}", file.url + "/v1/runs",
+    ]
+    return try await run(
+      .name("curl"), arguments: Arguments(arguments), output: .string(limit: 1 << 16), error: .discarded
+    ).standardOutput
+  }
+
   private static func processes(_ sluice: Installed, _ names: [String]) -> [Int32] {
     names.flatMap { Installation.processes(sluice.project.path(".sluice/\($0)")).entries().compactMap(\.pid) }
   }
@@ -57,7 +71,11 @@ struct EnvironmentServingTests {
       try await Self.serve(sluice, database)
       let alone = Self.processes(sluice, ["local"])
       #expect(alone.count == 1 && Self.processes(sluice, names) == [])
-      for name in names {
+      let posted = try await Self.post(names[1], sluice)
+      #expect(posted.contains("\"pipeline\":\"shop\"") && posted.hasSuffix(" 201"), "\(posted)")
+      let unknown = try await Self.post("local2", sluice)
+      #expect(unknown.contains("unknown_environment") && unknown.hasSuffix(" 404"), "\(unknown)")
+      for name in names where name != names[1] {
         let run = try await sluice("run", "shop", "--env", name)
         #expect(run.status == 0 && run.output.contains("queued"), "\(name): \(run.output)\(run.errors)")
       }

@@ -62,7 +62,8 @@ struct UpCommand: AsyncParsableCommand {
 
   private func pool(_ project: Project) -> WorkerPool.Aim? {
     if workers == nil, project.settings.scaling != nil { return .scaled }
-    let count = workers ?? project.copy?.share(of: Self.standardWorkers) ?? Self.standardWorkers
+    let standard = untilIdle ? 1 : Self.standardWorkers
+    let count = workers ?? project.copy?.share(of: standard) ?? standard
     return count > 0 ? .host(count) : nil
   }
 

@@ -15,9 +15,10 @@ struct EnvironmentServing: Service {
   private static let tick = Duration.seconds(5)
   /// Where processes run or environments wait for them.
   private static let busyTick = Duration.seconds(1)
-  /// Each has a process or two next to its own, whose jobs share the processors.
+  /// Each has a control process and workers, whose jobs share the processors.
   private static let perProcessor = 4
-  private static let fewest = 4
+  /// Sessions of a control process with one worker: fourteen, and those into its target.
+  private static let connections = 20
 
   let installation: Installation
   /// Whether another program takes over the processes at the end.
@@ -74,8 +75,7 @@ struct EnvironmentServing: Service {
       group.addTask { try await listen(settings, inbox) }
       group.addTask {
         let environments = ServedEnvironments(owner: owner, directory: installation.directory)
-        var state = ServingState(
-          most: max(Self.fewest, Self.perProcessor * ProcessInfo.processInfo.activeProcessorCount))
+        var state = ServingState(most: 1)
         while true {
           try await look(&state, environments, url, session, inbox, processes)
           if !state.environments.isEmpty { inbox.isWanted.set() }
@@ -122,6 +122,9 @@ struct EnvironmentServing: Service {
       guard let demand = try await ask(seen, url) else { continue }
       state.asked(seen.token, demand, at: clock.now)
     }
+    guard state.waiting > 0 else { return }
+    let room = try await environments.connections(found, session) / Self.connections
+    state.most = max(1, min(room, Self.perProcessor * ProcessInfo.processInfo.activeProcessorCount))
     for seen in state.starts(at: clock.now) {
       do { try processes.start(seen.name) } catch {
         logger.warning(

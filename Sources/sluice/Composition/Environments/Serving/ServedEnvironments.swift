@@ -48,6 +48,19 @@ struct ServedEnvironments {
     }
   }
 
+  /// How many sessions the server has for environments, without those of others that are open.
+  func connections(_ environments: [ServingState.Seen], _ session: some PostgresSession) async throws -> Int {
+    let row = try await session.query(
+      """
+      select current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+        - count(*) filter (where coalesce(a.backend_type, 'client backend') = 'client backend'
+            and a.datname is not null and a.datname <> all ($1::text[])) as room
+      from pg_stat_activity a
+      """, [.texts(environments.map(\.database))]
+    ).first
+    return Int(try row?.int("room") ?? 0)
+  }
+
   /// The folder says the same as the mark: nothing is started for a comment alone, which anyone who makes databases can write.
   private func isUsable(_ marker: EnvironmentMarker) -> Bool {
     guard (try? Project.check(environment: marker.name)) != nil,

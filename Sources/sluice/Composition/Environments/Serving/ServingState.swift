@@ -39,8 +39,8 @@ struct ServingState {
     var pausedUntil: Instant?
   }
 
-  /// Processes at a time: each has workers, which share the machine.
-  let most: Int
+  /// Processes at a time: each has workers, which share the machine and the server.
+  var most: Int
   private(set) var environments: [String: Environment] = [:]
 
   init(most: Int) { self.most = most }
