@@ -30,6 +30,9 @@ struct IdleEnvironments {
   private func measure(_ names: [String]) async throws -> [Figure] {
     let clock = ContinuousClock()
     let control = processes()
+    guard control.count == 1 else {
+      throw BenchError("no_control", "control of \(verbs.project) is not found in /proc")
+    }
     let start = clock.now
     for name in names { _ = try await verbs.time("run", "rows", "--env", name) }
     let wait = Waiting(look: .milliseconds(200), patience: Self.patience)
