@@ -29,6 +29,13 @@ extension Catalog {
     return try rows.only.int("number")
   }
 
+  /// Keeps snapshots of a dataset from being committed by others until the transaction ends.
+  ///
+  /// - Source: `snapshot_lock.sql`.
+  package func lockSnapshots(pipeline: String, dataset: String, in session: some PostgresSession) async throws {
+    try await session.query(Statement.snapshotLock, [.text(pipeline), .text(dataset)])
+  }
+
   /// Notes that a dataset has taken raw which brought no new version of it: there was no new object.
   package func consume(
     _ taken: [DueRaw], pipeline: String, dataset: String, snapshot: String?, in session: some PostgresSession
@@ -44,6 +51,17 @@ extension Catalog {
         .texts(streams.map(\.0.stream)), .ints(streams.map(\.1.rawValue)),
         .texts(streams.map { $0.2 ? "true" : "false" }),
       ])
+  }
+
+  /// Notes that a snapshot has what another one took, which it replaces.
+  ///
+  /// - Source: `consumed_move.sql`.
+  package func moveTaken(
+    from replaced: String, to snapshot: NewSnapshot, in session: some PostgresSession
+  ) async throws {
+    try await session.query(
+      Statement.consumedMove,
+      [.text(snapshot.pipeline), .text(snapshot.dataset), .text(replaced), .text(snapshot.id)])
   }
 
   private func insertFiles(_ snapshot: NewSnapshot, in session: some PostgresSession) async throws {

@@ -17,6 +17,7 @@ enum Statement {
   static let datasetPartList = SQLStatement("dataset_part_list", PackageResources.dataset_part_list_sql)
   static let snapshotFileRows = SQLStatement("snapshot_file_rows", PackageResources.snapshot_file_rows_sql)
   static let consumedInsert = SQLStatement("consumed_insert", PackageResources.consumed_insert_sql)
+  static let consumedMove = SQLStatement("consumed_move", PackageResources.consumed_move_sql)
   static let consumedOfSnapshot = SQLStatement("consumed_of_snapshot", PackageResources.consumed_of_snapshot_sql)
   static let cursorAdvance = SQLStatement("cursor_advance", PackageResources.cursor_advance_sql)
   static let cursorCurrent = SQLStatement("cursor_current", PackageResources.cursor_current_sql)
@@ -67,7 +68,8 @@ enum Statement {
     catalogSize, compactedFileInsert, compactionDue, compactionEnd, compactionFits, compactionForget, compactionHeld,
     compactionOpen,
     compactionOutlived, compactionRetire, compactionSupersede, datasetPartList, snapshotFileRows,
-    consumedInsert, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert, dataFileList,
+    consumedInsert, consumedMove, consumedOfSnapshot, cursorAdvance, cursorCurrent, cursorHistory, dataFileInsert,
+    dataFileList,
     dueObjects, dueRuns,
     historySegmentAnnounce, historySegmentForget, historySegmentList, historySegmentSettle, installation,
     loadedForget, loadedList, loadedRecord, projectFolderClaim, projectFolderFind, projectFolderMove, rawDue,

@@ -74,6 +74,8 @@ enum Statement {
   static let runList = SQLStatement("run_list", PackageResources.run_list_sql)
   static let runLock = SQLStatement("run_lock", PackageResources.run_lock_sql)
   static let runRecord = SQLStatement("run_record", PackageResources.run_record_sql)
+  static let runBusy = SQLStatement("run_busy", PackageResources.run_busy_sql)
+  static let runPromoted = SQLStatement("run_promoted", PackageResources.run_promoted_sql)
   static let runRowLock = SQLStatement("run_row_lock", PackageResources.run_row_lock_sql)
   static let runLockShared = SQLStatement("run_lock_shared", PackageResources.run_lock_shared_sql)
   static let serverCrashed = SQLStatement("server_crashed", PackageResources.server_crashed_sql)
@@ -132,7 +134,7 @@ enum Statement {
       rateReserve,
       readyLock,
       releaseFileInsert, releaseFiles, releaseRegister, runInsert, runList, runLock, runLockShared, runRecord,
-      runRowLock,
+      runBusy, runPromoted, runRowLock,
       stageList, ticketRaise, traceJobs,
       waitList, workerBeat, workerLaunched, workerLeave, workerList, workerRegister, workerSessionLock,
       clockRecover, laneExpire, laneKnown, outboxExpire, suspectForget, suspectWait, usage, workerExpire,

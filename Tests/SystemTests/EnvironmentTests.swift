@@ -142,7 +142,7 @@ struct EnvironmentTests {
   func killed() async throws {
     try await Self.inProject { sluice, database in
       let making = EnvironmentStep.allCases.filter(\.makes)
-      let removing = EnvironmentStep.allCases.filter { !$0.makes }
+      let removing = EnvironmentStep.allCases.filter(\.removes)
       for (number, step) in making.enumerated() {
         let killed = try await sluice("env", "up", "pr-1", adding: ["SLUICE_KILL_AT": step.rawValue])
         #expect(killed.status == 128 + Int(SIGKILL), "\(step): \(killed.errors)")

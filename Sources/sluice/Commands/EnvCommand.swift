@@ -14,7 +14,8 @@ struct EnvCommand: AsyncParsableCommand {
       """,
     subcommands: [
       EnvUpCommand.self, EnvDownCommand.self, EnvListCommand.self, EnvShowCommand.self, EnvExtendCommand.self,
-      EnvProtectCommand.self, EnvResetCommand.self, EnvShellCommand.self, EnvDiffCommand.self, EnvSweepCommand.self,
+      EnvProtectCommand.self, EnvResetCommand.self, EnvPromoteCommand.self, EnvShellCommand.self, EnvDiffCommand.self,
+      EnvSweepCommand.self,
       EnvForgetCommand.self,
     ])
 }

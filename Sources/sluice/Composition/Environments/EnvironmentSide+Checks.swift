@@ -77,7 +77,7 @@ extension EnvironmentSide {
     return checks
   }
 
-  private static func warnings(
+  static func warnings(
     of dataset: String, _ run: RunID, _ installation: Installation
   ) async throws -> [String] {
     try await installation.store.events(ofRun: run).filter { $0.kind == "check_warning" }

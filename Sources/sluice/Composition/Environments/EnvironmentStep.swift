@@ -12,14 +12,19 @@ enum EnvironmentStep: String, CaseIterable {
   case emptied = "env.emptied"
   case dropped = "env.dropped"
   case cleared = "env.cleared"
+  /// Of `env promote`: the data files are in the model's storage.
+  case brought = "env.brought"
 
-  /// Whether it belongs to `env up`; the others belong to `env down`.
+  /// Whether it belongs to `env up`.
   var makes: Bool {
     switch self {
     case .registered, .cloned, .marked, .named, .stored: true
-    case .announced, .emptied, .dropped, .cleared: false
+    case .announced, .emptied, .dropped, .cleared, .brought: false
     }
   }
+
+  /// Whether it belongs to `env down`.
+  var removes: Bool { !makes && self != .brought }
 
   func pass() {
     guard ProcessInfo.processInfo.environment["SLUICE_KILL_AT"] == rawValue else { return }
