@@ -42,7 +42,7 @@ struct EnvironmentProtectionTests {
       }
       let down = try await sluice("env", "down", "pr-1", "--yes", "--force", "--json")
       #expect(down.status == 0, "\(down.errors)")
-      #expect(try down.json("removed").list.compactMap { $0["kind"].text } == ["database", "storage", "state"])
+      #expect(try down.json("removed").list.compactMap { $0["kind"].text } == ["database", "storage"])
       #expect(try await Shop.databases(database) == [])
       // Force is no more than that: a mark of another environment, and protection, stay in force.
       #expect(try await sluice("env", "up", "pr-1").status == 0)
@@ -76,8 +76,8 @@ struct EnvironmentProtectionTests {
       #expect(run.status == 1 && run.output.contains("secret_withheld"), "\(run.output)\(run.errors)")
       #expect(!run.output.contains(database.url) && !run.errors.contains(database.url))
       #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
-      for name in ["postgres", "storage", "storage-pr-1"] {
-        for verb in [["runs"], ["run", "shop"], ["up"], ["control"]] {
+      for name in ["postgres", "storage-pr-1"] {
+        for verb in [["run", "shop"], ["up"]] {
           let outcome = try await sluice.call(verb + ["--env", name])
           #expect(outcome.status == 2 && outcome.errors.contains("is not free"), "\(verb) \(name): \(outcome.errors)")
         }

@@ -48,7 +48,7 @@ struct EnvironmentResetTests {
     try await Shop.inProject { sluice, database in
       #expect(try await sluice("env", "up", "pr-1", "--scale", "0.5", "--ttl", "8h").status == 0)
       for (step, isSwept) in [
-        (EnvironmentStep.announced, false), (.dropped, true), (.registered, true), (.marked, false), (.named, false),
+        (EnvironmentStep.announced, false), (.dropped, true), (.marked, true),
       ] {
         let killed = try await sluice("env", "reset", "pr-1", "--yes", adding: ["SLUICE_KILL_AT": step.rawValue])
         #expect(killed.status == 128 + Int(SIGKILL), "\(step): \(killed.errors)")
