@@ -19,6 +19,8 @@ struct PartBench: Sendable {
   let duckDB: DuckDB
   let pipeline: Pipeline
   let handler: CurateHandler
+  /// One that never splits a batch.
+  let whole: CurateHandler
   let directory: String
   let worker: Int64
   let release: Int64
@@ -44,12 +46,14 @@ struct PartBench: Sendable {
         let duckDB = try DuckDB.locate()
         let scratch = project.directory + "/scratch"
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
-        let handler = CurateHandler(
-          catalog: catalog, objects: objects, duckDB: duckDB,
-          limits: DuckDBLimits(memoryBytes: 500_000_000, time: .seconds(120)), scratch: scratch,
-          resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }),
-          projectDirectory: project.directory, newID: { UUID().uuidString.lowercased() }, parts: rule
-        ) { _ in (pipeline, { _ in sql ?? "" }) }
+        func handler(_ rule: PartRule) -> CurateHandler {
+          CurateHandler(
+            catalog: catalog, objects: objects, duckDB: duckDB,
+            limits: DuckDBLimits(memoryBytes: 500_000_000, time: .seconds(120)), scratch: scratch,
+            resolver: ValueResolver(environment: { _ in nil }, secret: { _ in nil }),
+            projectDirectory: project.directory, newID: { UUID().uuidString.lowercased() }, parts: rule
+          ) { _ in (pipeline, { _ in sql ?? "" }) }
+        }
         let session = try await PostgresConnection.connect(database.settings)
         do {
           let release = try await store.registerRelease(contentHash: "test", files: [], label: nil, engine: "test")
@@ -59,7 +63,8 @@ struct PartBench: Sendable {
             on: session)
           try await body(
             PartBench(
-              store: store, catalog: catalog, objects: objects, duckDB: duckDB, pipeline: pipeline, handler: handler,
+              store: store, catalog: catalog, objects: objects, duckDB: duckDB, pipeline: pipeline,
+              handler: handler(rule), whole: handler(PartRule()),
               directory: project.directory, worker: worker, release: release))
         } catch {
           await session.close()

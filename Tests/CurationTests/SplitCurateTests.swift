@@ -2,6 +2,7 @@ import Catalog
 import FoundationEssentials
 import JobModel
 import JobStore
+import Logging
 import PipelineDefinition
 import Postgres
 import Testing
@@ -295,6 +296,23 @@ struct SplitCurateTests {
       try await bench.bring(Self.csv(0..<9))
       #expect(try await bench.curateAll() == ["orders"])
       #expect(try await bench.snapshots().count == 1)
+    }
+  }
+
+  @Test("is right also where an engine that knows no parts takes one of them for a whole job")
+  func mistaken() async throws {
+    let sample = Self.same[1]
+    let expected = try await expected(sample)
+    try await PartBench.with(sample.stream, sample.step, sql: sample.sql) { bench in
+      let run = try await bench.bring(sample.batches[0])
+      try await bench.handler.run(try #require(try await bench.claim()))
+      var claim = try #require(try await bench.claim()).claim
+      claim.mark = nil
+      try await bench.whole.run(JobAttempt(claim: claim, store: bench.store, logger: Logger(label: "test")))
+      #expect(try await bench.curateAll() == ["orders 3/3"])
+      #expect(try await bench.store.run(run).first?.state == .succeeded)
+      #expect(try await bench.left() == expected)
+      #expect(try await bench.orphans().isEmpty)
     }
   }
 
