@@ -278,15 +278,3 @@ size_t sluice_find_any(const uint8_t *bytes, size_t length, uint8_t a, uint8_t b
   }
   return length;
 }
-
-bool sluice_has_control(const uint8_t *bytes, size_t length) {
-  size_t at = 0;
-  for (; at + 8 <= length; at += 8) {
-    uint64_t word = eight(bytes + at);
-    // Below 0x20: less than that with the top bit aside, and no top bit.
-    if ((word - ones * 0x20) & ~word & tops) return true;
-  }
-  for (; at < length; at++)
-    if (bytes[at] < 0x20) return true;
-  return false;
-}

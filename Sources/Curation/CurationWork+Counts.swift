@@ -68,7 +68,7 @@ extension CurationWork {
   /// - Throws: ``StageFailure`` `rows_unaccounted`.
   func refuseLostRecords(_ source: LoadedStream, _ plan: StatementPlan?) async throws {
     guard source.view != nil, plan.flatMap(Self.rowsRead) != source.rows else { return }
-    let found = try await number("select count(*) as n from \(source.table.name)")
+    let found = try await number("select count(_position) as n from \(source.table.name)")
     guard found == source.rows else { throw StreamReader.lostRecords(source, found: found) }
   }
 
@@ -94,12 +94,12 @@ extension CurationWork {
   private static let operators: Set<String> = [
     "BATCH_CREATE_TABLE_AS", "COLUMN_DATA_SCAN", "CREATE_TABLE_AS", "COPY_TO_FILE", "FILTER", "HASH_JOIN", "ORDER_BY",
     "PROJECTION",
-    "READ_CSV", "SEQ_SCAN", "UNION",
+    "READ_PARQUET", "SEQ_SCAN", "UNION",
   ]
 
   /// How many rows of the reader's files a statement read; nil where its plan has something else in it.
   private static func rowsRead(_ plan: StatementPlan) -> Int? {
-    plan.names.isSubset(of: operators) && plan.inputs.count == 1 ? plan.rows(of: "READ_CSV") : nil
+    plan.names.isSubset(of: operators) && plan.inputs.count == 1 ? plan.rows(of: "READ_PARQUET") : nil
   }
 
   /// The dataset's rows and the marks of parents without rows.

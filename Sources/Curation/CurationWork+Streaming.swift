@@ -59,27 +59,25 @@ extension CurationWork {
   /// Rows of which partitions are looked for in all of them.
   private static let fewRows = 20_000
   /// Rows that are looked at of more.
-  private static let sampledRows = 4_000
+  static let sampledRows = 4_000
 
   /// The partitions of all good rows, or of a sample of them; nil where there are more than one COPY may write.
   ///
   /// A partition that the sample does not have costs a second writing of its rows and no more: the COPY sets them aside.
   private func partitions(of layout: ParquetLayout, _ source: LoadedStream) async throws -> [KnownPartition]? {
-    let view = source.rows > Self.fewRows ? source.view : nil
-    var samples: [ReadFiles] = []
-    if let view {
-      for (index, files) in view.files.enumerated() where files.records.rows > 0 {
-        var sample = files
-        sample.rows = "\(request.scratch)/sample-\(index)"
-        let count = max(1, Self.sampledRows / view.files.count)
-        let rows = try await BlockingIO.run { [sample] in try RowFile(files.rows).sample(count, to: sample.rows) }
-        if rows > 0 { samples.append(sample) } else { try FileManager.default.removeItem(atPath: sample.rows) }
-      }
-      try await show(samples, of: source, view)
+    guard let view = source.view, source.rows > Self.fewRows else {
+      return try await partitions(in: Accounting.kept, layout)
     }
+    let samples = view.files.compactMap { files in
+      files.records.sample.map { sample in
+        var files = files
+        files.rows = sample
+        return files
+      }
+    }
+    try await show(samples, of: source, view)
     let known = try await partitions(in: Accounting.kept, layout)
-    if let view { try await show(view.files, of: source, view) }
-    for sample in samples { try FileManager.default.removeItem(atPath: sample.rows) }
+    try await show(view.files, of: source, view)
     return known
   }
 
@@ -145,14 +143,13 @@ extension CurationWork {
     let scratch = request.scratch
     let taken = try await withThrowingTaskGroup(of: (Int, ReadFiles)?.self) { tasks in
       let places = try await BlockingIO.run { try RowFile.places(in: list) }
-      for (index, files) in view.files.enumerated() where files.records.rows > 0 {
+      for (index, files) in view.files.enumerated() where files.rows.count > 0 {
         tasks.addTask {
           var bad = files
-          bad.rows = "\(scratch)/bad-\(index)"
-          let rows = try await BlockingIO.run { [bad] in
-            try RowFile(files.rows).take(places, before: files.recordsBefore, to: bad.rows)
+          bad.rows = try await BlockingIO.run {
+            try files.rows.take(places, before: files.recordsBefore, to: "\(scratch)/bad-\(index)")
           }
-          return rows > 0 ? (index, bad) : nil
+          return bad.rows.count > 0 ? (index, bad) : nil
         }
       }
       var taken: [(Int, ReadFiles)] = []
@@ -181,5 +178,5 @@ struct RowsView: Sendable {
   var files: [ReadFiles]
   var names: StreamFields
 
-  func bytes() throws -> Int { try files.reduce(0) { $0 + (try CurationWork.size(of: $1.rows)) } }
+  func bytes() throws -> Int { try files.flatMap(\.rows.paths).reduce(0) { $0 + (try CurationWork.size(of: $1)) } }
 }

@@ -41,9 +41,11 @@ extension CurationWork {
   /// Reads what is due of every stream, and finds records that break their stream's own types.
   func readStreams(_ statement: SelectStatement?, isRowByRow: Bool) async throws -> [LoadedStream] {
     let report = report
+    let readsFiles = readsFiles(statement)
     let reader = StreamReader(
       session: session, scratch: request.scratchLimit, expansion: request.expansion, threads: request.limits.threads,
-      keepsRecords: readsRecords(statement), readsFiles: readsFiles(statement)
+      keepsRecords: readsRecords(statement), readsFiles: readsFiles,
+      sampledRows: readsFiles && !step.partitionBy.isEmpty ? Self.sampledRows : 0
     ) { report.objects($0) }
     var streams: [LoadedStream] = []
     for (index, stream) in request.streams.enumerated() {

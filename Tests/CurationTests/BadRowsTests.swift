@@ -118,7 +118,7 @@ struct BadRowsTests {
           #expect(isApart || partitions.contains { $0.transform == .value })
           guard isApart else { continue }
           #expect(said.contains("/bad-") == (delivery.bad > 0))
-          let taken = try Self.lines(in: request.scratch)
+          let taken = try await Self.rowsTaken(in: request.scratch, bench)
           #expect(taken == delivery.bad)
         }
         #expect(seen[0] == seen[1])
@@ -126,13 +126,14 @@ struct BadRowsTests {
     }
   }
 
-  /// Of the files that bad rows' lines were copied to.
-  private static func lines(in scratch: String) throws -> Int {
-    try FileManager.default.contentsOfDirectory(atPath: scratch)
-      .filter { $0.hasPrefix("bad-") && $0 != "bad-places" }
-      .reduce(0) { sum, name in
-        sum + (try Data(contentsOf: URL(filePath: "\(scratch)/\(name)"))).count { $0 == UInt8(ascii: "\n") }
-      }
+  /// Of the files that bad rows were copied to.
+  private static func rowsTaken(in scratch: String, _ bench: Workbench) async throws -> Int {
+    let files = try FileManager.default.contentsOfDirectory(atPath: scratch)
+      .filter { $0.hasPrefix("bad-") && $0 != "bad-places" }.map { "\(scratch)/\($0)" }
+    guard !files.isEmpty else { return 0 }
+    return try await bench.duckdb.withSession(in: DuckDBPlace(directory: scratch), limits: bench.limits) { session in
+      try await session.value("select count(*) as n from read_parquet(\(quoteList(files)))").int ?? 0
+    }
   }
 
   @Test(
@@ -175,7 +176,8 @@ struct BadRowsTests {
 
   /// Rows that an engine loses, by what its statements become.
   static let losses = [
-    "s/compression = 'none')$/compression = 'none') limit 30/", "s/, num_rows as n from/, num_rows - 1 as n from/",
+    "s/\\(rows-0-0'\\], hive_partitioning = false)\\)$/\\1 limit 30/",
+    "s/, num_rows as n from/, num_rows - 1 as n from/",
     "s/^\\(create table work.bad as from work.checked where \\)/\\1_position <> 1 and /",
     "s/ from work.checked)$/ from work.checked where _position <> 9)/",
   ]

@@ -76,6 +76,31 @@ struct StreamedRowsTests {
     }
   }
 
+  /// Of one column each, which an engine could take into its scan.
+  static let filters = [
+    "ok <> 'true'", "day is null", "rowid like 'r%'", "id in ('1', '2', 'x')", "_position >= 5", "_object = 1",
+    "length(rowid) > 1",
+  ]
+
+  @Test("are counted as one statement reads them, whatever the filter asks for", arguments: filters)
+  func counted(_ filter: String) async throws {
+    try await Workbench.with { bench in
+      let log = "\(bench.directory)/log"
+      let logged = try bench.altered(log: log)
+      let objects = try bench.objects([Self.text(0)])
+      for partitions in Self.layouts.prefix(2) {
+        let result = try await logged.curate(
+          try logged.request(
+            step(columns: Self.contract, partitionBy: partitions), [input(stream(), objects)],
+            sql: "select id, day, rowid, ok from orders where \(filter)"))
+        #expect(result.counts.rowsIn == 500 && result.counts.rowsOut > 0)
+      }
+      let said = try String(contentsOf: URL(filePath: log), encoding: .utf8).lowercased()
+      let isCountedAgain = said.contains("count(_position)") || said.contains("select count(*) as n from (select")
+      #expect(!isCountedAgain)
+    }
+  }
+
   @Test("claim no equation where a function of the SELECT makes several rows of one, with and without a key")
   func severalRows() async throws {
     try await Workbench.with { bench in

@@ -54,42 +54,22 @@ private func readRange(
   let end = try reader.read(directory + "/in", part: 7, range: range)
   let read = try reader.finish()
   var output = ReaderOutput(good: read.parts[0].good, bad: read.parts[0].bad)
-  output.fields = read.fields.map(\.name)
-  for (index, row) in try lines(directory + "/rows").enumerated() {
-    #expect(row[0] == "7" && row[1] == "\(index + 1)")
+  output.fields = read.fields
+  try read.rows.read { numbers, texts in
+    #expect(numbers == [7, Int64(output.rows.count + 1)])
+    #expect(texts.count == read.fields.count)
     var fields: [String: String] = [:]
-    for (field, value) in zip(read.fields, row.dropFirst(2)) {
-      if let value { fields[field.name] = value }
+    for (field, value) in zip(read.fields, texts) {
+      if let value { fields[field] = String(decoding: value, as: UTF8.self) }
     }
     output.rows.append(fields)
   }
-  output.rejects = try lines(directory + "/bad").map { row in
-    "\(row[3] ?? "") \((row[1].flatMap { Int($0) } ?? 0) + linesBefore) \(row[2] ?? "")"
+  try read.rejects.read { numbers, texts in
+    let reason = String(decoding: texts[0] ?? [], as: UTF8.self)
+    output.rejects.append("\(reason) \(Int(numbers[1]) + linesBefore) \(numbers[2])")
   }
   #expect(output.rows.count == output.good && output.rejects.count == output.bad)
   return (output, end)
-}
-
-private func lines(_ path: String) throws -> [[String?]] {
-  let bytes = Array(try Data(contentsOf: URL(filePath: path)))
-  return bytes.split(separator: 0x0A).map { line in
-    line.split(separator: RowText.delimiter, omittingEmptySubsequences: false).map { field in
-      Array(field) == [RowText.null] ? nil : decoded(field)
-    }
-  }
-}
-
-private func decoded(_ field: ArraySlice<UInt8>) -> String {
-  let letters: [UInt8: UInt8] = [
-    UInt8(ascii: "0"): 0, UInt8(ascii: "n"): 10, UInt8(ascii: "r"): 13, UInt8(ascii: "d"): 0x1F, UInt8(ascii: "z"): 2,
-    UInt8(ascii: "a"): 1,
-  ]
-  var result: [UInt8] = []
-  var rest = field
-  while let byte = rest.popFirst() {
-    result.append(byte == RowText.escape ? rest.popFirst().flatMap { letters[$0] } ?? 0xFF : byte)
-  }
-  return String(decoding: result, as: UTF8.self)
 }
 
 @Suite("Reading CSV")

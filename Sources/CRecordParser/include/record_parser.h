@@ -63,22 +63,11 @@ bool sluice_is_utf8(const uint8_t *bytes, size_t length);
 // The first place of one of four bytes; `length` where there is none.
 size_t sluice_find_any(const uint8_t *bytes, size_t length, uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 
-// Whether there is a byte below 0x20.
-bool sluice_has_control(const uint8_t *bytes, size_t length);
-
-// Where a record stands in raw.
-struct sluice_place {
-  int64_t object;
-  int64_t position;
-};
-
-// Copies the rows that stand at given places to `taken`, which has room for `length` bytes, and returns how many bytes they have.
+// Moves from one row's text to another's: where the text of row `to` begins, or would, when that of `from` begins at `place`.
 //
-// A row is a line that begins with its object and its position, each followed by `delimiter`. Rows without the last line feed are left
-// out. `places` is sorted; `before` is added to the positions of the rows, which only grow within an object.
-size_t sluice_take_rows(
-    const uint8_t *rows, size_t length, uint8_t delimiter, int64_t before, const struct sluice_place *places,
-    size_t count, uint8_t *taken, size_t *taken_count);
+// Each text follows its length in four bytes, the lowest first. `present` has a bit for each row, of the lowest first, that says
+// whether it has a text; NULL where all have.
+size_t sluice_skip_texts(const uint8_t *page, size_t place, const uint8_t *present, size_t from, size_t to);
 
 #ifdef __cplusplus
 }

@@ -5,34 +5,31 @@ import Records
 
 /// The files that one reader has written, and what is in them.
 struct ReadFiles: Sendable {
-  var rows: String
-  let rejects: String
   let records: ReadRecords
   /// Where the reader ended in the last object.
   let end: ReadEnd
+  /// The rows that are shown: all of them, or some.
+  var rows: RowFile
   /// Good records and lines of the object before the range that was read.
   var recordsBefore = 0
   var linesBefore = 0
 
+  init(records: ReadRecords, end: ReadEnd) {
+    self.records = records
+    self.end = end
+    rows = records.rows
+  }
+
   func remove() throws {
-    for path in [rows, rejects] { try FileManager.default.removeItem(atPath: path) }
+    let paths = records.rows.paths + records.rejects.paths + (records.sample?.paths ?? [])
+    for path in paths { try FileManager.default.removeItem(atPath: path) }
   }
 }
 
 /// The SQL that takes a reader's rows in.
 enum ReadRows {
-  /// The engine keeps a few buffers of this size for each thread; one must hold two rows.
-  private static let bufferBytes = 16_000_000
-
-  /// Rows of ``RowText``. A row that was written before a field was first seen ends early; the rest is null.
-  private static func scan(_ path: String, _ columns: [(name: String, type: String)], longest: Int) -> String {
-    let list = columns.map { "'\($0.name)': '\($0.type)'" }.joined(separator: ", ")
-    let row = max(longest + 1, 1_000_000)
-    return """
-      read_csv(\(quoteLiteral(path)), columns = {\(list)}, auto_detect = false, header = false,
-        delim = chr(\(RowText.delimiter)), quote = '', escape = '', nullstr = chr(\(RowText.null)), null_padding = true,
-        strict_mode = true, max_line_size = \(row), buffer_size = \(max(bufferBytes, 2 * row)), compression = 'none')
-      """
+  private static func scan(_ file: RowFile) -> String {
+    "read_parquet(\(quoteList(file.paths)), hive_partitioning = false)"
   }
 
   /// Columns of the stream's table, beyond the record's place.
@@ -62,44 +59,44 @@ enum ReadRows {
   }
 
   private static func selects(_ table: RecordTable, _ read: [ReadFiles], _ names: StreamFields) -> [String] {
-    read.filter { $0.records.rows > 0 }.map { select(table, $0, names, record(table)) }
+    read.filter { $0.rows.count > 0 }.map { select(table, $0, names, record(table)) }
   }
 
+  /// Each value depends on two columns. The engine moves a filter of one column into its scan, which then counts the rows behind the filter
+  /// only; those that it read must be those that were written.
   private static func select(
     _ table: RecordTable, _ files: ReadFiles, _ names: StreamFields, _ record: [String]
   ) -> String {
+    let (object, position) = (RowFile.column(0), RowFile.column(1))
+    let first = RowFile.numbersOfRows + record.count
+    func value(_ column: String) -> String { "case when \(object) is not null then \(column) end" }
+    var list = ["coalesce(\(object), \(position)) as _object"]
+    list.append("\(value(files.recordsBefore == 0 ? position : "\(position) + \(files.recordsBefore)")) as _position")
+    list += record.map { "\(value(RowFile.column(RowFile.numbersOfRows))) as \($0)" }
     let fields = files.records.fields
-    let all =
-      [(name: "_object", type: "BIGINT"), (name: "_position", type: "BIGINT")]
-      + record.map { (name: $0, type: "VARCHAR") } + fields.indices.map { (name: "k\($0)", type: "VARCHAR") }
-    func decoded(_ column: String, _ hasEscapes: Bool) -> String {
-      hasEscapes ? RowText.decoding(column) : column
-    }
-    let position = files.recordsBefore == 0 ? "_position" : "_position + \(files.recordsBefore) as _position"
-    var list = ["_object", position] + record.map { "\(decoded($0, files.records.recordHasEscapes)) as \($0)" }
     for field in table.fields {
       // Two spellings of one column's name in the headers of two files.
-      let spellings = fields.indices.filter { names.column(of: fields[$0].name) == field.column }
-        .map { decoded("k\($0)", fields[$0].hasEscapes) }
-      let value = spellings.count > 1 ? "coalesce(\(spellings.joined(separator: ", ")))" : spellings.first
-      list.append("\(value ?? "null::VARCHAR") as \(field.column)")
+      let spellings = fields.indices.filter { names.column(of: fields[$0]) == field.column }
+        .map { RowFile.column(first + $0) }
+      let text = spellings.count > 1 ? "coalesce(\(spellings.joined(separator: ", ")))" : spellings.first
+      list.append("\(text.map(value) ?? "null::VARCHAR") as \(field.column)")
     }
-    return "select \(list.joined(separator: ", ")) from \(scan(files.rows, all, longest: files.records.longestRow))"
+    return "select \(list.joined(separator: ", ")) from \(scan(files.rows))"
   }
 
   /// Takes the records that are none to the stream's rejects.
   static func takeRejects(_ read: [ReadFiles], stream: Int) -> String {
-    let columns = [
-      (name: "object", type: "BIGINT"), (name: "line", type: "BIGINT"), (name: "byte", type: "BIGINT"),
-      (name: "reason", type: "VARCHAR"), (name: "record", type: "VARCHAR"),
-    ]
-    let statements = read.filter { $0.records.rejects > 0 }.map { files in
-      """
-      insert into raw.rejects
-      select \(stream), r.object, null, r.line + \(files.linesBefore), case when o.has_bytes then r.byte end, [r.reason],
-        \(RowText.decoding("r.record")), null
-      from \(scan(files.rejects, columns, longest: files.records.longestRow)) r join raw.objects o on o.id = r.object
-      """
+    let statements = read.filter { $0.records.rejects.count > 0 }.map { files in
+      let columns = ["object", "line", "byte", "reason", "record"].enumerated().map {
+        "\(RowFile.column($0.offset)) as \($0.element)"
+      }
+      return """
+        insert into raw.rejects
+        select \(stream), r.object, null, r.line + \(files.linesBefore), case when o.has_bytes then r.byte end, [r.reason],
+          r.record, null
+        from (select \(columns.joined(separator: ", ")) from \(scan(files.records.rejects))) r
+        join raw.objects o on o.id = r.object
+        """
     }
     return statements.isEmpty ? "select 1 as n" : statements.joined(separator: ";\n")
   }

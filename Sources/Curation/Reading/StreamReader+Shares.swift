@@ -21,6 +21,7 @@ extension StreamReader {
     _ objects: [CurationObject], _ reading: RecordReading, of stream: CurationStream, index: Int
   ) async throws -> [ReadFiles] {
     let shares = try shares(of: objects, reading)
+    let reading = sampledRows > 0 ? try sampling(objects, reading) : reading
     var read = try await withThrowingTaskGroup(of: (Int, ReadFiles).self) { tasks in
       for (number, share) in shares.enumerated() {
         tasks.addTask { (number, try await readShare(share, reading, of: stream, name: "\(index)-\(number)")) }
@@ -31,6 +32,12 @@ extension StreamReader {
     }
     try await join(&read, shares, reading, of: stream, index: index)
     return read
+  }
+
+  private func sampling(_ objects: [CurationObject], _ reading: RecordReading) throws -> RecordReading {
+    var reading = reading
+    reading.sampleDistance = max(1, try objects.map(Self.size(of:)).reduce(0, +) / sampledRows)
+    return reading
   }
 
   private func shares(of objects: [CurationObject], _ reading: RecordReading) throws -> [ReadShare] {
@@ -73,7 +80,7 @@ extension StreamReader {
         share.range = before.end.byte..<max(before.end.byte, share.range.upperBound)
         read[number] = try await readShare(share, reading, of: stream, name: "\(index)-\(number)")
       }
-      read[number].recordsBefore = before.recordsBefore + before.records.rows
+      read[number].recordsBefore = before.recordsBefore + before.records.rows.count
       read[number].linesBefore = before.linesBefore + before.end.lines
     }
   }
@@ -105,12 +112,13 @@ extension StreamReader {
   ) async throws -> ReadFiles {
     let rows = "\(scratch.directory)/rows-\(name)"
     let rejects = "\(scratch.directory)/rejects-\(name)"
+    let sample = sampledRows > 0 ? "\(scratch.directory)/sample-\(name)" : nil
     let advance = advance
     let flag = SharedFlag()
     let (records, end) = try await withTaskCancellationHandler {
       try await BlockingIO.run {
         let reader = try RecordReader(
-          reading, rows: rows, rejects: rejects, isCancelled: { flag.isSet })
+          reading, rows: rows, rejects: rejects, sample: sample, isCancelled: { flag.isSet })
         var end = ReadEnd(byte: 0, lines: 0)
         for object in share.objects {
           do {
@@ -127,6 +135,6 @@ extension StreamReader {
     } onCancel: {
       flag.set()
     }
-    return ReadFiles(rows: rows, rejects: rejects, records: records, end: end)
+    return ReadFiles(records: records, end: end)
   }
 }

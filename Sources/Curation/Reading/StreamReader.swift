@@ -56,6 +56,8 @@ struct StreamReader: Sendable {
   let keepsRecords: Bool
   /// Whether the SELECT reads the records row by row, so that a table of them would cost more than it saves.
   var readsFiles = false
+  /// Rows of which a sample is to have about this many, from all files together; 0: none is needed.
+  var sampledRows = 0
   /// Whether a field is kept in the table; others are read and left out.
   var keeps: @Sendable (RecordTable.Field) -> Bool = { _ in true }
   /// Told after each object.
@@ -101,7 +103,7 @@ struct StreamReader: Sendable {
     loaded.table.keepsRecords = reading.keepsRecords
     let earlier = past.segments.map(\.content)
     let names = StreamFields(
-      stream, earlier.flatMap { $0.fields.map(\.name) } + read.flatMap { $0.records.fields.map(\.name) })
+      stream, earlier.flatMap { $0.fields.map(\.name) } + read.flatMap(\.records.fields))
     loaded.table.fields = names.fields.filter(keeps)
     // What a reading of everything has no columns for stays in the records.
     let hasRoom = earlier.isEmpty || names.fields.count <= RecordReader.maximumColumns
@@ -230,13 +232,13 @@ struct StreamReader: Sendable {
   private func content(of read: [ReadRecords], _ names: StreamFields) -> HistoryContent {
     var content = HistoryContent()
     var seen: Set<ExactText> = []
-    for name in read.flatMap({ $0.fields.map(\.name) }) where seen.insert(ExactText(name)).inserted {
+    for name in read.flatMap(\.fields) where seen.insert(ExactText(name)).inserted {
       content.fields.append(HistoryContent.Field(name: name, column: names.name(of: name)))
     }
     content.unusable = read.flatMap(\.unusable)
     content.extra = read.flatMap(\.extra)
-    content.rows = read.reduce(0) { $0 + $1.rows }
-    content.rejects = read.reduce(0) { $0 + $1.rejects }
+    content.rows = read.reduce(0) { $0 + $1.rows.count }
+    content.rejects = read.reduce(0) { $0 + $1.rejects.count }
     content.records = read.flatMap(\.parts).reduce(0) { $0 + $1.good + $1.bad }
     return content
   }

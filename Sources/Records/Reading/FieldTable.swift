@@ -21,8 +21,6 @@ struct FieldTable {
   private var known = 0
   /// By column: the place of its entry.
   private var columns: [Int] = []
-  /// By column: whether a value was written with an escape.
-  private var escapes: [Bool] = []
   private(set) var unusable: [String] = []
   private let isUsable: (String) -> Bool
 
@@ -39,9 +37,7 @@ struct FieldTable {
 
   init(isUsable: @escaping (String) -> Bool) { self.isUsable = isUsable }
 
-  var fields: [(name: String, hasEscapes: Bool)] {
-    columns.enumerated().map { (String(decoding: entries[$0.element].name, as: UTF8.self), escapes[$0.offset]) }
-  }
+  var fields: [String] { columns.map { String(decoding: entries[$0].name, as: UTF8.self) } }
 
   mutating func beginRecord() {
     record += 1
@@ -54,7 +50,6 @@ struct FieldTable {
     for entry in entries[known...] { places[entry.name] = nil }
     let kept = entries[..<known].count { $0.column != nil }
     columns.removeSubrange(kept...)
-    escapes.removeSubrange(kept...)
     entries.removeSubrange(known...)
     values.removeSubrange(known...)
     records.removeSubrange(known...)
@@ -102,7 +97,6 @@ struct FieldTable {
     if columns.count < Self.maximumColumns, isUsable(text) {
       entries.append(Entry(name: key, column: columns.count))
       columns.append(entries.count - 1)
-      escapes.append(false)
     } else {
       entries.append(Entry(name: key))
       note(unusable: text)
@@ -121,15 +115,13 @@ struct FieldTable {
     }
   }
 
-  /// Writes the present record's fields, a field for each column so far.
-  mutating func write(to writer: RowWriter) {
+  /// Writes the present record's fields.
+  ///
+  /// - Parameter first: The column of the first of them.
+  func write(to writer: RowWriter, from first: Int) {
     for column in columns.indices {
       let place = columns[column]
-      if records[place] == record, let value = values[place] {
-        if writer.put(value) { escapes[column] = true }
-      } else {
-        writer.putNull()
-      }
+      if records[place] == record, let value = values[place] { writer.put(value, text: first + column) }
     }
   }
 }

@@ -55,6 +55,10 @@ package struct RecordReading: Sendable {
 
   /// Bytes of a file that are read at once.
   package var blockBytes = 1 << 20
+  /// Of what is written.
+  package var limits = RowFile.Limits()
+  /// Bytes of records between two that are sampled.
+  package var sampleDistance = 1
 
   package init(
     format: Format, maximumRecordBytes: Int, keepsRecords: Bool,
@@ -69,11 +73,6 @@ package struct RecordReading: Sendable {
 
 /// What reading gave: a file with the good records' rows, one with the rejected ones, and all counts.
 package struct ReadRecords: Sendable {
-  package struct Field: Sendable, Equatable {
-    package var name: String
-    /// Whether ``RowText/decoding(_:)`` is needed to read it.
-    package var hasEscapes: Bool
-  }
   /// The records of one file.
   package struct Part: Sendable, Equatable {
     package var number: Int
@@ -81,14 +80,13 @@ package struct ReadRecords: Sendable {
     package var bad: Int
   }
 
-  /// In the order of the rows' columns, which follow the part's number, the record's number and, where it is kept, the record.
-  package var fields: [Field]
-  package var recordHasEscapes: Bool
+  /// The fields' names, in the order of the rows' texts, which follow the record where it is kept.
+  package var fields: [String]
   package var parts: [Part]
-  package var rows: Int
-  /// Of either file, in bytes.
-  package var longestRow: Int
-  package var rejects: Int
+  package var rows: RowFile
+  package var rejects: RowFile
+  /// Some of the rows, at about equal distances, where a sample was asked for.
+  package var sample: RowFile?
   /// Fields that can be no column, the first hundred.
   package var unusable: [String]
   /// CSV: columns beyond the names that are fixed.
@@ -108,13 +106,13 @@ package struct ReadEnd: Sendable, Equatable {
   }
 }
 
-/// Reads files of records once, exactly, and writes what is in them as rows for the SQL engine: see ``RowText``.
+/// Reads files of records once, exactly, and writes what is in them as rows for the SQL engine: see ``RowFile``.
 ///
 /// It counts by itself: each record is in one row or in one reject. Rows have the part's number, the record's number among the
 /// part's good ones from 1, the record's text where it is kept, and the fields. Rejects have the part's number, the line
 /// from 1, the byte from 0, the reason and the record's text.
 ///
-/// Blocks, and is used by one thread. Holds one record at a time and a block of each file.
+/// Blocks, and is used by one thread. Holds one record at a time, a block of the file that it reads, and a group of each that it writes.
 package final class RecordReader {
   /// Fields of one delivery that become columns at most.
   package static let maximumColumns = FieldTable.maximumColumns
@@ -122,23 +120,27 @@ package final class RecordReader {
   private let reading: RecordReading
   private let rows: RowWriter
   private let rejects: RowWriter
+  private let sample: RowWriter?
+  /// Bytes of records until the next one that is sampled.
+  private var untilSample = 0
   private let isCancelled: () -> Bool
   private var table: FieldTable
   private var parts: [ReadRecords.Part] = []
-  private var recordHasEscapes = false
   var extra: [String] = []
   private var part = ReadRecords.Part(number: 0, good: 0, bad: 0)
 
   /// Of a rejected record's text: the rest is in raw.
   private static let maximumRejectBytes = 1_000_000
 
+  /// - Parameter sample: Where a sample of the rows is written.
   /// - Throws: ``RecordError`` where a file cannot be written.
   package init(
-    _ reading: RecordReading, rows: String, rejects: String, isCancelled: @escaping () -> Bool
+    _ reading: RecordReading, rows: String, rejects: String, sample: String? = nil, isCancelled: @escaping () -> Bool
   ) throws {
     self.reading = reading
-    self.rows = try RowWriter(path: rows)
-    self.rejects = try RowWriter(path: rejects)
+    self.rows = try RowWriter(path: rows, numbers: RowFile.numbersOfRows, limits: reading.limits)
+    self.rejects = try RowWriter(path: rejects, numbers: RowFile.numbersOfRejects, limits: reading.limits)
+    self.sample = try sample.map { try RowWriter(path: $0, numbers: RowFile.numbersOfRows, limits: reading.limits) }
     self.isCancelled = isCancelled
     table = FieldTable(isUsable: reading.isUsable)
   }
@@ -169,14 +171,15 @@ package final class RecordReader {
 
   /// Ends the files.
   package func finish() throws -> ReadRecords {
-    try rows.close()
-    try rejects.close()
+    let texts = table.fields.count + firstField
     return ReadRecords(
-      fields: table.fields.map { ReadRecords.Field(name: $0.name, hasEscapes: $0.hasEscapes) },
-      recordHasEscapes: recordHasEscapes, parts: parts, rows: rows.rows,
-      longestRow: max(rows.longestRow, rejects.longestRow), rejects: rejects.rows,
+      fields: table.fields, parts: parts, rows: try rows.finish(texts: texts),
+      rejects: try rejects.finish(texts: RowFile.textsOfRejects), sample: try sample?.finish(texts: texts),
       unusable: table.unusable, extra: extra)
   }
+
+  /// The column of the first field: a record that is kept comes before it.
+  private var firstField: Int { reading.keepsRecords ? 1 : 0 }
 
   var maximumRecordBytes: Int { reading.maximumRecordBytes }
 
@@ -191,25 +194,36 @@ package final class RecordReader {
   /// Writes the table's present record.
   func accept(_ record: UnsafeBufferPointer<UInt8>, _ table: inout FieldTable) throws {
     part.good += 1
-    rows.put(Int64(part.number))
-    rows.put(Int64(part.good))
-    if reading.keepsRecords, rows.put(record) { recordHasEscapes = true }
-    table.write(to: rows)
-    try rows.endRow()
+    try write(record, table, to: rows)
+    guard let sample else { return }
+    if untilSample <= 0 {
+      try write(record, table, to: sample)
+      untilSample = reading.sampleDistance
+    }
+    untilSample -= record.count + 1
+  }
+
+  private func write(_ record: UnsafeBufferPointer<UInt8>, _ table: FieldTable, to writer: RowWriter) throws {
+    writer.put(Int64(part.number), number: 0)
+    writer.put(Int64(part.good), number: 1)
+    if reading.keepsRecords { writer.put(record, text: 0) }
+    table.write(to: writer, from: firstField)
+    try writer.endRow()
   }
 
   func reject(_ record: UnsafeBufferPointer<UInt8>, _ reason: String, line: Int, byte: Int64) throws {
     part.bad += 1
-    rejects.put(Int64(part.number))
-    rejects.put(Int64(line))
-    rejects.put(byte)
-    _ = reason.utf8.withContiguousStorageIfAvailable { rejects.put($0) }
+    rejects.put(Int64(part.number), number: 0)
+    rejects.put(Int64(line), number: 1)
+    rejects.put(byte, number: 2)
+    var reason = reason
+    reason.withUTF8 { rejects.put($0, text: 0) }
     let head = UnsafeBufferPointer(rebasing: record.prefix(Self.maximumRejectBytes))
     // What is no text is shown as far as it is one. A NUL would end it for many readers.
     let text = String(decoding: head, as: UTF8.self)
     var bytes = Array(text.utf8)
     for index in bytes.indices where bytes[index] == 0 { bytes[index] = UInt8(ascii: "?") }
-    _ = bytes.withUnsafeBufferPointer { rejects.put($0) }
+    bytes.withUnsafeBufferPointer { rejects.put($0, text: 1) }
     try rejects.endRow()
   }
 }

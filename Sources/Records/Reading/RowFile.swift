@@ -1,36 +1,162 @@
-import CRecordParser
-import SystemPackage
-
-/// A file of ``RowText``, of which some rows are wanted. A row begins with its object and its position, and has no line feed in it.
+/// Rows that the reader wrote: numbers, which every row has, and texts, of which any may be missing.
+///
+/// Plain files of Parquet, neither packed nor encoded, so that the SQL engine takes a text as it stands there. Each holds groups of
+/// rows; a group has one page for each column that was known when it was written, and for later ones a page without values. Where
+/// the pages are is remembered here, so that only the engine reads the files' footers.
 package struct RowFile: Sendable {
-  package let path: String
+  /// How large the parts of a file become.
+  package struct Limits: Sendable {
+    /// Ten of the vectors that the engine works with.
+    package var rowsPerGroup = 20_480
+    /// Bytes in memory for a group; one row may be longer.
+    package var bytesPerGroup = 4_000_000
+    /// Of a group with many columns: the engine needs about a thousand bytes to know of a page.
+    package var bytesPerPage = 8_000
+    /// The engine keeps what it knows of the pages of a file while it reads it.
+    package var pagesPerFile = 65_536
 
-  package init(_ path: String) { self.path = path }
+    package init() {}
+  }
 
-  /// Where a record stands in raw.
-  package struct Place: Sendable, Equatable {
+  /// Where a page is in its group.
+  struct Page: Sendable {
+    var place: Int
+    /// Bytes of its header.
+    var header: Int
+    /// Bytes behind the header.
+    var count: Int
+
+    /// Where its values begin.
+    var start: Int { place + header }
+    var end: Int { start + count }
+  }
+
+  struct Group: Sendable {
+    var offset: Int64
+    var rows: Int
+    /// By column. They follow one another.
+    var pages: [Page] = []
+
+    var length: Int { pages.last?.end ?? 0 }
+  }
+
+  struct Part: Sendable {
+    var path: String
+    var groups: [Group] = []
+
+    var rows: Int { groups.reduce(0) { $0 + $1.rows } }
+
+    /// Where its last page ends.
+    var end: Int64 {
+      groups.last.map { $0.offset + Int64($0.length) } ?? Int64(ParquetText.magic.count)
+    }
+  }
+
+  var parts: [Part]
+  /// Columns of numbers; they come first.
+  let numbers: Int
+  /// Columns of texts.
+  var texts = 0
+  /// How many rows there are.
+  package var count = 0
+
+  package var paths: [String] { parts.map(\.path) }
+
+  /// The numbers of a record's row: its object and its position.
+  package static let numbersOfRows = 2
+  /// Those of a reject: its object, its line, its byte.
+  static let numbersOfRejects = 3
+  /// The texts of a reject: the reason, the record.
+  static let textsOfRejects = 2
+
+  /// What a column is called in the files.
+  package static func column(_ index: Int) -> String { "c\(index)" }
+
+  /// Where a record stands in raw: the first two numbers of its row.
+  package struct Place: Sendable, Equatable, Comparable {
     package let object: Int64
     package let position: Int64
+
     package init(object: Int64, position: Int64) {
       self.object = object
       self.position = position
     }
+
+    package static func < (a: Place, b: Place) -> Bool {
+      a.object != b.object ? a.object < b.object : a.position < b.position
+    }
   }
 
-  private static let blockBytes = 4_000_000
-  /// What is read at once of a row that is sampled; most rows are shorter.
-  private static let rowBytes = 2_048
+  /// Gives all rows in their order.
+  ///
+  /// - Throws: ``RecordError`` `records_unreadable`.
+  package func read(_ body: (_ numbers: [Int64], _ texts: [[UInt8]?]) throws -> Void) throws {
+    try forEachGroup { group, reader in
+      try reader.readTexts()
+      for row in 0..<group.rows {
+        try body(
+          (0..<numbers).map { reader.number($0, row) }, (0..<texts).map { reader.text($0, row).map { Array($0) } })
+      }
+    }
+  }
+
+  /// Writes the rows at some places to a new file.
+  ///
+  /// - Parameters:
+  ///   - places: Sorted.
+  ///   - before: Is added to the positions of this file. They only grow within an object.
+  /// - Throws: ``RecordError`` where a file cannot be read or written.
+  package func take(_ places: [Place], before: Int, to target: String) throws -> RowFile {
+    let writer = try RowWriter(path: target, numbers: numbers)
+    var (next, object): (Int, Int64?) = (0, nil)
+    try forEachGroup { group, reader in
+      var wanted: [Int] = []
+      let (objects, positions) = (reader.values(ofNumber: 0), reader.values(ofNumber: 1))
+      for row in 0..<group.rows {
+        let place = Place(
+          object: Int64(littleEndian: objects.loadUnaligned(fromByteOffset: 8 * row, as: Int64.self)),
+          position: Int64(littleEndian: positions.loadUnaligned(fromByteOffset: 8 * row, as: Int64.self))
+            + Int64(before))
+        if place.object != object {
+          object = place.object
+          next = places.firstIndex(from: place)
+        }
+        while next < places.count, places[next] < place { next += 1 }
+        guard next < places.count, places[next] == place else { continue }
+        next += 1
+        wanted.append(row)
+      }
+      guard !wanted.isEmpty else { return }
+      try reader.readTexts()
+      for row in wanted {
+        for column in 0..<numbers { writer.put(reader.number(column, row), number: column) }
+        for column in 0..<texts { if let text = reader.text(column, row) { writer.put(text, text: column) } }
+        try writer.endRow()
+      }
+    }
+    return try writer.finish(texts: texts)
+  }
+
+  private func forEachGroup(_ body: (Group, RowFileReader) throws -> Void) throws {
+    for part in parts {
+      let reader = try RowFileReader(part, numbers: numbers)
+      for group in part.groups {
+        try reader.begin(group)
+        try body(group, reader)
+      }
+    }
+  }
 
   /// Places as a file has them: a line each, the two numbers with a comma between them, sorted.
   ///
   /// - Throws: ``RecordError`` where the file cannot be read, or is no such file.
   package static func places(in path: String) throws -> [Place] {
-    let file = try open(path)
-    defer { try? file.close() }
+    let window = try ByteWindow(path: path, blockBytes: 1 << 20)
     var places: [Place] = []
     var numbers: [Int64] = [0]
-    try blocks(of: file, path) { bytes in
-      for byte in bytes {
+    while !window.isAtEnd {
+      try window.refill()
+      for byte in window.bytes {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
           numbers[numbers.count - 1] = numbers[numbers.count - 1] &* 10 &+ Int64(byte - UInt8(ascii: "0"))
@@ -43,132 +169,20 @@ package struct RowFile: Sendable {
           numbers = [0]
         }
       }
-      return bytes.count
+      window.drop(window.count)
     }
     return places
   }
+}
 
-  /// Writes the rows at some places to a new file.
-  ///
-  /// - Parameters:
-  ///   - places: Sorted.
-  ///   - before: Is added to the positions of this file.
-  /// - Returns: How many rows there are.
-  package func take(_ places: [Place], before: Int, to target: String) throws -> Int {
-    let wanted = places.map { sluice_place(object: $0.object, position: $0.position) }
-    let file = try Self.open(path)
-    defer { try? file.close() }
-    let output = try Self.create(target)
-    defer { try? output.close() }
-    var count = 0
-    var taken = [UInt8](repeating: 0, count: Self.blockBytes)
-    try Self.blocks(of: file, path) { bytes in
-      guard let start = bytes.baseAddress, let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return 0 }
-      if taken.count < bytes.count { taken = [UInt8](repeating: 0, count: bytes.count) }
-      var rows = 0
-      let length = taken.withUnsafeMutableBufferPointer { room in
-        sluice_take_rows(
-          start, end + 1, RowText.delimiter, Int64(before), wanted, wanted.count, room.baseAddress, &rows)
-      }
-      count += rows
-      try Self.write(taken[..<length], to: output, target)
-      return end + 1
+extension [RowFile.Place] {
+  /// The index of the first that is not before a place.
+  fileprivate func firstIndex(from place: RowFile.Place) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] < place { low = middle + 1 } else { high = middle }
     }
-    return count
-  }
-
-  /// Writes at most `count` rows that stand at about equal distances to a new file.
-  ///
-  /// - Returns: How many rows there are.
-  package func sample(_ count: Int, to target: String) throws -> Int {
-    let file = try Self.open(path)
-    defer { try? file.close() }
-    let output = try Self.create(target)
-    defer { try? output.close() }
-    do {
-      let size = try file.seek(offset: 0, from: .end)
-      var rows = 0
-      var next: Int64 = 0
-      var buffer = [UInt8](repeating: 0, count: Self.rowBytes)
-      for number in 0..<count {
-        let place = size * Int64(number) / Int64(count)
-        // The row before this place was the last one.
-        guard place >= next else { continue }
-        // A row begins behind the line feed, which may be the byte before the place.
-        var start = max(place - 1, 0)
-        var filled = 0
-        var row: Range<Int>?
-        while row == nil {
-          let read = try buffer.withUnsafeMutableBytes {
-            try file.read(
-              fromAbsoluteOffset: start + Int64(filled), into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
-          }
-          filled += read
-          row = Self.firstRow(buffer[..<filled], isAtStart: place == 0)
-          if read == 0 { break }
-          if row == nil, filled == buffer.count { buffer += [UInt8](repeating: 0, count: buffer.count) }
-        }
-        guard let row else { break }
-        try Self.write(buffer[row], to: output, target)
-        start += Int64(row.upperBound)
-        next = start
-        rows += 1
-      }
-      return rows
-    } catch let error as Errno { throw RecordError(.unreadable, "cannot read \(path): \(error)") }
-  }
-
-  /// The first whole row of some bytes.
-  private static func firstRow(_ bytes: ArraySlice<UInt8>, isAtStart: Bool) -> Range<Int>? {
-    let feed = UInt8(ascii: "\n")
-    var start = 0
-    if !isAtStart {
-      guard let first = bytes.firstIndex(of: feed) else { return nil }
-      start = first + 1
-    }
-    return bytes[start...].firstIndex(of: feed).map { start..<($0 + 1) }
-  }
-
-  private static func open(_ path: String) throws -> FileDescriptor {
-    do { return try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec]) } catch {
-      throw RecordError(.unreadable, "cannot read \(path): \(error)")
-    }
-  }
-
-  private static func create(_ path: String) throws -> FileDescriptor {
-    do {
-      return try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-    } catch { throw RecordError(.notWritten, "cannot write \(path): \(error)") }
-  }
-
-  private static func write(_ bytes: ArraySlice<UInt8>, to file: FileDescriptor, _ path: String) throws {
-    guard !bytes.isEmpty else { return }
-    do { try file.writeAll(bytes) } catch { throw RecordError(.notWritten, "cannot write \(path): \(error)") }
-  }
-
-  /// Goes through a file in blocks. What `body` does not take of one comes again at the beginning of the next.
-  private static func blocks(
-    of file: FileDescriptor, _ path: String, _ body: (UnsafeBufferPointer<UInt8>) throws -> Int
-  ) throws {
-    var buffer = [UInt8](repeating: 0, count: blockBytes)
-    var filled = 0
-    while true {
-      let read: Int
-      do {
-        read = try buffer.withUnsafeMutableBytes {
-          try file.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
-        }
-      } catch { throw RecordError(.unreadable, "cannot read \(path): \(error)") }
-      guard read > 0 else { return }
-      filled += read
-      let taken = try buffer.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[..<filled])) }
-      buffer.withUnsafeMutableBufferPointer { bytes in
-        guard let start = bytes.baseAddress, taken > 0 else { return }
-        start.update(from: start + taken, count: filled - taken)
-      }
-      filled -= taken
-      if filled == buffer.count { buffer += [UInt8](repeating: 0, count: buffer.count) }
-    }
+    return low
   }
 }
