@@ -278,3 +278,30 @@ size_t sluice_find_any(const uint8_t *bytes, size_t length, uint8_t a, uint8_t b
   }
   return length;
 }
+
+namespace {
+// A top bit for each zero byte of a word and no other.
+uint64_t all_zeros(uint64_t word) { return ~(((word & ~tops) + ~tops) | word | ~tops); }
+} // namespace
+
+size_t sluice_find_ends(
+    const uint8_t *bytes, size_t length, uint8_t delimiter, uint8_t quote, size_t *ends, size_t room) {
+  size_t count = 0;
+  // Whether the field behind this end is for the caller.
+  auto take = [&](size_t end) {
+    ends[count++] = end;
+    if (count == room || bytes[end] == '\n' || bytes[end] == '\r') return true;
+    return end + 1 < length && bytes[end + 1] == quote;
+  };
+  size_t at = 0;
+  for (; at + 8 <= length; at += 8) {
+    uint64_t word = eight(bytes + at);
+    uint64_t found =
+        all_zeros(word ^ ones * delimiter) | all_zeros(word ^ ones * '\n') | all_zeros(word ^ ones * '\r');
+    for (; found; found &= found - 1)
+      if (take(at + static_cast<size_t>(__builtin_ctzll(found)) / 8)) return count;
+  }
+  for (; at < length; at++)
+    if ((bytes[at] == delimiter || bytes[at] == '\n' || bytes[at] == '\r') && take(at)) return count;
+  return count;
+}

@@ -63,6 +63,12 @@ bool sluice_is_utf8(const uint8_t *bytes, size_t length);
 // The first place of one of four bytes; `length` where there is none.
 size_t sluice_find_any(const uint8_t *bytes, size_t length, uint8_t a, uint8_t b, uint8_t c, uint8_t d);
 
+// Finds the ends of CSV fields without quotes, from the begin of `bytes`: the places of their delimiters and of the line end that ends the row.
+//
+// It stops behind a line end, before a field that begins with `quote`, and where it has `room` ends or the bytes end.
+size_t sluice_find_ends(
+    const uint8_t *bytes, size_t length, uint8_t delimiter, uint8_t quote, size_t *ends, size_t room);
+
 // Moves from one row's text to another's: where the text of row `to` begins, or would, when that of `from` begins at `place`.
 //
 // Each text follows its length in four bytes, the lowest first. `present` has a bit for each row, of the lowest first, that says

@@ -56,12 +56,17 @@ struct CSVRowScanner {
   private(set) var lines = 1
 
   private let hasOwnEscape: Bool
+  /// Where fields without quotes end, of one look; empty where a delimiter or a quote is not one byte, so that there is none.
+  private var ends: [Int]
+  private static let endsOfALook = 64
 
   init(delimiter: String, quote: String, escape: String?) {
     hasOwnEscape = escape != nil && escape != quote
     self.delimiter = Mark(delimiter)
     self.quote = Mark(quote)
     self.escape = Mark(escape ?? quote)
+    let areBytes = self.delimiter.count == 1 && self.quote.count == 1
+    ends = areBytes ? [Int](repeating: 0, count: Self.endsOfALook) : []
   }
 
   /// Takes one row off the begin of `bytes`.
@@ -93,6 +98,8 @@ struct CSVRowScanner {
           return end > maximum
             ? tooLong(bytes, isWhole: isWhole) : bad(.quote, bytes, from: end, isWhole: isWhole)
         }
+      } else if let last = takeFields(bytes, from: at) {
+        (field, end) = last
       } else {
         end = unquotedEnd(bytes, from: at, isWhole: isWhole)
         guard end < bytes.count || isWhole else {
@@ -110,6 +117,25 @@ struct CSVRowScanner {
       (textLength, length) = (end, next)
       return .row
     }
+  }
+
+  /// Takes fields without quotes; returns the last of them, which is not taken, and its end. nil where the end of the first is to be found in
+  /// another way.
+  private mutating func takeFields(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> (Field, end: Int)? {
+    guard !ends.isEmpty, let base = bytes.baseAddress, start < bytes.count else { return nil }
+    let room = ends.count
+    let (delimiter, quote) = (delimiter.first, quote.first)
+    let count = ends.withUnsafeMutableBufferPointer {
+      sluice_find_ends(base + start, bytes.count - start, delimiter, quote, $0.baseAddress, room)
+    }
+    guard count > 0 else { return nil }
+    var at = start
+    for index in 0..<(count - 1) {
+      fields.append(Field(start: at, count: start + ends[index] - at))
+      at = start + ends[index] + 1
+    }
+    let end = start + ends[count - 1]
+    return (Field(start: at, count: end - at), end)
   }
 
   /// Takes the first line of a row that is too long, however much of it is in the window.

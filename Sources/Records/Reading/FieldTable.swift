@@ -10,10 +10,14 @@ struct FieldTable {
     var column: Int?
   }
 
+  private struct Value {
+    var record = 0
+    var text: UnsafeBufferPointer<UInt8>?
+  }
+
   private var entries: [Entry] = []
-  /// By entry: the value in the last record that had it, and that record.
-  private var values: [UnsafeBufferPointer<UInt8>?] = []
-  private var records: [Int] = []
+  /// By entry: the last record that had it.
+  private var last: [Value] = []
   private var places: [[UInt8]: Int] = [:]
   private var record = 0
   private var expected = 0
@@ -51,8 +55,7 @@ struct FieldTable {
     let kept = entries[..<known].count { $0.column != nil }
     columns.removeSubrange(kept...)
     entries.removeSubrange(known...)
-    values.removeSubrange(known...)
-    records.removeSubrange(known...)
+    last.removeSubrange(known...)
   }
 
   /// Sets a field of the present record.
@@ -62,15 +65,14 @@ struct FieldTable {
   mutating func set(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>?) -> Bool {
     guard let place = place(of: name) else { return true }
     expected = place + 1
-    guard records[place] != record else { return false }
+    guard last[place].record != record else { return false }
     set(at: place, value)
     return true
   }
 
   /// Sets a field by the place that ``place(named:)`` told.
   mutating func set(at place: Int, _ value: UnsafeBufferPointer<UInt8>?) {
-    records[place] = record
-    values[place] = value
+    last[place] = Value(record: record, text: value)
   }
 
   /// nil where the field can have no column.
@@ -91,8 +93,7 @@ struct FieldTable {
     if let place = places[key] { return place }
     guard entries.count < Self.maximumEntries else { return nil }
     places[key] = entries.count
-    values.append(nil)
-    records.append(0)
+    last.append(Value())
     let text = String(decoding: name, as: UTF8.self)
     if columns.count < Self.maximumColumns, isUsable(text) {
       entries.append(Entry(name: key, column: columns.count))
@@ -120,8 +121,8 @@ struct FieldTable {
   /// - Parameter first: The column of the first of them.
   func write(to writer: RowWriter, from first: Int) {
     for column in columns.indices {
-      let place = columns[column]
-      if records[place] == record, let value = values[place] { writer.put(value, text: first + column) }
+      let value = last[columns[column]]
+      if value.record == record, let text = value.text { writer.put(text, text: first + column) }
     }
   }
 }

@@ -4,6 +4,7 @@ import SystemPackage
 final class RowWriter {
   private let limits: RowFile.Limits
   private let path: String
+  private let numbers: Int
   private var file: FileDescriptor?
   private var result: RowFile
   /// Not an array: an access to one of an array's elements is checked as one to the whole, for each value.
@@ -23,6 +24,7 @@ final class RowWriter {
   init(path: String, numbers: Int, limits: RowFile.Limits = RowFile.Limits()) throws {
     self.path = path
     self.limits = limits
+    self.numbers = numbers
     result = RowFile(parts: [], numbers: numbers)
     columns = .allocate(capacity: numbers)
     columns.initialize(repeating: Column(bitmap: nil))
@@ -42,7 +44,7 @@ final class RowWriter {
 
   /// A text that is not put is missing.
   func put(_ text: UnsafeBufferPointer<UInt8>, text index: Int) {
-    let column = result.numbers + index
+    let column = numbers + index
     if column >= columns.count { addColumns(column + 1) }
     columns[column].append(text, row: rows)
     used += text.count + 4
@@ -73,7 +75,7 @@ final class RowWriter {
   /// - Parameter texts: How many columns of texts there are; the last ones may have none.
   /// - Throws: ``RecordError`` `disk_full`.
   func finish(texts: Int) throws -> RowFile {
-    precondition(result.numbers + texts >= columns.count)
+    precondition(numbers + texts >= columns.count)
     if rows > 0 { try endGroup() }
     try close()
     result.texts = texts
@@ -88,7 +90,7 @@ final class RowWriter {
     }
     var group = RowFile.Group(offset: offset, rows: rows)
     for index in columns.indices {
-      let head = index < result.numbers ? [] : columns[index].levels(rows: rows)
+      let head = index < numbers ? [] : columns[index].levels(rows: rows)
       let count = head.count + columns[index].bytes.count
       let header = RowPage.header(count: count, rows: rows)
       group.pages.append(RowFile.Page(place: group.length, header: header.count, count: count))
@@ -119,7 +121,7 @@ final class RowWriter {
     var missing: [Int64] = []
     for group in part.groups {
       missing.append(offset)
-      guard group.pages.count < result.numbers + result.texts else { continue }
+      guard group.pages.count < numbers + result.texts else { continue }
       try write(RowPage.empty(rows: group.rows))
     }
     let footer = result.footer(of: part, missing: missing)
