@@ -56,6 +56,28 @@ struct HoldTests {
     #expect(decision.drains == [1])
   }
 
+  @Test("workers that a decision named go first in the next one, whatever their jobs lose by then, and no others")
+  func stable() {
+    var inputs = ScalingWorld.inputs()
+    inputs.override = ScalingOverride(workers: 3, expires: inputs.seconds + 60, reason: "test")
+    ScalingWorld.busy(5, in: &inputs)
+    let first = policy.decide(inputs)
+    #expect(first.drains == [1, 2])
+    inputs.history = first.history
+    inputs.seconds += 1
+    for index in inputs.running.indices { inputs.running[index].sinceCheckpointSeconds = Double(10 - index) }
+    let second = policy.decide(inputs)
+    #expect(second.drains.sorted() == [1, 2], "worker 5 loses least now")
+    inputs.history = second.history
+    for index in 0..<2 { inputs.workers[index].state = .draining }
+    let last = policy.decide(inputs)
+    #expect(last.drains.isEmpty, "those that drain are not counted")
+    inputs.history = last.history
+    for index in 0..<2 { inputs.workers[index].state = .ready }
+    inputs.seconds += 1
+    #expect(policy.decide(inputs).drains.sorted() == [4, 5], "what no decision names any more is forgotten")
+  }
+
   @Test("a worker with one busy slot is not idle")
   func partlyBusy() {
     var inputs = ScalingWorld.inputs(slots: 2)

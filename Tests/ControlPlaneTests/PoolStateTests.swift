@@ -186,6 +186,23 @@ struct PoolStateTests {
     #expect(drained(state.steps(after: scaled(at: 1, [7: 1], workers, stops: [1, 2], drains: [3]))).isEmpty)
   }
 
+  @Test("what goes is marked in the database, and never more go than are too many, whatever a decision names")
+  func bounded() {
+    var state = PoolState(aim: .scaled, tick: tick)
+    let workers = (1...5).map { worker($0, of: 7, busy: 2) }
+    let first = state.steps(after: scaled(at: 0, [7: 3], workers, drains: [1, 2]))
+    #expect(drained(first) == [handle(1), handle(2)])
+    #expect(first.contains(.askToDrain(worker: 1, handle(1))))
+    #expect(first.contains(.askToDrain(worker: 2, handle(2))))
+    // The decision was made before the workers were seen to drain.
+    #expect(drained(state.steps(after: scaled(at: 1, [7: 3], workers, drains: [4, 5]))).isEmpty)
+    let draining = (1...5).map { worker($0, of: 7, busy: 2, draining: $0 < 3) }
+    #expect(drained(state.steps(after: scaled(at: 2, [7: 3], draining, stops: [3], drains: [4, 5]))).isEmpty)
+    let fewer = state.steps(after: scaled(at: 3, [7: 2], draining, drains: [4, 5]))
+    #expect(drained(fewer) == [handle(4)])
+    #expect(launches(fewer).isEmpty)
+  }
+
   @Test("workers of other hosts count, a release that comes has a worker at once, and an empty host gets none")
   func elsewhere() {
     var state = PoolState(aim: .scaled, tick: tick)

@@ -48,6 +48,16 @@ struct ScalingDecisionTests {
     }
   }
 
+  @Test("a worker that was asked to drain is listed as draining before its next beat")
+  func askedToDrain() async throws {
+    try await QueueFixture.with { queue in
+      let workers = [try await queue.worker(), try await queue.worker()]
+      #expect(try await queue.store.workers().map(\.draining) == [false, false])
+      _ = try await queue.store.askToDrain(worker: workers[1])
+      #expect(try await queue.store.workers().map(\.draining) == [false, true])
+    }
+  }
+
   @Test("a launch whose worker has registered is known by its name, also when the worker has ended")
   func ended() async throws {
     try await QueueFixture.with { queue in

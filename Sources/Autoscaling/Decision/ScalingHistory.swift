@@ -35,6 +35,8 @@ package struct ScalingHistory: Sendable, Equatable, Codable {
   /// Memory pressure stopped heavy claims in the decision before; it ends below a lower bound than it begins.
   var claims = ClaimRule()
   var yieldedAt: Double?
+  /// Workers that the decision let go; nil: none, or an engine made it that did not say.
+  var leaving: [Int64]?
   /// When the decision was made; nil: there was none.
   package internal(set) var seconds: Double?
 

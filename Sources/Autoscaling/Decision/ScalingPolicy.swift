@@ -37,7 +37,9 @@ package struct ScalingPolicy: Sendable {
     let pressure = PressureGuard(settings: settings)
     let claims = pressure.claims(inputs, meanBytes: summary.meanBytes, history: &history)
     let yields = pressure.yields(inputs, now: now, history: &history)
-    let victims = Victims(inputs, wanted: plan.wanted)
+    let victims = Victims(inputs, wanted: plan.wanted, leaving: Set(history.leaving ?? []))
+    let leaving = victims.stops.filter { $0 > 0 } + victims.drains
+    history.leaving = leaving.isEmpty ? nil : leaving
     let warnings = LateWarnings(start: start, now: now, settings: settings).find(
       summary, wanted: plan.wanted, lanes: inputs.lanes, limits: limits, roomIsShort: demand.memoryIsShort)
     history.wanted = plan.wanted

@@ -199,10 +199,10 @@ struct PoolState {
     for worker in leaving {
       guard let handle = look.handles[worker.id] else { continue }
       starts[handle] = nil
-      steps += [
-        .log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false),
-        isShared ? .askToDrain(worker: worker.id, handle) : .drain(handle),
-      ]
+      steps.append(.log("worker is not needed any more", handle, release: worker.releaseID ?? 0, isError: false))
+      // The next decision, perhaps of another process, is to count it no more before it has beaten.
+      if aim == .scaled { steps.append(.askToDrain(worker: worker.id, handle)) }
+      if !isShared { steps.append(.drain(handle)) }
     }
     steps += standing(look, workers)
     let ignorance = look.awaitsListSince?.duration(to: look.now)
@@ -256,7 +256,8 @@ struct PoolState {
       .reduce(into: [:]) { $0[$1.releaseID ?? 0, default: 0] += 1 }
   }
 
-  /// Workers that a decision lets go: idle ones, and those that are to finish what they do. On a host that is to be empty every idle one.
+  /// Workers that a decision lets go: idle ones, and those that are to finish what they do. Never more than the decision has too many,
+  /// whatever it names: the decision may not know yet of those that were let go before. On a host that is to be empty every idle one.
   private mutating func dismissals(_ look: Look, _ workers: [WorkerRecord]) -> [WorkerRecord] {
     let going = workers.filter { worker in
       if let handle = look.handles[worker.id], unstoppable[handle] != nil { return false }
@@ -264,7 +265,20 @@ struct PoolState {
       return look.allotment?.drains.contains(worker.id) == true
     }
     dismissed.formIntersection(look.handles.values)
-    return going.filter { worker in look.handles[worker.id].map { dismissed.insert($0).inserted } ?? false }
+    var excess = (look.allotment?.counts ?? [:]).mapValues { -$0 }
+    for worker in look.fleet where !worker.draining && !worker.servesOneRun {
+      if let handle = look.handles[worker.id], dismissed.contains(handle) { continue }
+      excess[worker.releaseID ?? 0, default: 0] += 1
+    }
+    return going.filter { worker in
+      let release = worker.releaseID ?? 0
+      guard let handle = look.handles[worker.id], !dismissed.contains(handle),
+        excess[release, default: 0] > 0 || look.isDrained && worker.busy == 0
+      else { return false }
+      excess[release, default: 0] -= 1
+      dismissed.insert(handle)
+      return true
+    }
   }
 
   /// Releases that other pools serve, or have served a moment ago.

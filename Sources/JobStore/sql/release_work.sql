@@ -24,5 +24,5 @@ select r.release_id,
   (select count(*) from sluice.worker w join sluice.beat b on b.worker_id = w.worker_id
    where w.release_id = r.release_id and b.expires_at > now()) as workers,
   (select coalesce(sum(w.slots), 0) from sluice.worker w join sluice.beat b on b.worker_id = w.worker_id
-   where w.release_id = r.release_id and b.expires_at > now() and not b.draining) as slots
+   where w.release_id = r.release_id and b.expires_at > now() and not b.draining and not b.drain_asked) as slots
 from unnest($1::bigint[]) as r (release_id)
