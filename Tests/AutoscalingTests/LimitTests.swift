@@ -61,6 +61,31 @@ struct LimitTests {
     #expect(decision.limit == .memory(bytes: 21e9, workers: 9))
   }
 
+  @Test(
+    "of several limits the lowest is told: only raising that one brings more",
+    arguments: [
+      (3, 21e9, .maximum(3)), (20, 21e9, .memory(bytes: 21e9, workers: 9)), (8, nil, .maximum(8)),
+    ] as [(Int, Double?, ScalingLimit)])
+  func lowest(max: Int, memory: Double?, limit: ScalingLimit) {
+    let decision = policy.decide(wanting(20, max: max, memory: memory))
+    #expect(decision.limit == limit)
+    #expect(decision.reasons.contains(.limited(limit)))
+  }
+
+  @Test("next to a lower maximum a freeze is no reason, and what limits the work does not limit a number set by hand")
+  func notBinding() {
+    var inputs = wanting(20, max: 8)
+    inputs.history.freeze = ScalingFreeze(since: inputs.seconds, until: inputs.seconds + 600, workers: 9)
+    let frozen = policy.decide(inputs)
+    #expect(frozen.limit == .maximum(8))
+    #expect(!frozen.reasons.contains(.frozen(cause: nil)))
+    inputs = wanting(20, memory: 21e9)
+    inputs.override = ScalingOverride(workers: 3, expires: inputs.seconds + 60, reason: "test")
+    let set = policy.decide(inputs)
+    #expect(set.total == 3)
+    #expect(set.limit == nil)
+  }
+
   @Test("light jobs behind a heavy one that has no room fill the memory")
   func backFill() {
     var inputs = ScalingWorld.inputs(memory: 20e9)

@@ -15,7 +15,8 @@ struct CountPlan: Sendable {
   private let lanes: [LaneLoad]
   /// Workers that a release needs now, and with what was needed lately.
   private var needed: [String: Int] = [:]
-  private var cap: Int
+  /// The lowest limit that applies so far.
+  private var cap = Int.max
 
   /// The counts, ordered by release.
   var counts: [ReleaseCount] {
@@ -32,7 +33,6 @@ struct CountPlan: Sendable {
       .release
       ?? pinned.first ?? ""
     budgetRenews = Number.within(inputs.limits.budgetRenewsInSeconds, 0...Number.longestSeconds, otherwise: 0)
-    cap = limits.maxWorkers
     if let given = inputs.override, given.expires.isFinite, given.expires > now {
       override = (max(0, given.workers), given.reason, given.expires - now)
     } else {
@@ -99,7 +99,8 @@ struct CountPlan: Sendable {
 
   /// No more than the frozen count.
   mutating func apply(_ freeze: (workers: Int, cause: WaitCause?)?) {
-    guard let freeze, needed.values.reduce(0, +) > freeze.workers else { return }
+    // Where the maximum is lower, it is what limits.
+    guard let freeze, freeze.workers <= limits.maxWorkers, needed.values.reduce(0, +) > freeze.workers else { return }
     cap = min(cap, freeze.workers)
     limit = .frozen(cause: freeze.cause, workers: freeze.workers)
     reasons.insert(.frozen(cause: freeze.cause), at: 0)
@@ -109,6 +110,12 @@ struct CountPlan: Sendable {
   mutating func allocate() {
     if let override {
       let asked = max(override.workers, 0)
+      // What keeps the work from asking for more says nothing of a number that a person set.
+      switch limit {
+      case .memory, .claimable: limit = nil
+      case .frozen where asked <= cap: limit = nil
+      default: break
+      }
       reasons.insert(
         .override(workers: override.workers, reason: override.reason, expiresInSeconds: override.expiresIn), at: 0)
       limitHard(atLeast: asked)
@@ -131,7 +138,7 @@ struct CountPlan: Sendable {
     func lower(to workers: Int, _ reason: ScalingLimit) {
       guard workers < cap || (workers == cap && limit == nil) else { return }
       cap = min(cap, workers)
-      if asked > cap { limit = reason }
+      if asked > cap, !limit.isTooLarge { limit = reason }
     }
     lower(to: limits.maxWorkers, .maximum(limits.maxWorkers))
     if let connections = limits.connectionWorkers { lower(to: connections, .connections(connections)) }
@@ -181,4 +188,9 @@ struct CountPlan: Sendable {
     total += given
     left = max(0, left - given)
   }
+}
+
+extension ScalingLimit? {
+  /// A job that cannot run at all is told before what only makes others wait.
+  fileprivate var isTooLarge: Bool { if case .jobTooLarge = self { true } else { false } }
 }
