@@ -104,6 +104,63 @@ struct GuardTests {
     #expect(decision.history.freeze == nil)
   }
 
+  @Test("work from before a time in which nothing ran says nothing of a scale-up after it")
+  func restBefore() {
+    var inputs = ScalingWorld.inputs(max: 10)
+    inputs.lanes = [ScalingWorld.lane(2_000, of: 60, within: 6_500)]
+    inputs.throughput.workSeconds = 0
+    ScalingWorld.busy(10, in: &inputs)
+    var decision = policy.decide(inputs)
+    func step(_ seconds: Double, _ rate: Double) {
+      inputs.history = decision.history
+      inputs.seconds += seconds
+      inputs.throughput.workSeconds? += seconds * rate
+      decision = policy.decide(inputs)
+    }
+    func work(_ workers: Int) {
+      (inputs.workers, inputs.running) = ([], [])
+      ScalingWorld.busy(workers, in: &inputs)
+    }
+    for _ in 0..<40 { step(10, 60) }
+    work(0)
+    for _ in 0..<3 { step(10, 0) }
+    work(4)
+    step(10, 4)
+    work(10)
+    for _ in 0..<40 { step(10, 10) }
+    inputs.limits.maxWorkers = 60
+    step(10, 10)
+    #expect(decision.history.freeze == nil)
+    #expect(decision.total > 10)
+  }
+
+  @Test("where jobs are of very different length, chance explains more")
+  func mixedLengths() {
+    func freeze(_ lanes: [LaneLoad]) -> ScalingFreeze? {
+      var inputs = ScalingWorld.inputs(max: 4)
+      inputs.lanes = lanes
+      inputs.throughput.workSeconds = 0
+      var decision = policy.decide(inputs)
+      func step(_ rate: Double) {
+        inputs.history = decision.history
+        inputs.seconds += 10
+        inputs.throughput.workSeconds? += 10 * rate
+        decision = policy.decide(inputs)
+      }
+      ScalingWorld.busy(4, in: &inputs, of: 100)
+      for _ in 0..<60 { step(4) }
+      inputs.limits.maxWorkers = 8
+      step(4)
+      (inputs.workers, inputs.running) = ([], [])
+      ScalingWorld.busy(8, in: &inputs, of: 100)
+      for _ in 0..<60 { step(3) }
+      return decision.history.freeze
+    }
+    #expect(freeze([ScalingWorld.lane(900, of: 100, within: 6_500)]) != nil)
+    #expect(
+      freeze([ScalingWorld.lane(850, of: 10, within: 6_500), ScalingWorld.lane(50, of: 1_600, within: 6_500)]) == nil)
+  }
+
   @Test("a freeze ends by itself with a quarter more, and that is judged again")
   func wayOut() {
     var (inputs, decision) = scaledUp(rate: 10)

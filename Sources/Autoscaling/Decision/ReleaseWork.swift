@@ -49,6 +49,8 @@ struct WorkSummary: Sendable {
   /// Means over all waiting and running jobs.
   var meanSeconds = 0.0
   var meanBytes = 0.0
+  /// How far single jobs are from ``meanSeconds``: by their estimates and among each other.
+  var secondsWidth = 0.0
   private var indices: [String: Int] = [:]
   /// Busy workers of the releases whose other workers find nothing to claim.
   var filled: [String: Int] {
@@ -58,7 +60,7 @@ struct WorkSummary: Sendable {
   private static let claimSeconds = 10.0
 
   init(_ inputs: ScalingInputs, now: Double, start: Double, settings: ScalingSettings) {
-    var totals = (jobs: 0.0, seconds: 0.0, bytes: 0.0)
+    var totals = (jobs: 0.0, seconds: 0.0, squares: 0.0, bytes: 0.0)
     due.reserveCapacity(inputs.lanes.reduce(0) { $0 + $1.queued.count })
     for (number, lane) in inputs.lanes.enumerated() {
       let release = index(of: lane.release)
@@ -78,6 +80,7 @@ struct WorkSummary: Sendable {
           if deadline == .infinity, !waits { releases[release].backlogSeconds += seconds.mean * Double(jobs) }
           totals.jobs += Double(jobs)
           totals.seconds += seconds.mean * Double(jobs)
+          totals.squares += seconds.square * Double(jobs)
           totals.bytes += memory.mean * Double(jobs)
           due.append(
             DueWork(
@@ -90,12 +93,15 @@ struct WorkSummary: Sendable {
     addWorkers(inputs, start: start, idleHold: settings.idleStarts * start)
     for job in inputs.running {
       totals.jobs += 1
-      totals.seconds += job.seconds.sane(atMost: Number.longestSeconds).mean
+      let seconds = job.seconds.sane(atMost: Number.longestSeconds)
+      totals.seconds += seconds.mean
+      totals.squares += seconds.square
       totals.bytes += job.memoryBytes.sane(atMost: Number.mostBytes).mean
     }
     if totals.jobs > 0 {
       meanSeconds = totals.seconds / totals.jobs
       meanBytes = totals.bytes / totals.jobs
+      secondsWidth = max(0, totals.squares / totals.jobs - meanSeconds * meanSeconds).squareRoot()
     }
   }
 

@@ -2,7 +2,8 @@
 /// thing, and only make it slower.
 ///
 /// The promise of n more busy slots is n times the work per second of a slot before. Chance is left out: only what two standard
-/// deviations do not explain is a broken promise. A freeze ends by itself, and a quarter more workers are tried; when these bring nothing
+/// deviations do not explain is a broken promise; where the jobs are of very different length, chance is wider. A time in which nothing ran
+/// begins a new comparison: the work before it says nothing of the work after it. A freeze ends by itself, and a quarter more workers are tried; when these bring nothing
 /// either, the next freeze lasts twice as long.
 struct ScaleUpJudge: Sendable {
   var history: ScalingHistory
@@ -31,18 +32,21 @@ struct ScaleUpJudge: Sendable {
 
   /// Takes the work that was done until now, and judges the promise that is due.
   mutating func measure(_ inputs: ScalingInputs, summary: WorkSummary) {
-    if summary.meanSeconds > 0 { meanSeconds = summary.meanSeconds }
+    if summary.meanSeconds > 0 {
+      meanSeconds = summary.meanSeconds
+      width = min(max(width, summary.secondsWidth / summary.meanSeconds), 3)
+    }
     guard let work = inputs.throughput.workSeconds, work.isFinite, work >= 0 else {
       history.samples = []
       history.promise = nil
       if let freeze = history.freeze, now >= freeze.until { history.freeze = nil }
       return
     }
-    if let last = history.samples.last, last.workSeconds > work {
+    if summary.busySlots == 0 || history.samples.last.map({ $0.workSeconds > work }) ?? false {
       history.samples = []
       history.promise = nil
     }
-    if now - (history.samples.last?.seconds ?? -.infinity) >= 10 {
+    if summary.busySlots > 0, now - (history.samples.last?.seconds ?? -.infinity) >= 10 {
       history.samples.append(.init(seconds: now, workSeconds: work, busySlots: Double(summary.busySlots)))
       if history.samples.count > ScalingHistory.maxSamples { history.samples.removeFirst() }
     }

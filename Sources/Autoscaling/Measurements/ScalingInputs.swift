@@ -60,7 +60,8 @@ package struct ConnectionLoad: Sendable, Equatable {
 
 /// What the fleet got done, for the check that a scale-up brought what it promised.
 package struct Throughput: Sendable, Equatable {
-  /// Predicted seconds of all work done so far: of finished jobs their prediction, of running ones prediction × progress. Only
+  /// Predicted seconds of all work done so far: of finished jobs their prediction, of running ones prediction × progress. Of jobs like
+  /// which too few have finished it is the seconds that they took: a prediction that is wrong must not look like work that was lost. Only
   /// ever grows; a smaller value than before is a new start. Nil: not measured, and the check is off.
   package var workSeconds: Double?
   /// The share of slot time that jobs spent waiting in the last five minutes, by cause. The freeze names the largest.
