@@ -103,6 +103,17 @@ struct PredictorTests {
     #expect(predictor.predict(kind: "curate", release: "r1").basis == .coldStart)
   }
 
+  @Test("what an earlier process knew of a pipeline is used before what this one knows of others")
+  func earlierPipeline() {
+    var predictor = Predictor()
+    predictor.remember(
+      kind: "curate", pipeline: "long", seconds: Estimate(exactly: 20), memoryBytes: Estimate(exactly: 5e8))
+    for _ in 0..<10 { predictor.learn(finished(1)) }
+    let prediction = predictor.predict(kind: "curate", release: "r1", pipeline: "long")
+    #expect((prediction.seconds.mean, prediction.basis) == (20, .earlier))
+    #expect(predictor.predict(kind: "curate", release: "r1", pipeline: "other").seconds.mean == 1)
+  }
+
   @Test("what is remembered is bounded, and numbers that are none are left out")
   func bounded() {
     var predictor = Predictor()

@@ -1,8 +1,9 @@
 /// Learns from finished jobs what the next ones will need.
 ///
 /// The most specific group of finished jobs that has enough of them is used: the same kind and pipeline, of the same size of input (within a factor
-/// of two) or of any; the same kind, release and size; the same kind and size; the same kind. Without any, what was learned before
-/// (``remember(kind:pipeline:seconds:memoryBytes:)``), and then the defaults of ``ScalingSettings`` are: 60 ± 60 seconds, 512 ± 256 MiB.
+/// of two) or of any; the same kind, release and size; the same kind and size; the same kind. Without one of its pipeline, what was learned
+/// before (``remember(kind:pipeline:seconds:memoryBytes:)``) of the pipeline; without any, what was learned before of the kind, and then the defaults
+/// of ``ScalingSettings`` are: 60 ± 60 seconds, 512 ± 256 MiB.
 /// A prediction that came with a job (``StatedPrediction``) is used instead, multiplied by what actual / stated was for the kind.
 package struct Predictor: Sendable, Equatable, Codable {
   /// Finished jobs that a group needs before it is trusted.
@@ -93,10 +94,11 @@ package struct Predictor: Sendable, Equatable, Codable {
     let candidates = similar(kind: kind, release: release, pipeline: pipeline, size: Self.size(inputBytes))
     let before = remembered(kind: kind, pipeline: pipeline, size: Self.size(inputBytes))
     let seconds = estimate(
-      stated?.seconds, candidates, \.seconds, \.secondsRatio, earlier: before?.seconds, cold: settings.coldStartSeconds,
-      prior: settings.statedSecondsWidth, limit: Number.longestSeconds)
+      stated?.seconds, candidates, \.seconds, \.secondsRatio, earlier: before.map { ($0.memory.seconds, $0.isOwn) },
+      cold: settings.coldStartSeconds, prior: settings.statedSecondsWidth, limit: Number.longestSeconds)
     var memory = estimate(
-      stated?.memoryBytes, candidates, \.peakBytes, \.bytesRatio, earlier: before?.memoryBytes,
+      stated?.memoryBytes, candidates, \.peakBytes, \.bytesRatio,
+      earlier: before.map { ($0.memory.memoryBytes, $0.isOwn) },
       cold: settings.coldStartBytes, prior: settings.statedMemoryWidth, limit: Number.mostBytes)
     for _ in 0..<min(max(outOfMemoryKills, 0), 8) {
       memory.estimate = Estimate(
@@ -119,12 +121,20 @@ package struct Predictor: Sendable, Equatable, Codable {
       seconds: seconds.sane(atMost: Number.longestSeconds), memoryBytes: memoryBytes.sane(atMost: Number.mostBytes))
   }
 
-  private func remembered(kind: String, pipeline: String?, size: Int?) -> Memory? {
+  /// Changes with what is known of the jobs of a kind and pipeline by themselves; nil: too few have finished.
+  package func revision(kind: String, pipeline: String) -> Int? {
+    let group = Group(kind: kind, pipeline: pipeline)
+    if let samples = groups[group], samples.seconds.count >= Self.minSamples { return samples.last }
+    return earlier[group] == nil ? nil : 0
+  }
+
+  /// - Returns: Also whether it is of the pipeline's own jobs.
+  private func remembered(kind: String, pipeline: String?, size: Int?) -> (memory: Memory, isOwn: Bool)? {
     guard !earlier.isEmpty else { return nil }
     return [
       Group(kind: kind, pipeline: pipeline, size: size), Group(kind: kind, pipeline: pipeline),
       Group(kind: kind, size: size), Group(kind: kind),
-    ].lazy.compactMap { earlier[$0] }.first
+    ].lazy.compactMap { group in earlier[group].map { ($0, group.pipeline != nil) } }.first
   }
 
   /// What is expected of the jobs of a kind, of one pipeline or of all (nil), and of one size or of all.
@@ -172,7 +182,8 @@ package struct Predictor: Sendable, Equatable, Codable {
 
   private func estimate(
     _ stated: Double?, _ candidates: [(Samples, Prediction.Basis)], _ values: KeyPath<Samples, SampleWindow>,
-    _ ratios: KeyPath<Samples, SampleWindow>, earlier: Estimate?, cold: Estimate, prior: Double, limit: Double
+    _ ratios: KeyPath<Samples, SampleWindow>, earlier: (estimate: Estimate, isOwn: Bool)?, cold: Estimate,
+    prior: Double, limit: Double
   ) -> (estimate: Estimate, basis: Prediction.Basis) {
     if let stated, stated > 0, stated.isFinite {
       let stated = min(stated, limit)
@@ -185,8 +196,10 @@ package struct Predictor: Sendable, Equatable, Codable {
       )
     }
     guard let (samples, basis) = candidates.first(where: { $0.0[keyPath: values].count >= Self.minSamples }) else {
-      return earlier.map { ($0, .earlier) } ?? (cold, .coldStart)
+      return earlier.map { ($0.estimate, .earlier) } ?? (cold, .coldStart)
     }
+    // What an earlier process knew of the pipeline says more than what this one knows of others.
+    if basis != .pipeline, let earlier, earlier.isOwn { return (earlier.estimate, .earlier) }
     return (samples[keyPath: values].estimate(priorWidth: prior), basis)
   }
 

@@ -19,7 +19,7 @@ struct PredictionLedger: Sendable {
   ) -> Prediction {
     let key = Attempt(job: attempt.job, epoch: attempt.epoch)
     if let known = open[key] { return known }
-    let made = predictor.predict(kind: attempt.kind, release: "\(attempt.engine)")
+    let made = predictor.predict(kind: attempt.kind, release: "\(attempt.engine)", pipeline: attempt.pipeline)
     open[key] = made
     return made
   }
@@ -43,7 +43,8 @@ struct PredictionLedger: Sendable {
     let known = finished.compactMap { attempt -> (attempt: JobStore.FinishedAttempt, prediction: Prediction)? in
       guard attempt.status == "done", !attempt.kind.isEmpty else { return nil }
       let prediction =
-        prediction(of: attempt) ?? predictor?.predict(kind: attempt.kind, release: "\(attempt.release)")
+        prediction(of: attempt)
+        ?? predictor?.predict(kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline)
       return prediction.map { (attempt, $0) }
     }
     let kinds = Dictionary(grouping: known) { $0.attempt.kind }.values.compactMap { group in

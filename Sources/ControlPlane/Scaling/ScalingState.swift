@@ -45,8 +45,9 @@ struct ScalingState: Sendable {
   private var yields = YieldRequests()
   /// Predicted seconds of what has finished.
   private var doneSeconds = 0.0
-  private var workSeconds = 0.0
+  private(set) var workSeconds = 0.0
   private var records = DecisionRecords()
+  private var lanePredictions = LanePredictions()
 
   /// - Parameters:
   ///   - history: JSON that the decision before left, perhaps of another process or engine: what cannot be read is left out.
@@ -150,7 +151,8 @@ struct ScalingState: Sendable {
     }
   }
 
-  /// The predicted seconds of all that was done: of attempts that ended, and of the part that is done of those that run.
+  /// The predicted seconds of all that was done: of attempts that ended, and of the part that is done of those that run. Where too little is known of the
+  /// pipeline's own jobs it is the seconds that they took: a wrong prediction is no lost work.
   private mutating func measureWork(
     _ look: ScalingMeasurement, running: [JobStore.RunningAttempt], predictions: [Prediction]
   ) {
@@ -161,10 +163,12 @@ struct ScalingState: Sendable {
     }
     for attempt in look.finished where attempt.status == "done" {
       let prediction =
-        ledger.prediction(of: attempt) ?? predictor.predict(kind: attempt.kind, release: "\(attempt.release)")
-      doneSeconds += prediction.seconds.mean
+        ledger.prediction(of: attempt)
+        ?? predictor.predict(kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline)
+      doneSeconds += prediction.basis == .pipeline ? prediction.seconds.mean : attempt.seconds
     }
     let partly = zip(running, predictions).reduce(0.0) { sum, each in
+      guard each.1.basis == .pipeline else { return sum + each.0.seconds }
       let mean = each.1.seconds.mean
       return sum + mean * min(1, each.0.progress ?? (mean > 0 ? each.0.seconds / mean : 0))
     }
@@ -181,7 +185,7 @@ struct ScalingState: Sendable {
     var inputs = ScalingInputs(seconds: now)
     inputs.ageSeconds = look.ageSeconds
     let due = DueJobs(look.due, histories: look.histories) { lane in
-      predictor.predict(kind: lane.kind, release: "\(lane.engine)").seconds
+      predictor.predict(kind: lane.kind, release: "\(lane.engine)", pipeline: lane.pipeline).seconds
     }
     inputs.lanes = lanes(look, due: due, bases: &bases)
     inputs.running = zip(running, predictions).map { attempt, prediction in
@@ -210,7 +214,8 @@ struct ScalingState: Sendable {
     return inputs
   }
 
-  /// Lanes that differ in nothing that a decision looks at are one: thousands of pipelines are a few loads.
+  /// Lanes that differ in nothing that a decision looks at are one: thousands of pipelines are a few loads. Each of their jobs counts with what its
+  /// own pipeline is expected to need.
   private struct Load: Hashable {
     var engine: Int64
     var kind: String
@@ -236,7 +241,7 @@ struct ScalingState: Sendable {
     }
   }
 
-  private func lanes(
+  private mutating func lanes(
     _ look: ScalingMeasurement, due: DueJobs, bases: inout [String: Prediction.Basis]
   ) -> [LaneLoad] {
     let engines = Self.servable(look.releases)
@@ -245,16 +250,21 @@ struct ScalingState: Sendable {
     func load(of lane: JobStore.LaneKind, isLimited: Bool) -> Load {
       Load(lane, isLimited: isLimited, isDue: due.deadlines[lane.pipeline] != nil)
     }
+    lanePredictions.begin(at: look.moment.seconds)
+    var (queued, arriving): ([Load: LanePredictions.Sum], [Load: LanePredictions.Sum]) = ([:], [:])
     var depths: [Load: (ready: Int, maxRunning: Int?)] = [:]
     for each in look.lanes where isServed(each.lane) {
       let load = load(of: each.lane, isLimited: each.maxRunning != nil)
       depths[load] = (each.ready + (depths[load]?.ready ?? 0), each.maxRunning)
+      queued[load, default: LanePredictions.Sum()].add(lanePredictions.of(each.lane, predictor), jobs: each.ready)
     }
     var counts: [Load: ArrivalWindow.Counts] = [:]
     var slacks: [Load: Double] = [:]
     for (lane, arrived) in arrivals.counts(at: look.moment.seconds) where isServed(lane) {
       let load = load(of: lane, isLimited: limited.contains(lane))
       counts[load, default: ArrivalWindow.Counts()].add(arrived)
+      arriving[load, default: LanePredictions.Sum()].add(
+        lanePredictions.of(lane, predictor), jobs: Int(arrived.minutes30))
       if let deadline = due.deadlines[lane.pipeline] {
         slacks[load] = min(deadline - look.moment.seconds, slacks[load] ?? .infinity)
       }
@@ -262,6 +272,9 @@ struct ScalingState: Sendable {
     var (ready, waiting): ([Load: DueClasses], [Load: DueClasses]) = ([:], [:])
     for step in due.steps where isServed(step.lane) {
       let load = load(of: step.lane, isLimited: limited.contains(step.lane))
+      if depths[load] == nil {
+        queued[load, default: LanePredictions.Sum()].add(lanePredictions.of(step.lane, predictor), jobs: step.jobs)
+      }
       if step.isReady {
         ready[load, default: DueClasses()].add(step)
       } else {
@@ -269,13 +282,13 @@ struct ScalingState: Sendable {
       }
     }
     let running = look.running.reduce(into: [:]) { $0[$1.pipeline, default: 0] += 1 }
-    var known: [String: Prediction] = [:]
     let all = Set(depths.keys).union(counts.keys).union(ready.keys).union(waiting.keys)
-    return all.sorted(by: Load.inOrder).map { lane in
+    var sums: [String: LanePredictions.Sum] = [:]
+    let loads = all.sorted(by: Load.inOrder).map { lane in
       let name = "\(lane.engine)/\(lane.kind)"
-      let prediction = known[name] ?? predictor.predict(kind: lane.kind, release: "\(lane.engine)")
-      known[name] = prediction
-      bases[name] = prediction.basis
+      let sum = queued[lane] ?? arriving[lane] ?? LanePredictions.Sum()
+      sums[name, default: LanePredictions.Sum()].add(sum)
+      let prediction = sum.needs
       var load = LaneLoad(
         release: "\(lane.engine)", kind: lane.kind, stage: lane.stage, priority: -lane.urgencyClass)
       load.queued = ready[lane]?.classes(memoryBytes: prediction.memoryBytes) ?? []
@@ -292,10 +305,13 @@ struct ScalingState: Sendable {
       }
       let arrived = counts[lane] ?? ArrivalWindow.Counts()
       load.arrivals = Arrivals(
-        jobs5Minutes: arrived.minutes5, jobs30Minutes: arrived.minutes30, meanSeconds: prediction.seconds.mean,
+        jobs5Minutes: arrived.minutes5, jobs30Minutes: arrived.minutes30,
+        meanSeconds: (arriving[lane] ?? sum).needs.seconds.mean,
         slackSecondsP10: slacks[lane])
       return load
     }
+    bases = sums.compactMapValues(\.basis)
+    return loads
   }
 
   private static func runningJob(_ attempt: JobStore.RunningAttempt, _ prediction: Prediction) -> RunningJob {
