@@ -101,7 +101,7 @@ struct EnvironmentPromoteTests {
       #expect(rows.output.contains("{\"n\":3}"), "\(rows.output)\(rows.errors)")
       let run = try await sluice("run", "shop", "--wait", "--json")
       #expect(run.status == 0, "\(run.errors)")
-      #expect(try run.json("stages", "curate", "rows_in").int == 0 && run.json("stages", "load", "rows").int == 3)
+      #expect(try run.json("stages", "curate", "rows_in").int == 0)
       #expect(try await Self.number("select count(*) from mart.orders", database) == 3)
       #expect(try await Self.number("select count(*) from sluice.snapshot", database) == 1)
     }
