@@ -81,6 +81,47 @@ struct CommandLauncherTests {
     #expect(none.message.hasSuffix("it wrote no reason to standard error"))
   }
 
+  /// What a command says, the secret that it was given, and what must not be shown of it.
+  static let leaks: [(said: String, secret: String, hidden: [String])] = [
+    (
+      #"bad hunter2-SECRETpart-ONE\033more-SECRETpart-TWO"#, "hunter2-SECRETpart-ONE\u{1b}more-SECRETpart-TWO",
+      ["SECRET"]
+    ),
+    (#"bad hunter2-SECRETpart-ONE"#, "hunter2-SECRETpart-ONE\u{1b}more-SECRETpart-TWO", ["SECRET"]),
+    (#"bad h\000u\000n\000t\000e\000r\0002\000S\000E\000C\000"#, "hunter2SEC", ["S E C", "SEC", "h u"]),
+    (#"bad hunter2\377SECRET"#, "hunter2SECRET", ["SECRET", "hunter2"]),
+    (#"bad hunter2\nSECRETpart"#, "hunter2SECRETpart", ["SECRET"]),
+    ("bad password hunter2SECRETpw", "postgres://sluice:hunter2SECRETpw@db.example:5432/x", ["SECRET"]),
+    ("bad password hunter2/SECRETpw", "postgres://sluice:hunter2/SECRETpw@db.example:5432/x", ["SECRET"]),
+    ("bad password hunter2@SECRET", "postgres://sluice:hunter2%40SECRET@db.example/x", ["SECRET"]),
+    ("bad ghp_SECRETtoken", "https://ghp_SECRETtoken@git.example/x", ["SECRET"]),
+    ("bad SECRETpw", "host=db user=u password=SECRETpw sslmode=require", ["SECRET"]),
+    ("bad SECRET:pw", #"{"user": "u", "password": "SECRET:pw"}"#, ["SECRET"]),
+    ("bad SECRETsig==", "https://store.example/x?sv=1&sig=SECRETsig==&se=2", ["SECRET"]),
+    ("bad SECRETpw", "user:SECRETpw", ["SECRET"]),
+  ]
+
+  @Test("its reason shows no part of a secret, whatever stands between its characters", arguments: leaks)
+  func parts(_ leak: (said: String, secret: String, hidden: [String])) async throws {
+    let launch = launch
+    let script = "printf '\(leak.said.replacing("%", with: "%%"))' >&2; exit 3"
+    let error = try await error(of: script, secrets: ["SLUICE_SECRET_A": leak.secret]) {
+      _ = try await $0.start(launch)
+    }
+    for part in leak.hidden { #expect(!error.message.contains(part), "\(error.message)") }
+    #expect(error.message.contains("***"), "\(error.message)")
+  }
+
+  @Test("what is no secret of one stays: the host and the user of a URL")
+  func harmless() async throws {
+    let launch = launch
+    let error = try await error(
+      of: "echo 'db.example: no role sluice, sslmode require' >&2; exit 3",
+      secrets: ["SLUICE_SECRET_A": "postgres://sluice:hunter2SECRETpw@db.example:5432/x?sslmode=require"]
+    ) { _ = try await $0.start(launch) }
+    #expect(error.message.hasSuffix("db.example: no role sluice, sslmode require"), "\(error.message)")
+  }
+
   /// What a list must not look like, in words of printf.
   static let lists = [
     "sluice-test.7.k3", "[]", "{}", #"{"id":7}"#, #"{"id":"a b"}"#, #"{"id":"$(reboot)"}"#, #"{"id":"../x"}"#,
