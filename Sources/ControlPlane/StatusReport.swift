@@ -146,6 +146,13 @@ package struct StatusReport: Sendable, Codable {
   package var scaling: Scaling?
   package var bottleneck: String
 
+  /// Adds what is to be known of the number of workers.
+  package mutating func tell(scaling notes: [String]) {
+    guard !notes.isEmpty else { return }
+    scaling = scaling ?? Scaling(reasons: [], problems: [])
+    scaling?.problems += notes
+  }
+
   package static func gather(
     environment: String, controlURL: String?, store: JobStore, catalog: Catalog
   ) async throws -> StatusReport {
@@ -207,7 +214,8 @@ package struct StatusReport: Sendable, Codable {
   }
 
   private static func scaling(_ store: JobStore) async throws -> Scaling? {
-    let decision = try await store.scalingDecision().flatMap { $0.ageSeconds <= ScalingAnswer.freshSeconds ? $0 : nil }
+    // What no process follows is no decision of now.
+    let decision = try await store.scalingHolder() == nil ? nil : try await store.scalingDecision()
     let override = try await store.scalingOverride()
     let waits = try await store.memoryWaits().map(\.text)
     guard decision != nil || override != nil || !waits.isEmpty else { return nil }

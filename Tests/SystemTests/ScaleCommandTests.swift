@@ -25,6 +25,12 @@ struct ScaleCommandTests {
         let why = try await sluice("scale", "--why")
         #expect(why.output.contains("min 0, max 2"), "\(why.output)")
         try await draw(sluice, project)
+        // Control follows what it has read; the file is another one now.
+        try project.write("sluice.yaml", "scaling: {max: 1}\n")
+        let changed = try await sluice("scale")
+        #expect(changed.output.contains("max is 1, and control follows 2"), "\(changed.output)")
+        let set = try await sluice("scale", "3", "--for", "1m", "--reason", "r")
+        #expect(set.status == 0 && set.errors.contains("scaling.max allows 2"), "\(set.errors)")
         #expect(try await sluice("down").status == 0)
       }
     }
@@ -93,6 +99,11 @@ struct ScaleCommandTests {
         let ended = try await sluice("scale", "auto", "--json")
         #expect(try ended.json("ended", "workers").int == 5)
         #expect(try await sluice("status").output.contains("a backfill") == false)
+        #expect(try await sluice("up", "--detach", "--workers", "0").status == 0)
+        let useless = try await sluice("scale", "1", "--for", "2h", "--reason", "r")
+        #expect(useless.status == 1 && useless.errors.contains("control keeps 0 workers"), "\(useless.errors)")
+        #expect(try await sluice("status").output.contains("control keeps 0 workers"))
+        #expect(try await sluice("down").status == 0)
       }
     }
   }

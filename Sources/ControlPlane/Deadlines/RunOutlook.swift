@@ -57,7 +57,8 @@ package struct RunOutlook: Sendable {
     for worker in try await store.workers() where !worker.draining && !worker.servesOneRun {
       fleet.slots[worker.releaseID ?? 0, default: 0] += worker.slots
     }
-    guard let decision = try await store.scalingDecision(), decision.ageSeconds <= ScalingAnswer.freshSeconds,
+    guard try await store.scalingHolder() != nil, let decision = try await store.scalingDecision(),
+      decision.ageSeconds <= ScalingAnswer.freshSeconds,
       let report = try? ScalingReport(json: decision.inputs)
     else { return fleet }
     fleet.startSeconds = report.startSeconds

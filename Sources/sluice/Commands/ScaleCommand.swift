@@ -93,7 +93,10 @@ struct ScaleCommand: AsyncParsableCommand {
       var view = ScalingView(
         decision: decision, override: at == nil ? try await store.scalingOverride() : nil,
         names: try await installation.releaseNames(), isNow: at == nil)
-      if at == nil { view.memoryWaits = try await store.memoryWaits() }
+      if at == nil {
+        view.memoryWaits = try await store.memoryWaits()
+        view.standing = try await installation.scalingStanding(decision)
+      }
       if options.json {
         Console.data(json: view.json)
       } else {
@@ -125,7 +128,7 @@ struct ScaleCommand: AsyncParsableCommand {
         hint: "change scaling: in sluice.yaml where the number is to stay")
     }
     let project = try options.project()
-    guard let scaling = project.settings.scaling else {
+    guard project.settings.scaling != nil else {
       throw StageFailure(
         code: "no_scaling", message: "sluice.yaml has no scaling: nothing follows the number",
         hint:
@@ -133,9 +136,18 @@ struct ScaleCommand: AsyncParsableCommand {
       )
     }
     try await Installation.with(project, logger: Logs.quiet, access: .steering) { installation in
+      let standing = try await installation.scalingStanding(try await installation.store.scalingDecision())
+      if let refusal = standing.refusal {
+        throw StageFailure(
+          code: "not_scaled", message: "nothing follows the number: \(refusal)", hint: ScalingStanding.refusalHint)
+      }
       let set = try await installation.store.overrideScaling(
         workers: workers, for: time, reason: reason ?? "", author: Installation.actor)
-      if workers > scaling.maxWorkers { Console.note("scaling.max allows \(scaling.maxWorkers)") }
+      if let most = standing.maxWorkers, workers > most { Console.note("scaling.max allows \(most)") }
+      if let least = standing.minWorkers, workers < least {
+        Console.note("scaling.min is \(least), and does not hold until then")
+      }
+      standing.notes.forEach { Console.note($0) }
       if options.json { return Console.data(json: ScalingView.json(set)) }
       Console.data("\(ScalingView.workers(workers)) until \(set.expiresAt); end it: sluice scale auto")
     }

@@ -13,6 +13,17 @@ struct ControlFile: Codable {
   var firstWorkers: FirstWorkers?
   /// Whether it was started because of work and ends when there is none; nil: no.
   var endsIdle: Bool?
+  /// What the number of workers follows; nil: an engine from before this wrote the file.
+  var follows: Following?
+
+  enum Following: Codable, Equatable {
+    /// As many as the command line says.
+    case fixed(Int)
+    /// `scaling` of `sluice.yaml`, as it was when the process started, by its keys.
+    case scaling([String: String])
+    /// It starts a worker only where there is none.
+    case nothing
+  }
 
   enum FirstWorkers: Codable, Equatable {
     /// One has registered.

@@ -13,10 +13,14 @@ final class ControlNotice: Sendable {
   private let stateDirectory: String
   private let keepsWorkers: Bool
   private let endsIdle: Bool
+  private let follows: ControlFile.Following
   private let logger: Logger
   private let state = Mutex(State())
 
-  init(stateDirectory: String, keepsWorkers: Bool, endsIdle: Bool = false, logger: Logger) {
+  init(
+    stateDirectory: String, keepsWorkers: Bool, endsIdle: Bool = false, follows: ControlFile.Following, logger: Logger
+  ) {
+    self.follows = follows
     self.stateDirectory = stateDirectory
     self.keepsWorkers = keepsWorkers
     self.endsIdle = endsIdle
@@ -46,6 +50,7 @@ final class ControlNotice: Sendable {
         var file = ControlFile(pid: getpid(), url: url, keepsWorkers: keepsWorkers)
         file.firstWorkers = state.firstWorkers
         if endsIdle { file.endsIdle = true }
+        file.follows = follows
         try file.write(stateDirectory)
       } catch { logger.error("the control file could not be written", metadata: ["error": "\(error)"]) }
     }

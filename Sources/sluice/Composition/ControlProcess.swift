@@ -92,7 +92,8 @@ extension Installation {
       logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
     let keepsHost = Self.keepsHost(aim)
     let notice = ControlNotice(
-      stateDirectory: stateDirectory, keepsWorkers: keepsHost, endsIdle: endsIdle, logger: logger)
+      stateDirectory: stateDirectory, keepsWorkers: keepsHost, endsIdle: endsIdle, follows: following(aim),
+      logger: logger)
     let clients = overOwnConnections(maximum: Self.clientConnections)
     var services: [any Service] = [
       maintenance(timing: timing), notifier(definitions), scheduler(definitions),
@@ -160,6 +161,15 @@ extension Installation {
     switch pool {
     case .host, .scaled: true
     case .lastOnes, nil: false
+    }
+  }
+
+  private func following(_ pool: WorkerPool.Aim?) -> ControlFile.Following {
+    switch pool {
+    case .host(let count): .fixed(count)
+    case nil: .fixed(0)
+    case .scaled: .scaling(project.settings.scalingKeys)
+    case .lastOnes: .nothing
     }
   }
 

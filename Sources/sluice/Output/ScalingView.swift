@@ -9,6 +9,8 @@ struct ScalingView {
   let names: [Int64: String]
   /// Whether it is what holds now, and not an earlier one.
   let isNow: Bool
+  /// What the number of workers follows now; nil: of an earlier decision.
+  var standing: ScalingStanding?
   /// Jobs that wait for memory now.
   var memoryWaits: [JobStore.MemoryWait] = []
   /// Nil also where another engine wrote it.
@@ -26,7 +28,7 @@ struct ScalingView {
   }
 
   func text(why: Bool) -> String {
-    let tail = memoryWaits.map(\.text) + (override.map { [Self.text($0)] } ?? [])
+    let tail = memoryWaits.map(\.text) + (override.map { [Self.text($0)] } ?? []) + (standing?.notes ?? [])
     guard let decision else {
       let none = isNow ? "nothing is decided: no control with scaling has run" : "no decision of that time is kept"
       return ([none] + tail).joined(separator: "\n")
@@ -35,16 +37,18 @@ struct ScalingView {
     if let report, !report.stages.isEmpty { lines.append(stages(report)) }
     if let report, report.moreStages > 0 { lines.append("and \(report.moreStages) more stages with less to do") }
     if let report, !report.releases.isEmpty { lines.append(releases(report)) }
-    var total = "\(Self.workers(decision.total)) wanted"
-    if decision.demanded != decision.total { total += "; the work asks for \(decision.demanded)" }
+    // What no process follows is told as what was.
+    let isPast = standing?.isDecided == false
+    let wanted = Self.workers(decision.total)
+    var total = isPast ? "the last decision wanted \(wanted)" : "\(wanted) wanted"
+    if decision.demanded != decision.total {
+      total += "; the work \(isPast ? "asked" : "asks") for \(decision.demanded)"
+    }
     lines.append("\(total) (decided \(decision.decidedAt))")
     lines += decision.reasons.map { "  because: \($0)" }
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
     lines += report?.warnings.map { "late: \($0)" } ?? []
     lines += report?.troubles ?? []
-    if isNow, decision.ageSeconds > ScalingAnswer.freshSeconds {
-      lines.append("no process decides now; start one: sluice up")
-    }
     lines += tail
     if why {
       lines += report.map { details(decision, $0) } ?? ["its measurements were written by another engine: see --json"]
@@ -100,6 +104,8 @@ struct ScalingView {
   var json: JSONValue {
     let others: [(String, JSONValue)] = [
       ("override", override.map(Self.json) ?? .null), ("memory_waits", .list(memoryWaits.map(Self.json))),
+      ("decides", standing.map { .bool($0.isDecided) } ?? .null),
+      ("notes", .list((standing?.notes ?? []).map { .text($0) })),
     ]
     guard let decision else { return .object([("decision", .null)] + others) }
     return .object(

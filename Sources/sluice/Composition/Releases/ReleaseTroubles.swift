@@ -94,6 +94,11 @@ extension Installation {
       report.releases[place].trouble = trouble.message
       report.releases[place].remedy = trouble.hint
     }
+    let standing = try await scalingStanding(try await store.scalingDecision())
+    // Where nothing is up, that is told anyway.
+    if standing.isDecided || standing.control != nil || report.scaling?.override != nil {
+      report.tell(scaling: standing.notes)
+    }
     return report
   }
 }
