@@ -197,7 +197,8 @@ package struct StatusReport: Sendable, Codable {
       attemptWaits: try await store.waits().map {
         AttemptWait(pipeline: $0.pipeline, stage: $0.stage, cause: $0.cause, attempts: $0.attempts)
       },
-      unreadable: try await unreadable(store), scaling: try await scaling(store), bottleneck: "not measured yet")
+      unreadable: try await unreadable(store), scaling: try await scaling(store, isTold: !outlook.late.isEmpty),
+      bottleneck: "not measured yet")
   }
 
   private static func run(of record: RunRecord, _ outlook: RunOutlook) -> Run {
@@ -213,7 +214,8 @@ package struct StatusReport: Sendable, Codable {
     return run
   }
 
-  private static func scaling(_ store: JobStore) async throws -> Scaling? {
+  /// - Parameter isTold: Whether runs that are late are told elsewhere, each with what it takes: then the decision's own estimate is not.
+  private static func scaling(_ store: JobStore, isTold: Bool) async throws -> Scaling? {
     // What no process follows is no decision of now.
     let decision = try await store.scalingHolder() == nil ? nil : try await store.scalingDecision()
     let override = try await store.scalingOverride()
@@ -221,7 +223,7 @@ package struct StatusReport: Sendable, Codable {
     guard decision != nil || override != nil || !waits.isEmpty else { return nil }
     // Another engine may have written it.
     let report = decision.flatMap { try? ScalingReport(json: $0.inputs) }
-    let problems = (report?.warnings ?? []) + (report?.troubles ?? []) + waits
+    let problems = (isTold ? [] : report?.warnings ?? []) + (report?.troubles ?? []) + waits
     return Scaling(
       workers: decision?.total, demanded: decision?.demanded, reasons: decision?.reasons ?? [],
       limitedBy: decision?.limitedBy, decidedAt: decision?.decidedAt, problems: problems,

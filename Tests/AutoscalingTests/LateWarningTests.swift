@@ -46,6 +46,46 @@ struct LateWarningTests {
     #expect(warning.description.contains("more workers do not help"))
   }
 
+  @Test("jobs whose deadline has passed count from it, and no job is said to be too long")
+  func passed() throws {
+    var inputs = ScalingWorld.inputs(max: 2, start: 5)
+    ScalingWorld.busy(2, in: &inputs, of: 1)
+    inputs.lanes = [ScalingWorld.lane(30, of: 1, within: -100)]
+    let warning = try #require(policy.decide(inputs).warnings.first)
+    #expect(warning.obstacle == .passed && warning.jobs == 30)
+    #expect((115...118).contains(warning.lateSeconds), "\(warning.lateSeconds)")
+    #expect(warning.description.hasSuffix("late by 2 min; the time for them has passed"), "\(warning)")
+  }
+
+  @Test("many short jobs shortly before their deadline are late together; less than a worker's start is left")
+  func shortly() throws {
+    var inputs = ScalingWorld.inputs(max: 2, start: 5)
+    ScalingWorld.busy(2, in: &inputs, of: 1)
+    inputs.lanes = [ScalingWorld.lane(42, of: 1, within: 3)]
+    let warning = try #require(policy.decide(inputs).warnings.first)
+    #expect(warning.obstacle == .start && warning.lateSeconds > 15)
+    #expect(warning.description.hasSuffix("a worker that starts now comes too late to help"), "\(warning)")
+  }
+
+  @Test("what is late by less than five seconds is not announced")
+  func little() {
+    var inputs = ScalingWorld.inputs(max: 2, start: 5)
+    ScalingWorld.busy(2, in: &inputs, of: 0.1)
+    inputs.lanes = [ScalingWorld.lane(4, of: 0.3, within: 0.1)]
+    #expect(policy.decide(inputs).warnings.isEmpty)
+  }
+
+  @Test("jobs of one kind are one line, whatever their deadlines")
+  func merged() throws {
+    var inputs = ScalingWorld.inputs(max: 1)
+    inputs.lanes = [ScalingWorld.lane(100, within: 1_000), ScalingWorld.lane(100, within: 2_000)]
+    let warning = try #require(policy.decide(inputs).warnings.first)
+    #expect(policy.decide(inputs).warnings.count == 1)
+    #expect(warning.deadline == 11_000)
+    #expect(warning.moreSlots ?? 0 >= 5)
+    #expect(warning.jobs > 100)
+  }
+
   @Test("the earliest deadlines are announced, and not all of a thousand")
   func bounded() {
     var inputs = ScalingWorld.inputs(max: 1)

@@ -122,8 +122,29 @@ struct RunForecastTests {
     #expect(hopeless.moreSlots == nil)
     #expect(hopeless.needs?.contains("more workers do not help") == true)
     let held = try forecast(Self.run(deadline: 1510, maxRunning: 1, Self.ready(20)))
-    #expect(held.isHeldByLimit)
+    #expect(held.obstacle == .limit)
     #expect(held.needs?.contains("limits.concurrency") == true)
+  }
+
+  @Test("where nothing helps, the text says what is in the way")
+  func obstacles() throws {
+    // Thirty jobs that do not wait for each other: ten seconds are less than a worker needs to start.
+    let start = try forecast(Self.run(deadline: 1105, Self.ready(30)))
+    #expect(start.obstacle == .start)
+    #expect(start.needs == "a worker that starts now comes too late to help")
+    let passed = try forecast(Self.run(deadline: 990, Self.ready(30)))
+    #expect(passed.obstacle == .passed && passed.lateSeconds > 1000)
+    #expect(passed.needs == nil)
+    let chain = try forecast(Self.run(deadline: 1150, Self.ready(1), Self.ready(1, "curate", stage: 1)))
+    #expect(chain.obstacle == .chain)
+  }
+
+  @Test("memory that is none is not told")
+  func noMemory() throws {
+    var history = StepHistory()
+    for _ in 0..<20 { history.add(kind: "ingest", label: "a", seconds: 100, bytes: 0) }
+    let late = try forecast(Self.run(deadline: 1510, Self.ready(20)), history: history)
+    #expect(late.needs == "needs 2 more slots")
   }
 
   @Test("numbers that are none give a range, never a trap")

@@ -15,22 +15,48 @@ struct LateWarnings: Sendable {
     var room = MemoryRoom(
       limitBytes: limits.jobBytes.map { $0 * settings.memoryShare }, widths: settings.memoryWidths)
     var warnings: [DeadlineWarning] = []
+    var places: [Lane: Int] = [:]
     for position in summary.order {
       let due = summary.due[position]
-      guard due.deadline < .infinity, warnings.count < Self.maxWarnings else { break }
+      guard due.deadline < .infinity, warnings.count <= Self.maxWarnings else { break }
       let left = Number.within(due.deadline - now, 0...Number.longestSeconds, otherwise: 0)
       // Memory allows fewer at once than there are slots: the room of jobs like these is what counts.
       let most = roomIsShort ? max(1, room.count(of: due.memoryBytes, most: Number.mostJobs)) : Number.mostJobs
       room = roomIsShort ? room : MemoryRoom(limitBytes: nil, widths: 0)
-      guard let late = fleets[due.release].add(due, left: left, room: most) else { continue }
+      let overdue = Number.within(now - due.deadline, 0...Number.longestSeconds, otherwise: 0)
+      guard let late = fleets[due.release].add(due, left: left, overdue: overdue, room: most) else { continue }
       let lane = lanes[due.lane]
-      warnings.append(
-        DeadlineWarning(
-          release: lane.release, kind: lane.kind, stage: lane.stage, deadline: due.deadline, jobs: late.jobs,
-          lateSeconds: late.seconds, moreSlots: late.moreSlots,
-          moreBytes: roomIsShort ? late.moreSlots.map { Double($0) * due.memoryBytes.mean } : nil))
+      let warning = DeadlineWarning(
+        release: lane.release, kind: lane.kind, stage: lane.stage, deadline: due.deadline, jobs: late.jobs,
+        lateSeconds: late.seconds, moreSlots: late.moreSlots,
+        moreBytes: roomIsShort ? late.moreSlots.map { Double($0) * due.memoryBytes.mean } : nil,
+        obstacle: late.obstacle)
+      let key = Lane(release: lane.release, stage: lane.stage, kind: lane.kind)
+      if let known = places[key] {
+        warnings[known].add(warning)
+      } else {
+        places[key] = warnings.count
+        warnings.append(warning)
+      }
     }
-    return warnings
+    return Array(warnings.prefix(Self.maxWarnings))
+  }
+
+  private struct Lane: Hashable {
+    var release: String
+    var stage: String
+    var kind: String
+  }
+}
+
+extension DeadlineWarning {
+  /// Jobs of the same kind with a later deadline: one line says what it takes for all of them.
+  fileprivate mutating func add(_ later: DeadlineWarning) {
+    jobs = min(jobs + later.jobs, Number.mostJobs)
+    lateSeconds = max(lateSeconds, later.lateSeconds)
+    guard let more = later.moreSlots, more > moreSlots ?? 0 else { return }
+    // What comes too late for some may be in time for the others.
+    (moreSlots, moreBytes, obstacle) = (more, later.moreBytes, nil)
   }
 }
 
@@ -58,10 +84,11 @@ private struct GrantedFleet {
     var jobs: Int
     var seconds: Double
     var moreSlots: Int?
+    var obstacle: DeadlineObstacle?
   }
 
-  /// Takes the next work; answers when it will not be done within `left` seconds.
-  mutating func add(_ due: DueWork, left: Double, room: Int) -> Late? {
+  /// Takes the next work; answers when it will not be done within `left` seconds. It is `overdue` for so many already.
+  mutating func add(_ due: DueWork, left: Double, overdue: Double, room: Int) -> Late? {
     work += due.seconds.mean * Double(due.jobs)
     jobs += due.jobs
     let mean = due.seconds.mean
@@ -70,16 +97,20 @@ private struct GrantedFleet {
     let occupied = min(running.sum(upTo: left), now * left)
     let free = max(0, (now * left + later * max(0, left - laterAfter)) * share - occupied)
     let firstFree = now > 0 ? 0 : laterAfter
-    // One of them alone takes longer than is left.
-    if mean > left - (slots > 0 ? firstFree : start) {
-      return Late(jobs: due.jobs, seconds: mean + firstFree - left, moreSlots: nil)
-    }
     let missing = work - free
-    guard missing > max(1, 0.01 * work) else { return nil }
-    let late = limited > 0 ? missing / limited : Number.longestSeconds
-    let perSlot = left - start
-    let more = perSlot >= mean ? Number.count(missing / max(perSlot, 1), atMost: Number.mostJobs) : nil
-    let lateJobs = mean > 0 ? Number.count(missing / mean, atMost: due.jobs) : due.jobs
-    return Late(jobs: max(1, lateJobs), seconds: late, moreSlots: more.map { max(1, min($0, jobs)) })
+    // How late one of them is that begins as soon as it can, and how late the last of them is.
+    let alone = mean + (slots > 0 ? firstFree : start) - left
+    let last = missing > max(1, 0.01 * work) ? missing / max(1, limited) : 0
+    let late = max(alone, last)
+    guard late + overdue >= DeadlineObstacle.leastLateSeconds else { return nil }
+    let obstacle: DeadlineObstacle? =
+      if left <= 0 { .passed } else if mean > left { .chain } else if mean > left - start { .start } else { nil }
+    let lateJobs = alone > 0 || mean <= 0 ? due.jobs : Number.count(missing / mean, atMost: due.jobs)
+    let seconds = min(late + overdue, Number.longestSeconds)
+    guard obstacle == nil, missing > 0 else {
+      return Late(jobs: max(1, lateJobs), seconds: seconds, moreSlots: nil, obstacle: obstacle ?? .start)
+    }
+    let more = Number.count(missing / max(left - start, 1), atMost: Number.mostJobs)
+    return Late(jobs: max(1, lateJobs), seconds: seconds, moreSlots: max(1, min(more, jobs)))
   }
 }

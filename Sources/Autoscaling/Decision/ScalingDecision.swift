@@ -49,7 +49,9 @@ package struct DeadlineWarning: Sendable, Equatable {
   /// How many jobs due by then are at risk, and how late the last of them is predicted to be.
   package var jobs: Int
   package var lateSeconds: Double
-  /// What it would take: so many more slots, so much more memory. Both nil: nothing helps, a single job takes longer than is left.
+  /// What it would take: so many more slots, so much more memory. Both nil: nothing helps.
   package var moreSlots: Int?
   package var moreBytes: Double?
+  /// Why nothing helps.
+  package var obstacle: DeadlineObstacle?
 }

@@ -48,10 +48,16 @@ extension DeadlineWarning: CustomStringConvertible {
     let late = "\(stage)/\(kind): \(jobs) \(jobs == 1 ? "job" : "jobs") will be late by \(Text.duration(lateSeconds))"
     switch (moreSlots, moreBytes) {
     case (let slots?, let bytes?):
-      return "\(late); needs \(slots) more \(slots == 1 ? "slot" : "slots") and \(Text.bytes(bytes)) more memory"
+      let memory = Text.notable(bytes).map { " and \($0) more memory" } ?? ""
+      return "\(late); needs \(slots) more \(slots == 1 ? "slot" : "slots")\(memory)"
     case (let slots?, nil): return "\(late); needs \(slots) more \(slots == 1 ? "slot" : "slots")"
     case (nil, let bytes?): return "\(late); needs \(Text.bytes(bytes)) more memory"
-    case (nil, nil): return "\(late); a single job takes longer than is left, and more workers do not help"
+    case (nil, nil):
+      return switch obstacle {
+      case .passed: "\(late); the time for them has passed"
+      case .start: "\(late); a worker that starts now comes too late to help"
+      case .limit, .chain, nil: "\(late); a single job takes longer than is left, and more workers do not help"
+      }
     }
   }
 }
@@ -72,6 +78,9 @@ enum Text {
     let value = Number.within(value, 0...Number.mostBytes, otherwise: 0)
     return value < 1e9 ? "\(number((value / 1e6).rounded())) MB" : "\(number(value / 1e9)) GB"
   }
+
+  /// Nil: too few bytes to be worth a word.
+  static func notable(_ bytes: Double) -> String? { bytes < 0.5e6 ? nil : Self.bytes(bytes) }
 
   static func duration(_ seconds: Double) -> String {
     let seconds = Number.within(seconds, 0...Number.longestSeconds, otherwise: 0)

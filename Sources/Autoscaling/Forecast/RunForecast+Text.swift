@@ -1,14 +1,17 @@
 extension RunForecast {
-  /// What it would take to end by the deadline; nil: it is not late.
+  /// What it would take to end by the deadline; nil: it is not late, or the deadline has passed.
   package var needs: String? {
     guard lateSeconds > 0 else { return nil }
     if let moreSlots {
-      let memory = moreBytes.map { ", about \(Text.bytes($0)) of memory" } ?? ""
+      let memory = moreBytes.flatMap(Text.notable).map { ", about \($0) of memory" } ?? ""
       return "needs \(moreSlots) more \(moreSlots == 1 ? "slot" : "slots")\(memory)"
     }
-    return isHeldByLimit
-      ? "its limits.concurrency keeps it late; raise it"
-      : "its jobs, one after another, take longer than is left, and more workers do not help"
+    return switch obstacle {
+    case .limit: "its limits.concurrency keeps it late; raise it"
+    case .start: "a worker that starts now comes too late to help"
+    case .chain: "its jobs, one after another, take longer than is left, and more workers do not help"
+    case .passed, nil: nil
+    }
   }
 
   /// A time as people read it: `12 min`.

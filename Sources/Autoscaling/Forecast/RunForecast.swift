@@ -12,12 +12,12 @@ package struct RunForecast: Sendable, Equatable {
   package var moreSlots: Int?
   /// The memory that as many more jobs of it need. Nil: not measured.
   package var moreBytes: Double?
-  /// Its pipeline's own limit of jobs at a time keeps it late.
-  package var isHeldByLimit: Bool
+  /// Why no number of slots would; nil: one does, or it is not late.
+  package var obstacle: DeadlineObstacle?
 
   package init(
     early: Double, mean: Double, late: Double, lateSeconds: Double = 0, moreSlots: Int? = nil, moreBytes: Double? = nil,
-    isHeldByLimit: Bool = false
+    obstacle: DeadlineObstacle? = nil
   ) {
     self.early = early
     self.mean = mean
@@ -25,7 +25,7 @@ package struct RunForecast: Sendable, Equatable {
     self.lateSeconds = lateSeconds
     self.moreSlots = moreSlots
     self.moreBytes = moreBytes
-    self.isHeldByLimit = isHeldByLimit
+    self.obstacle = obstacle
   }
 }
 
@@ -37,8 +37,6 @@ extension RunForecast {
     case noWorkers
   }
 
-  /// Lateness of less than this is within what the next look may take back.
-  static let leastLateSeconds = 5.0
   /// Of a normal distribution: nine in ten are below the mean and so many deviations.
   private static let ninth = 1.2816
   /// More slots than that are no advice.
@@ -67,15 +65,23 @@ extension RunForecast {
     early = now + max(0, own.shortest(slots: usual) - width)
     self.mean = max(early, now + mean)
     late = max(self.mean, now + own.span(slots: usual) + competition.most / usual + width)
-    (lateSeconds, moreSlots, moreBytes, isHeldByLimit) = (0, nil, nil, false)
-    guard let deadline = run.deadline, self.mean > deadline + Self.leastLateSeconds else { return }
+    (lateSeconds, moreSlots, moreBytes, obstacle) = (0, nil, nil, nil)
+    guard let deadline = run.deadline, self.mean > deadline + DeadlineObstacle.leastLateSeconds else { return }
     lateSeconds = self.mean - deadline
-    let left = deadline - now - startSeconds
-    func isInTime(_ count: Int, limit: Int?) -> Bool {
-      own.span(slots: Double(count), limit: limit) + competition.expected / Double(count) <= left
+    func isInTime(_ count: Int, limit: Int?, start: Double = startSeconds) -> Bool {
+      own.span(slots: Double(count), limit: limit) + competition.expected / Double(count) <= deadline - now - start
     }
     guard isInTime(Self.mostSlots, limit: run.maxRunning) else {
-      isHeldByLimit = run.maxRunning != nil && isInTime(Self.mostSlots, limit: nil)
+      obstacle =
+        if deadline <= now {
+          .passed
+        } else if run.maxRunning != nil, isInTime(Self.mostSlots, limit: nil) {
+          .limit
+        } else if isInTime(Self.mostSlots, limit: run.maxRunning, start: 0) {
+          .start
+        } else {
+          .chain
+        }
       return
     }
     var (few, enough) = (slots, Self.mostSlots)

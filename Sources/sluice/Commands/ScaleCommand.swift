@@ -95,6 +95,8 @@ struct ScaleCommand: AsyncParsableCommand {
         names: try await installation.releaseNames(), isNow: at == nil)
       if at == nil {
         view.memoryWaits = try await store.memoryWaits()
+        let late = try await RunOutlook.gather([], store: store).late
+        if !late.isEmpty { view.late = late }
         view.standing = try await installation.scalingStanding(decision)
       }
       if options.json {
@@ -147,7 +149,7 @@ struct ScaleCommand: AsyncParsableCommand {
       if let least = standing.minWorkers, workers < least {
         Console.note("scaling.min is \(least), and does not hold until then")
       }
-      standing.notes.forEach { Console.note($0) }
+      for note in standing.notes { Console.note(note) }
       if options.json { return Console.data(json: ScalingView.json(set)) }
       Console.data("\(ScalingView.workers(workers)) until \(set.expiresAt); end it: sluice scale auto")
     }

@@ -11,6 +11,8 @@ struct ScalingView {
   let isNow: Bool
   /// What the number of workers follows now; nil: of an earlier decision.
   var standing: ScalingStanding?
+  /// Runs that are late now, each with what it takes; nil: those of the decision are told.
+  var late: [String]?
   /// Jobs that wait for memory now.
   var memoryWaits: [JobStore.MemoryWait] = []
   /// Nil also where another engine wrote it.
@@ -47,7 +49,7 @@ struct ScalingView {
     lines.append("\(total) (decided \(decision.decidedAt))")
     lines += decision.reasons.map { "  because: \($0)" }
     if let limit = decision.limitedBy, !decision.reasons.contains(limit) { lines.append("  limit: \(limit)") }
-    lines += report?.warnings.map { "late: \($0)" } ?? []
+    lines += (late ?? report?.warnings ?? []).map { "late: \($0)" }
     lines += report?.troubles ?? []
     lines += tail
     if why {

@@ -80,7 +80,8 @@ struct ScalingChartTests {
     }
     let reading = try read(chart(minutes, missed: [(midnight + 80_000, 3)]))
     for text in [
-      "jobs", "workers", "memory", "deadlines (runs)", "time (UTC)", "wanted", "6000", "4 GB", "12:00", "2026-11-30",
+      "jobs", "workers", "memory", "deadlines", "runs that missed theirs", "in use on the machine, by all programs",
+      "time (UTC)", "wanted", "6000", "4 GB", "12:00", "2026-11-30",
     ] {
       #expect(reading.texts.contains(text), "\(text): \(reading.texts)")
     }

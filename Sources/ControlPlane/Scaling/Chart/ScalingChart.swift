@@ -116,7 +116,8 @@ package struct ScalingChart: Sendable {
     panel(
       "memory", top, ChartAxis.bytes,
       [
-        ChartPanel.Series(name: "in use", style: .first, points: line { $0.report.memoryUsed }),
+        ChartPanel.Series(
+          name: "in use on the machine, by all programs", style: .first, points: line { $0.report.memoryUsed }),
         ChartPanel.Series(name: "expected of running jobs", style: .second, points: line { $0.report.memoryExpected }),
         ChartPanel.Series(name: "limit for workers and jobs", style: .limit, points: line { $0.report.memoryLimit }),
       ])
@@ -124,12 +125,12 @@ package struct ScalingChart: Sendable {
 
   private func deadlines(top: Double) -> ChartPanel {
     panel(
-      "deadlines (runs)", top, ChartAxis.counts,
+      "deadlines", top, ChartAxis.counts,
       [
         ChartPanel.Series(
-          name: "missed", style: .first, points: missed.map { ($0.at, Double($0.runs)) }, isBars: true),
+          name: "runs that missed theirs", style: .first, points: missed.map { ($0.at, Double($0.runs)) }, isBars: true),
         ChartPanel.Series(
-          name: "warnings of missing them", style: .second, points: line { Double($0.report.warnings.count) }),
+          name: "kinds of jobs expected to be late", style: .second, points: line { Double($0.report.warnings.count) }),
       ])
   }
 
