@@ -11,9 +11,10 @@ extension CurationWork {
     return isApart(accounting) && hasRoomForContract
   }
 
-  /// Whether each row comes from one record of one stream, whatever other records there are, and stays whatever other rows there are.
-  func isDivisible(_ selection: Selection, _ accounting: Accounting) -> Bool {
-    selection.isProjection && selection.source != nil && request.streams.count == 1 && step.over != .all
+  /// Whether each row comes from one record of one stream, whatever other records there are, and stays whatever other rows there are; of a
+  /// statement without aggregates.
+  func isDivisible(_ selection: Selection, _ statement: SelectStatement?, _ accounting: Accounting) -> Bool {
+    selection.source != nil && statement?.isProjection ?? true && request.streams.count == 1 && step.over != .all
       && isApart(accounting)
   }
 

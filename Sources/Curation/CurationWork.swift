@@ -78,7 +78,7 @@ struct CurationWork: Sendable {
       quarantineKeysReadable: bad.keysReadable,
       events: events, fields: fields(of: streams), recordsByObject: recordsByObject(streams),
       keptSegments: segments.kept, newSegments: segments.new,
-      content: isDivisible(selection, accounting) ? streams.first?.read : nil, badReasons: reasons)
+      content: isDivisible(selection, statement, accounting) ? streams.first?.read : nil, badReasons: reasons)
   }
 }
 
