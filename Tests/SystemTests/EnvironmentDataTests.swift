@@ -1,5 +1,8 @@
 import FoundationEssentials
 import Glibc
+import JobModel
+import ObjectStore
+import PipelineDefinition
 import Postgres
 import TestSupport
 import Testing
@@ -102,7 +105,7 @@ struct EnvironmentDataTests {
       + (select count(*) from shops s where s.keeper not in (select id from staff))
       + (select count(*) from staff s where s.at not in (select id from shops))
       + (select count(*) from staff s where s.boss is not null and not exists (
-        select 1 from staff b where b.region = s.region and b.number = s.boss)) as v
+        select 1 from staff b where b.region = s.region and b.number = s.boss))
     """
 
   private static func files(_ root: String) -> [String] {
@@ -115,7 +118,8 @@ struct EnvironmentDataTests {
   }
 
   private static let content = """
-    select 'customer ' || id || ' ' || email || ' ' || name as v from customers
+    select (\(orphans)) || ' orphans' as v union all select 'note ' || text from notes
+    union all select 'customer ' || id || ' ' || email || ' ' || name from customers
     union all select 'order ' || id || ' ' || coalesce(customer::text, '') || ' ' || shop from orders order by v
     """
 
@@ -153,11 +157,18 @@ struct EnvironmentDataTests {
     return "\(own)-env-\(name)"
   }
 
-  @Test("a sample joins on three levels and in cycles, is the same every time, and shows no masked value anywhere")
+  @Test(
+    "a sample joins on three levels and in cycles, is the same every time, and shows no masked value anywhere, also after a kill and a run"
+  )
   func sample() async throws {
     try await Self.inProject { sluice, database in
       let run = try await sluice("run", "shop", "--wait")
       #expect(run.status == 0, "\(run.errors)\(run.output)")
+      // Killed when files are written, and when the catalog knows them.
+      for step in FillingStep.allCases {
+        let killed = try await sluice("env", "up", "pr-1", "--sample", "10%", adding: ["SLUICE_KILL_AT": step.rawValue])
+        #expect(killed.status == 128 + Int(SIGKILL), "\(killed.errors)")
+      }
       let up = try await sluice("env", "up", "pr-1", "--sample", "10%", "--json")
       #expect(up.status == 0, "\(up.errors)\(up.output)")
       #expect(try up.json("data").text == "sample")
@@ -171,52 +182,44 @@ struct EnvironmentDataTests {
       let orders = try #require(counts["shop.orders"])
       #expect(orders.1 == 600 && (10...200).contains(orders.0), "\(orders)")
       #expect(counts["shop.items"]?.0 == orders.0 * 3, "\(counts)")
-      #expect(try await Self.rows(sluice, "pr-1", Self.orphans) == ["0"])
-      let shown = try await Self.rows(
-        sluice, "pr-1",
-        "select c.id::text || ' ' || c.email || ' ' || o.id::text || ' ' || i.order_id::text as v from customers c "
-          + "join orders o on o.customer = c.id join items i on i.order_id = o.id order by v")
-      #expect(shown.count >= 10)
-      let text = shown.joined(separator: "\n")
-      #expect(!text.contains("private.example") && !text.contains("0000000a-0000") && !text.contains("7700"), "\(text)")
-      let folders = [".sluice/pr-1", ".sluice/storage-pr-1"]
-      let name = try await Self.copyName(database, "pr-1")
-      let all = try await Self.everything(sluice, folders, database, name) + up.output + up.errors
-      let key = try #require(FileManager.default.contents(atPath: sluice.project.path(".sluice/local/mask-key")))
-      for secret in ["private.example", "0000000a-0000", String(decoding: key, as: UTF8.self)] {
-        #expect(!all.contains(secret), "\(secret)")
-      }
-      #expect(!Self.files(sluice.project.path(".sluice/local")).contains { $0.contains("sample-") })
-      #expect(!FileManager.default.fileExists(atPath: sluice.project.path(".sluice/storage-pr-1/.sample")))
       let left = try up.json("left_out").list.map { "\($0["name"].text ?? ""): \($0["reason"].text ?? "")" }
       #expect(
         left == [
           "raw of shop/drops.codes: a dataset of it has a mask, and which of its fields become which columns is not known"
         ])
-      #expect(try up.json("raw").list.compactMap { $0["stream"].text }.count == 6, "\(up.output)")
-      // The sources are not read: what would be read of them is neither reduced nor masked.
+      #expect(try up.json("raw").list.count == 6, "\(up.output)")
       let before = try await Self.rows(sluice, "pr-1", Self.content)
+      #expect(before.first == "0 orphans" && before.count == 1 + 1 + orders.0 + customers.0, "\(before.prefix(3))")
+      // The sources are not read: what would be read of them is neither reduced nor masked.
       let again = try await sluice("--env", "pr-1", "run", "shop", "--wait", "--json")
       #expect(again.status == 0, "\(again.errors)\(again.output)")
-      #expect(try await Self.rows(sluice, "pr-1", Self.content) == before && before.count == orders.0 + customers.0)
-      #expect(try await Self.rows(sluice, "pr-1", Self.orphans) == ["0"])
-      #expect(try await Self.rows(sluice, "pr-1", "select text as v from notes") == ["open"])
-      let snapshots = try await sluice("catalog", "--env", "pr-1", "--json")
-      #expect(
-        try snapshots.json("catalog").list.count { $0["dataset"].text == "customers" } == 2, "\(snapshots.output)")
-      let later = try await Self.everything(sluice, folders, database, name)
-      for secret in ["private.example", "0000000a-0000", "hush-hush", "HUSH-HUSH"] {
-        #expect(!later.contains(secret), "\(secret)")
+      #expect(try await Self.rows(sluice, "pr-1", Self.content) == before)
+      let name = try await Self.copyName(database, "pr-1")
+      let all = try await Self.everything(sluice, [".sluice/pr-1", ".sluice/storage-pr-1"], database, name)
+      let key = try #require(FileManager.default.contents(atPath: sluice.project.path(".sluice/local/mask-key")))
+      let secrets = ["private.example", "0000000a-0000", "hush-hush", "HUSH-HUSH"]
+      let ids = before.compactMap { $0.hasPrefix("customer ") ? Int($0.split(separator: " ")[1]) : nil }
+      #expect(ids.count == customers.0 && !ids.contains { (770_001...770_200).contains($0) })
+      for secret in secrets { #expect(!before.contains { $0.contains(secret) }, "\(secret)") }
+      for secret in secrets + [String(decoding: key, as: UTF8.self)] {
+        #expect(!(all + up.output + up.errors + again.output + again.errors).contains(secret), "\(secret)")
       }
-      #expect(later.contains("sample-") && later.contains("2024-01-02T03:04:05Z"))
-      // The same keys in another environment of the model.
-      #expect(try await sluice("env", "up", "pr-2", "--sample", "10%").status == 0)
-      let keys = "select email || id::text as v from customers order by v"
-      let first = try await Self.rows(sluice, "pr-1", keys)
-      #expect(try await Self.rows(sluice, "pr-2", keys) == first && !first.isEmpty)
+      #expect(all.contains("raw/shop/drops/customers/sample-") && all.contains("2024-01-02T03:04:05Z"))
+      let leftovers = Self.files(sluice.project.path(".sluice")).filter {
+        $0.contains("/sample-") && $0.contains("/scratch") || $0.contains("/.sample")
+      }
+      #expect(leftovers == [])
       let other = try await sluice("env", "up", "pr-1", "--sample", "20%")
       #expect(other.status == 3 && other.errors.contains("a sample of 10"), "\(other.errors)")
-      // Cursors: what has no mask is read on from where the model is.
+      try await Self.remove(name, database)
+    }
+  }
+
+  @Test("cursors, the shapes alone, and a sample that cannot be made, of which nothing is left")
+  func others() async throws {
+    try await Self.inProject { sluice, database in
+      #expect(try await sluice("run", "shop", "--wait").status == 0)
+      // What has no mask is read on from where the model is.
       for stream in ["notes", "codes"] {
         try await database.pool.query(
           """
@@ -224,56 +227,55 @@ struct EnvironmentDataTests {
           values ('shop', 'drops', $1, 'cursor-of-' || $1, 1, now())
           """, [.text(stream)])
       }
-      let cursors = try await sluice("env", "up", "pr-3", "--sample", "1", "--cursors", "--json")
-      #expect(try cursors.json("cursors").int == 1, "\(cursors.errors)\(cursors.output)")
-      let third = try await Self.everything(sluice, [], database, try await Self.copyName(database, "pr-3"))
-      #expect(third.contains("cursor-of-notes") && !third.contains("cursor-of-codes"))
-      for name in ["pr-1", "pr-2", "pr-3"] { #expect(try await sluice("env", "down", name, "--yes").status == 0) }
+      var samples: [String] = []
+      for environment in ["pr-1", "pr-2"] {
+        let up = try await sluice("env", "up", environment, "--sample", "10%", "--cursors", "--json")
+        #expect(try up.json("cursors").int == 1, "\(up.errors)\(up.output)")
+        let name = try await Self.copyName(database, environment)
+        let all = try await Self.everything(sluice, [], database, name)
+        #expect(all.contains("cursor-of-notes") && !all.contains("cursor-of-codes"))
+        // The files of datasets are the same, byte for byte.
+        let files = Self.files(sluice.project.path(".sluice/storage-\(environment)/curated")).sorted()
+        samples.append(
+          files.map { SHA256Hasher.hex(of: Array(FileManager.default.contents(atPath: $0) ?? Data())) }.joined())
+        #expect(files.count == 7)
+        try await Self.remove(name, database)
+      }
+      #expect(samples[0] == samples[1])
+      let shapes = try await sluice("env", "up", "pr-3", "--data", "schema", "--json")
+      #expect(shapes.status == 0, "\(shapes.errors)")
+      #expect(try shapes.json("datasets").list.count == 7)
+      let empty = try await sluice("query", "select count(email) as v from customers", "--env", "pr-3", "--json")
+      #expect(try empty.json("rows").list.first?["v"].int == 0, "\(empty.errors)")
+      try await Self.remove(try await Self.copyName(database, "pr-3"), database)
+      // Items whose order is gone.
+      try sluice.project.write("drops/orders.csv", "id,customer,shop\n0000000a-0000-0000-0000-000000000001,,1\n")
+      #expect(try await sluice("run", "shop", "--wait").status == 0)
+      let failed = try await sluice("env", "up", "pr-4", "--sample", "1000", "--json")
+      #expect(failed.status == 3, "\(failed.output)")
+      #expect(try failed.json("error", "code").text == "sample_orphans", "\(failed.output)")
+      #expect(failed.errors.contains("row(s) of shop.items name by order_id a row of orders"), "\(failed.errors)")
+      #expect(!sluice.project.exists(".sluice/storage-pr-4"))
+      let found = try await database.pool.query(
+        "select count(*) as n from pg_database where datname = $1", [.text(try await Self.copyName(database, "pr-4"))])
+      #expect(try found.first?.int("n") == 0)
     }
   }
 
-  @Test("the shapes alone, a number of rows, and what cannot be copied: nothing is left of it")
-  func others() async throws {
-    try await Self.inProject { sluice, database in
-      #expect(try await sluice("run", "shop", "--wait").status == 0)
-      let shapes = try await sluice("env", "up", "pr-1", "--data", "schema", "--json")
-      #expect(shapes.status == 0, "\(shapes.errors)")
-      #expect(try shapes.json("datasets").list.count == 7)
-      #expect(try await Self.rows(sluice, "pr-1", "select count(email) as v from customers") == ["0"])
-      #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
-      // Killed when files are written, and when the catalog knows them.
-      for step in FillingStep.allCases {
-        let killed = try await sluice("env", "up", "pr-1", "--sample", "20", adding: ["SLUICE_KILL_AT": step.rawValue])
-        #expect(killed.status == 128 + Int(SIGKILL), "\(killed.errors)")
-        let refused = try await sluice("query", "select 1", "--env", "pr-1", "--json")
-        #expect(try refused.json("error", "code").text == "environment_unfinished", "\(refused.errors)")
-      }
-      let up = try await sluice("env", "up", "pr-1", "--sample", "20")
-      #expect(up.status == 0, "\(up.errors)")
-      #expect(try await Self.rows(sluice, "pr-1", Self.orphans) == ["0"])
-      #expect(
-        try await Self.rows(sluice, "pr-1", "select count(*) as v from customers").first.flatMap { Int($0) } ?? 0 >= 20)
-      let objects = Self.files(sluice.project.path(".sluice/storage-pr-1"))
-      #expect(objects.filter { $0.hasSuffix(".parquet") }.count == 7, "\(objects)")
-      #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
-      // An order whose customer does not exist.
-      try sluice.project.write("drops/orders.csv", "id,customer,shop\n0000000a-0000-0000-0000-000000000001,5,1\n")
-      #expect(try await sluice("run", "shop", "--wait").status == 0)
-      let failed = try await sluice("env", "up", "pr-1", "--sample", "100%", "--json")
-      #expect(failed.status == 3, "\(failed.output)")
-      #expect(try failed.json("error", "code").text == "sample_orphans", "\(failed.output)")
-      #expect(failed.errors.contains("1 row(s) of shop.orders name by customer a row of customers"), "\(failed.errors)")
-      #expect(!sluice.project.exists(".sluice/storage-pr-1"))
-      let left = try await database.pool.query(
-        "select count(*) as n from pg_database where datname = $1", [.text(try await Self.copyName(database, "pr-1"))])
-      #expect(try left.first?.int("n") == 0)
-      for arguments in [
-        ["--data", "all"], ["--data", "sample"], ["--sample", "0%"], ["--data", "schema", "--sample", "1%"],
-      ] {
-        let wrong = try await sluice.call(["env", "up", "pr-3", "--json"] + arguments)
-        #expect(wrong.status == 2, "\(arguments): \(wrong.errors)")
-      }
-    }
+  @Test(
+    "what is asked for is one of the kinds, and a sample has its amount",
+    arguments: [
+      (nil, nil, false, "none"), ("none", nil, false, "none"), ("none", nil, true, "no data and the cursors"),
+      ("schema", nil, false, "the datasets without rows"), (nil, "1%", false, "a sample of 1.0%"),
+      ("sample", "250", true, "a sample of 250 rows and the cursors"), ("all", nil, false, "usage"),
+      ("sample", nil, false, "usage"), (nil, "0%", false, "usage"), (nil, "101%", false, "usage"),
+      (nil, "-1", false, "usage"), ("schema", "1%", false, "usage"),
+    ] as [(String?, String?, Bool, String)])
+  func asked(data: String?, sample: String?, cursors: Bool, expected: String) throws {
+    do {
+      let asked = try EnvironmentData.asked(data: data, sample: sample, cursors: cursors)
+      #expect(asked?.text ?? "none" == expected)
+    } catch let error as StageFailure { #expect(error.code == expected) }
   }
 
   @Test("a full disk fails the sample with the reason, and leaves nothing", .enabled(if: FullDisk.isAvailable))
@@ -307,9 +309,14 @@ struct EnvironmentDataTests {
           let up = try await sluice("env", "up", "pr-1", "--sample", "100%")
           #expect(up.status == 0, "\(up.errors)")
           #expect(try await Self.rows(sluice, "pr-1", "select count(distinct id) as v from d") == ["6000"])
-          #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
+          try await Self.remove(try await Self.copyName(database, "pr-1"), database)
         }
       }
     }
+  }
+
+  /// Faster than `env down`.
+  private static func remove(_ name: String, _ database: TestDatabase.Handle) async throws {
+    try await database.pool.execute("drop database \"\(name)\" with (force)")
   }
 }
