@@ -37,8 +37,12 @@ extension CurateHandler {
       // All that was done is written.
       if attempt.shouldYield { throw JobYield() }
       await attempt.log(.notice, "one job curates the whole batch: \(obstacle.reason)")
-      try await take(due, of: batch, attempt)
-      return await remove(left.flatMap { ($0.result?.keys ?? []) + [$0.key] }, attempt)
+      // Fenced: from here on no attempt uses what the parts have left, whatever becomes of the whole batch.
+      var given = own
+      given.outcome = .obstacle(obstacle.reason)
+      try await attempt.checkpoint(format: Self.partFormat, state: try given.json)
+      await remove(left.flatMap { ($0.result?.keys ?? []) + [$0.key] }, attempt)
+      return try await take(due, of: batch, attempt)
     }
     await remove(left.map(\.key), attempt)
     attempt.killPoint(.curateCompleted)
