@@ -93,7 +93,7 @@ struct EnvironmentServingTests {
       #expect(list.map { $0["active"] } == names.map { _ in .bool(false) })
       // Each has its own runs, rows and files only.
       for name in names {
-        #expect(try await sluice("runs", "--env", name, "--json").json("runs").list.count == 1)
+        #expect(try await sluice("runs", "--env", name, "--json").json("runs").list.count == 2, "a batch, its load")
         #expect(sluice.project.exists(".sluice/storage-\(name)/raw"))
       }
       #expect(!sluice.project.exists(".sluice/storage"))
@@ -101,20 +101,40 @@ struct EnvironmentServingTests {
         "select count(*) as n from pg_namespace where nspname in ('mart', 'sluice_ledger')")
       #expect(try untouched.first?.int("n") == 0)
 
-      try await refused(names, sluice, database)
-
-      // What is made ready by SQL is found too, and an environment in work is removed with its processes.
+      // What is made ready by SQL is found too.
       try await enqueueBySQL(names[0], sluice, database)
-      try await eventually(within: Self.patience, "it is served") { !Self.processes(sluice, [names[0]]).isEmpty }
-      let active = try await sluice("env", "list", "--json").json("environments").list
-      #expect(active.first { $0["name"].text == names[0] }?["active"] == .bool(true))
-      let down = try await sluice("env", "down", names[0], "--yes", "--json")
-      #expect(down.status == 0, "\(down.errors)")
-      #expect(try down.json("left").list == [])
+      try await eventually(within: Self.patience, "it has the new row") { try await Self.rows(names[0], database) == 4 }
+
+      try await refused(names, sluice, database)
+      try await removed(names[0], sluice, database)
       for name in names.dropFirst() { #expect(try await sluice("env", "down", name, "--yes").status == 0) }
       #expect(try await EnvironmentTests.databases(database) == [])
       #expect(try await sluice("down").status == 0)
     }
+  }
+
+  /// One whose load waits for a lock is active, and is removed with its processes.
+  private func removed(_ name: String, _ sluice: Installed, _ database: TestDatabase.Handle) async throws {
+    let own = try await EnvironmentTests.own(database)
+    let session = try await PostgresConnection.connect(
+      try PostgresSettings(try PostgresSettings.conninfo(database.url, database: "\(own)-env-\(name)")))
+    do {
+      try await session.execute("begin; lock table mart.orders in access exclusive mode")
+      try sluice.project.write("drops/3.csv", "id,name\n5,e\n")
+      #expect(try await sluice("run", "shop", "--env", name).status == 0)
+      try await eventually(within: Self.patience, "it is active") {
+        try await sluice("env", "list", "--json").json("environments").list
+          .first { $0["name"].text == name }?["active"] == .bool(true)
+      }
+      let down = try await sluice("env", "down", name, "--yes", "--json")
+      #expect(down.status == 0, "\(down.errors)")
+      #expect(try down.json("left").list == [])
+      #expect(Self.processes(sluice, [name]) == [])
+    } catch {
+      await session.close()
+      throw error
+    }
+    await session.close()
   }
 
   /// A definition that names the database and the storage of others, in one environment: it reaches its own.
