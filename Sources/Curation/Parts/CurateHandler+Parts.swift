@@ -104,18 +104,19 @@ extension CurateHandler {
     of part: CuratePart, _ batch: CurateBatch, _ attempt: JobAttempt
   ) async throws -> CuratePart.Outcome {
     for other in try await parts(of: attempt) {
-      if case .obstacle(let reason) = other.outcome { return .obstacle(reason) }
+      if case .obstacle(let reason) = other.outcome { return .obstacle(reason: reason) }
     }
     let due = try await self.due(of: batch)
-    guard part.isOf(due) else { return .obstacle("the raw that is due has changed") }
+    guard part.isOf(due) else { return .obstacle(reason: "the raw that is due has changed") }
     do {
-      return .curated(try await withScratch(attempt) { try await curate(part, of: batch, due[0], in: $0, attempt) })
+      return .curated(
+        result: try await withScratch(attempt) { try await curate(part, of: batch, due[0], in: $0, attempt) })
     } catch let obstacle as PartObstacle {
-      return .obstacle(obstacle.reason)
+      return .obstacle(reason: obstacle.reason)
     } catch let failure as StageFailure where !failure.isTransient {
       try Task.checkCancellation()
       // One job says of the whole batch what is wrong with it.
-      return .obstacle("a part fails with \(failure.code)")
+      return .obstacle(reason: "a part fails with \(failure.code)")
     }
   }
 

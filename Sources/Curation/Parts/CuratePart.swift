@@ -25,9 +25,9 @@ struct CuratePart: Sendable, Codable, Equatable {
   /// What became of it.
   enum Outcome: Sendable, Codable, Equatable {
     /// The key of the object with its ``PartResult``.
-    case curated(String)
+    case curated(result: String)
     /// One job has to curate the whole batch, for a reason that a person reads.
-    case obstacle(String)
+    case obstacle(reason: String)
   }
 
   /// The parts of a batch that end with the objects at these places, and the last one with the rest.
