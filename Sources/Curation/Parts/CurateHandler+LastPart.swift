@@ -39,7 +39,7 @@ extension CurateHandler {
       await attempt.log(.notice, "one job curates the whole batch: \(obstacle.reason)")
       // Fenced: from here on no attempt uses what the parts have left, whatever becomes of the whole batch.
       var given = own
-      given.outcome = .obstacle(obstacle.reason)
+      given.outcome = .obstacle(reason: obstacle.reason)
       try await attempt.checkpoint(format: Self.partFormat, state: try given.json)
       await remove(left.flatMap { ($0.result?.keys ?? []) + [$0.key] }, attempt)
       return try await take(due, of: batch, attempt)
