@@ -53,10 +53,10 @@ struct LanePredictions: Sendable {
     private var bases: [Prediction.Basis: Int] = [:]
 
     mutating func add(_ prediction: Prediction, jobs: Int) {
-      let count = Double(max(1, jobs))
-      seconds.add(prediction.seconds, jobs: count)
-      memoryBytes.add(prediction.memoryBytes, jobs: count)
-      bases[prediction.basis, default: 0] += max(1, jobs)
+      guard jobs > 0 else { return }
+      seconds.add(prediction.seconds, jobs: Double(jobs))
+      memoryBytes.add(prediction.memoryBytes, jobs: Double(jobs))
+      bases[prediction.basis, default: 0] += jobs
     }
 
     /// Takes the bases alone.
