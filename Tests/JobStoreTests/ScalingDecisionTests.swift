@@ -288,16 +288,38 @@ struct ScalingDecisionTests {
     }
   }
 
-  @Test("worker-hours add up by month")
+  @Test("worker-hours count from a worker's start or from when they were counted last, whatever process did, by month")
   func hours() async throws {
-    try await withStore { store in
-      #expect(try await store.spend(workerHours: 0).used == 0)
-      #expect(try await store.spend(workerHours: 1.5).used == 1.5)
-      let month = try await store.spend(workerHours: 0.25)
-      #expect(month.used == 1.75)
-      #expect((0...31 * 86_400.0).contains(month.renewsInSeconds))
-      try await store.database.execute("update sluice.scaling_usage set month = month - interval '1 month'")
-      #expect(try await store.spend(workerHours: 0).used == 0)
+    try await QueueFixture.with { queue in
+      let store = queue.store
+      /// Hours that are counted where `seconds` have passed since the last count, and these workers have lived for so long. The rest is what
+      /// the statements themselves take.
+      func counted(after seconds: Int, lives: [Int64: Int]) async throws -> Double {
+        let before = try await store.countWorkerHours(atMost: .seconds(600)).used
+        try await store.database.execute(
+          "update sluice.scaling_usage set counted_at = now() - \(seconds) * interval '1 s' where counted_at is not null"
+        )
+        for (worker, seconds) in lives {
+          try await store.database.execute(
+            "update sluice.worker set started_at = now() - \(seconds) * interval '1 s' where worker_id = \(worker)")
+        }
+        return try await store.countWorkerHours(atMost: .seconds(600)).used - before
+      }
+      let (old, young) = (try await queue.worker(), try await queue.worker())
+      let first = try await store.countWorkerHours(atMost: .seconds(600))
+      #expect(first.used == 0, "what was before the first decision is no cost of scaling")
+      #expect((0...31 * 86_400.0).contains(first.renewsInSeconds))
+      let lives: [Int64: Int] = [old: 7200, young: 60]
+      #expect(
+        (159.9...220).contains(try await counted(after: 100, lives: lives) * 3600), "100 s of one, 60 s of the other")
+      #expect((1199.9...1200.1).contains(try await counted(after: 7200, lives: [old: 7200, young: 7200]) * 3600))
+      try await store.workerLeaves(young)
+      #expect((99.9...160).contains(try await counted(after: 100, lives: [old: 7200]) * 3600))
+      let month = try await store.countWorkerHours(atMost: .seconds(600)).used
+      try await store.database.execute(
+        "update sluice.scaling_usage set month = month - interval '1 month', counted_at = now() - interval '36 s'")
+      let next = try await store.countWorkerHours(atMost: .seconds(600)).used
+      #expect((0.01...0.02).contains(next), "\(month) stays with its month")
     }
   }
 }

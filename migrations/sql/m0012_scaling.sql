@@ -96,9 +96,10 @@ alter table sluice.suspect add column memory_kills integer not null default 0;
 
 -- Worker-hours by month (UTC).
 create table sluice.scaling_usage (
-  month date primary key,
-  hours double precision not null
-);
+  month      date primary key,
+  hours      double precision not null,
+  counted_at timestamptz                                -- until when they are counted
+) with (fillfactor = 50);
 
 -- By when a run must be done; null: it has no deadline. Of runs that an engine before this one starts it is null.
 alter table sluice.run add column deadline_at timestamptz;

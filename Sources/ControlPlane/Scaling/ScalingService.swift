@@ -16,7 +16,10 @@ package struct ScalingService: Service {
   private static let maxFinished = 2000
   /// Runs with a deadline that a decision looks at: the earliest.
   private static let mostDue = 50
-  private static let spendEvery = Duration.seconds(30)
+  /// Worker-hours are counted with each look that follows one with workers, and so often without.
+  private static let countEvery = Duration.seconds(30)
+  /// For longer no process has decided: what workers did then is no cost of scaling.
+  private static let mostUncounted = Duration.seconds(600)
   private static let expireEvery = Duration.seconds(600)
   /// How long decisions and predictions are kept, and how many go at once.
   private static let retention = Duration.seconds(14 * 86_400)
@@ -100,7 +103,8 @@ package struct ScalingService: Service {
     var counts: [Int64: Int]?
     /// What workers were asked last; nil: not known.
     var rule: JobStore.PressureRule?
-    var spentAt: ContinuousClock.Instant?
+    var hasWorkers = true
+    var countedAt: ContinuousClock.Instant?
     var expiredAt: ContinuousClock.Instant?
   }
 
@@ -125,8 +129,6 @@ package struct ScalingService: Service {
     }
     guard var own = turn else { return }
     try await lookAfter(&own)
-    // What was spent is not to be counted again where the look fails.
-    turn = own
     let look = try await measure(&own)
     let outcome = try own.state.decide(look)
     if let record = outcome.record {
@@ -200,6 +202,7 @@ package struct ScalingService: Service {
     look.lanes = turn.lanes.lanes
     look.isFinishedWhole = turn.settled != nil && look.finished.count < Self.maxFinished
     look.workers = try await store.workers()
+    turn.hasWorkers = !look.workers.isEmpty
     look.releases = try await store.releases(in: [.staged, .canary, .current, .draining, .rejected])
     look.override = try await store.scalingOverride()
     look.coming = board.coming.map { ($0.release, max(0, $0.since.duration(to: clock.now).inSeconds)) }
@@ -215,14 +218,11 @@ package struct ScalingService: Service {
   /// What is not for every look: what the month has cost, and what is too old to keep.
   private func lookAfter(_ turn: inout Turn) async throws {
     let now = clock.now
-    let unspent = turn.spentAt.map { $0.duration(to: now) }
-    if unspent.map({ $0 >= Self.spendEvery }) ?? true {
-      let workers = unspent == nil ? 0 : try await store.workers().count { !$0.servesOneRun }
-      let hours = (unspent?.inSeconds ?? 0) / 3600 * Double(workers)
-      let month = try await store.spend(workerHours: hours)
+    if turn.hasWorkers || turn.countedAt.map({ $0.duration(to: now) >= Self.countEvery }) ?? true {
+      let month = try await store.countWorkerHours(atMost: Self.mostUncounted)
       turn.state.limits.usedHours = month.used
       turn.state.limits.budgetRenewsInSeconds = month.renewsInSeconds
-      turn.spentAt = now
+      turn.countedAt = now
     }
     if turn.expiredAt.map({ $0.duration(to: now) >= Self.expireEvery }) ?? true {
       _ = try await store.expireScaling(after: Self.retention, limit: Self.expireRows)

@@ -149,11 +149,12 @@ extension JobStore {
       ).only.int("rows"))
   }
 
-  /// What this month has cost in worker-hours, with `hours` more, and the seconds until the next month.
+  /// What this month has cost in worker-hours, those since it was counted last among them, and the seconds until the next month.
   ///
+  /// - Parameter limit: Where it was not counted for longer, the rest is left out.
   /// - Source: `scaling_spend.sql`.
-  package func spend(workerHours hours: Double) async throws -> (used: Double, renewsInSeconds: Double) {
-    let row = try await database.query(Statement.scalingSpend, [.double(hours)]).only
+  package func countWorkerHours(atMost limit: Duration) async throws -> (used: Double, renewsInSeconds: Double) {
+    let row = try await database.query(Statement.scalingSpend, [.double(limit.inSeconds)]).only
     return (try row.double("hours"), try row.double("renews_seconds"))
   }
 }

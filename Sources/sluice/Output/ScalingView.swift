@@ -90,7 +90,7 @@ struct ScalingView {
         + (report.memoryPressure.map { ", pressure \(Self.number($0 * 100)) %" } ?? ""),
     ]
     if let budget = report.budgetHours {
-      lines.append("budget: \(Self.number(report.usedHours)) of \(Self.number(budget)) h used this month")
+      lines.append("budget: \(Self.hours(report.usedHours)) of \(Self.hours(budget)) h used this month")
     }
     lines += report.stages.map {
       "\(name($0.release)) \($0.stage)/\($0.kind): \(Self.number($0.arrived5Minutes)) arrived in 5 min, "
@@ -156,6 +156,13 @@ struct ScalingView {
   }
 
   private static func list(_ numbers: [Int64]) -> String { numbers.map { "\($0)" }.joined(separator: ", ") }
+
+  /// A small budget is used up by parts of a tenth.
+  private static func hours(_ value: Double) -> String {
+    guard value.isFinite, abs(value) < 10 else { return number(value) }
+    let rounded = (value * 1000).rounded() / 1000
+    return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+  }
 
   private static func number(_ value: Double) -> String {
     guard value.isFinite, abs(value) < 1e15 else { return "?" }
