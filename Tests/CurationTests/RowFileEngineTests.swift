@@ -50,7 +50,7 @@ struct RowFileEngineTests {
       lines: [
         object(["a": "1"]), object(["a": String(repeating: "é", count: 31_000_000), "b": "x"]), object(["b": "2"]),
       ]),
-    Case(testDescription: "many", lines: (0..<50_000).map { #"{"a":"\#($0)","b":\#($0 % 5 == 0 ? "null" : "1")}"# }),
+    Case(testDescription: "many", lines: (0..<22_000).map { #"{"a":"\#($0)","b":\#($0 % 5 == 0 ? "null" : "1")}"# }),
   ]
 
   @Test("has the same rows", arguments: cases)
@@ -64,17 +64,19 @@ struct RowFileEngineTests {
       try reader.read(bench.directory + "/in", part: 7)
       let read = try reader.finish()
       #expect(read.rows.count == example.lines.count && read.rejects.count == 0)
+      let texts = Self.compared(of: 1 + read.fields.count)
       var written: [String] = []
-      try read.rows.read { numbers, texts in
-        let shown = texts.map { text in text.map(Self.shown) ?? "-" }
+      try read.rows.read { numbers, values in
+        let shown = texts.map { values[$0].map(Self.shown) ?? "-" }
         written.append((numbers.map { "\($0)" } + shown).joined(separator: "|"))
       }
-      let columns = (0..<(2 + 1 + read.fields.count)).map(RowFile.column)
-      let list = columns.enumerated().map { index, column in
-        index < 2
-          ? "\(column)::VARCHAR"
-          : "coalesce(strlen(\(column)) || ' ' || case when strlen(\(column)) < \(Self.longBytes) then hex(encode(\(column))) else '' end, '-')"
-      }
+      let list =
+        ["c0::VARCHAR", "c1::VARCHAR"]
+        + texts.map { index in
+          let column = RowFile.column(2 + index)
+          let bytes = "case when strlen(\(column)) < \(Self.longBytes) then hex(encode(\(column))) else '' end"
+          return "coalesce(strlen(\(column)) || ' ' || \(bytes), '-')"
+        }
       let found = try await bench.duckdb.withSession(
         in: DuckDBPlace(directory: bench.directory), limits: bench.limits
       ) { session in
@@ -86,6 +88,11 @@ struct RowFileEngineTests {
       }
       #expect(found.map { $0["t"]?.text ?? "" } == written)
     }
+  }
+
+  /// Of many columns the first and the last.
+  private static func compared(of count: Int) -> [Int] {
+    count < 20 ? Array(0..<count) : [0, 1, 2, count - 2, count - 1]
   }
 
   /// Of a longer value only its length is compared.

@@ -76,7 +76,7 @@ struct RowFileTests {
   @Test("gives the rows at some places, of objects in any order, at its edges, with a long one", arguments: allLimits)
   func take(_ limits: RowFile.Limits) throws {
     try Self.inDirectory { directory in
-      let long = String(repeating: "x", count: 9_000_000)
+      let long = String(repeating: "x", count: 1_000_000)
       let objects: [(number: Int, lines: [String])] = [
         (7, (1...5).map { #"{"v":"v\#($0)"}"# }), (3, [#"{"v":"\#(long)"}"#, #"{"w":"w"}"#]), (9, ["{}"]),
         (30, [#"{"v":"7"}"#]),
@@ -101,11 +101,11 @@ struct RowFileTests {
     let lengths = [1, 3, 5_000, 0, 40]
     let lines = (0..<3_000).map { #"{"v":"\#(String(repeating: "y", count: lengths[$0 % 5]))"}"# }
     let bytes = lines.reduce(0) { $0 + $1.utf8.count + 1 }
-    for count in [1, 10, 400, 10_000] {
+    for count in [1, 10, 400] {
       try Self.inDirectory { directory in
         let read = try Self.read([(1, lines)], in: directory, sampleDistance: bytes / count)
         let sample = try Self.shown(try #require(read.sample))
-        #expect(sample.count <= count + 1 && sample.count >= min(count, 3_000) / 3)
+        #expect(sample.count <= count + 1 && sample.count > count / 3)
         let rows = Set(try Self.shown(read.rows))
         #expect(Set(sample).count == sample.count && rows.isSuperset(of: sample))
         #expect(sample.first == "1 1 y")
@@ -128,8 +128,8 @@ struct RowFileTests {
         try places("1,2\n9223372036854775807,\(large)\n") == [
           RowFile.Place(object: 1, position: 2), RowFile.Place(object: .max, position: large),
         ])
-      let many = try places((1...200_000).map { "3,\($0)\n" }.joined())
-      #expect(many.count == 200_000)
+      let many = try places((1...130_000).map { "3,\($0)\n" }.joined())
+      #expect(many.count == 130_000)
       for text in ["1\n", "1,2,3\n", "1,x\n", "object,position\n"] {
         let error = #expect(throws: RecordError.self) { _ = try places(text) }
         #expect(error?.kind == .unreadable)
