@@ -108,7 +108,7 @@ struct OutputTests {
   func memoryLimit() async throws {
     try await Workbench.with { bench in
       var small = bench
-      small.limits = DuckDBLimits(memoryBytes: 60_000_000, threads: 1, time: .seconds(60), temporaryBytes: 12_000_000)
+      small.limits = DuckDBLimits(memoryBytes: 60_000_000, threads: 1, time: .seconds(60), temporaryBytes: 16_000_000)
       let text = "id,v\n" + (0..<200_000).map { "\($0),some text that is different for \($0)\n" }.joined()
       let request = try small.request(
         step(over: .batch), [input(stream(), try small.objects([text]))],
