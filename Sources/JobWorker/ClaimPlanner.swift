@@ -133,7 +133,7 @@ package struct ClaimPlanner<Instant: InstantProtocol> where Instant.Duration == 
     if let look, let host {
       memory = MemoryGate(
         look, suspects: Set(found.compactMap(\.suspect)), limitBytes: host.limitBytes(), workerBytes: host.workerBytes,
-        earlier: memory)
+        mostJobBytes: host.mostJobBytes, earlier: memory)
     }
     for id in lanes.keys { lanes[id]?.mayHaveWork = rungSince.contains(id) }
     suspects.surveyed(found, waitingFor: job)

@@ -50,14 +50,17 @@ struct MemoryGate: Sendable {
   ///   - suspects: Jobs of ``JobStore/MemoryLook/ready`` that must run alone.
   ///   - limitBytes: Of the host, for workers and their jobs; nil: no limit.
   ///   - workerBytes: What a worker takes itself.
+  ///   - mostJobBytes: What one job takes at most: nothing that is unknown counts with more.
   ///   - earlier: The gate before, for lanes that are not looked at now.
   init(
     _ look: JobStore.MemoryLook, suspects: Set<JobID> = [], limitBytes: Double?, workerBytes: Double,
-    earlier: MemoryGate? = nil
+    mostJobBytes: Double? = nil, earlier: MemoryGate? = nil
   ) {
     self.look = look
     let limit = limitBytes.map { max(0, $0 - Double(look.workers) * workerBytes) }
-    admission = MemoryAdmission(limitBytes: limit)
+    var settings = ScalingSettings()
+    if let mostJobBytes { settings.boundColdStart(by: mostJobBytes) }
+    admission = MemoryAdmission(limitBytes: limit, settings: settings)
     // An idle host takes a job whatever the pressure: other programs must not keep work from starting for ever.
     rule = ClaimRule(heaviestBytes: look.held.isEmpty ? nil : look.heaviestBytes)
     turn = look.turn

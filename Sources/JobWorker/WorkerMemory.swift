@@ -4,6 +4,8 @@ package struct WorkerMemory: Sendable {
   package var limitBytes: @Sendable () -> Double?
   /// What a worker takes itself, without its jobs.
   package var workerBytes: Double
+  /// What one job takes at most; nil: not known.
+  package var mostJobBytes: Double?
 
   package init(workerBytes: Double, limitBytes: @escaping @Sendable () -> Double?) {
     self.workerBytes = workerBytes

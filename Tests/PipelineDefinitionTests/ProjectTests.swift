@@ -42,6 +42,25 @@ struct ProjectTests {
     }
   }
 
+  @Test("warns of a stream that no dataset is made from: runs do not read it")
+  func unreadStream() throws {
+    let text = Self.pipeline.replacing(
+      #"orders: {match: "*.csv"}"#, with: #"orders: {match: "*.csv"}, stock: {match: "*.json"}"#)
+    try withDirectory(["pipelines/shop.yaml": text, "sql/orders.sql": "select 1"]) { directory in
+      let project = try Project.load(directory: directory)
+      #expect(project.diagnostics.map(\.severity) == [.warning])
+      #expect(
+        project.diagnostics.map(\.message)
+          == ["no dataset is made from the stream shop.stock: runs do not read it"])
+      #expect(try project.pipeline(named: "shop").runPlan.jobs.map(\.label) == ["shop.orders", "orders"])
+    }
+    let raw = text.replacing("curate: {orders: {from: shop.orders, sql: sql/orders.sql}}\n", with: "")
+    try withDirectory(["pipelines/shop.yaml": raw]) { directory in
+      let project = try Project.load(directory: directory)
+      #expect(project.diagnostics == [], "without datasets all land in raw")
+    }
+  }
+
   @Test("tells a missing SQL file at its place, with the one that was meant")
   func missingSQL() throws {
     try withDirectory(["pipelines/shop.yaml": Self.pipeline, "sql/order.sql": "select 1"]) { directory in
@@ -166,6 +185,15 @@ struct ProjectTests {
       (
         "{backlog_within: 5s}",
         "s:1:27: backlog_within is shorter than a worker takes to start; write 10s or more"
+      ),
+      (
+        "{launcher: {command: [a], patience: 0s}}",
+        "s:1:46: patience is shorter than a worker takes to start: every worker would be stopped before it works; "
+          + "write 10s or more"
+      ),
+      (
+        "{launcher: kubernetes}",
+        "s:1:21: launcher: unknown value \"kubernetes\"; write local, none or a mapping with command"
       ),
       ("{min: 9, max: 4}", "s:1:16: min is 9 and max is 4; write max: 9, or a lower min"),
       (

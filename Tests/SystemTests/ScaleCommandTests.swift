@@ -74,7 +74,8 @@ struct ScaleCommandTests {
         #expect(refused.errors.contains("scaling: {max: 2}"), "\(refused.errors)")
         try project.write("sluice.yaml", "scaling: {max: 2}\n")
         for wrong in [
-          ["2"], ["2", "--for", "2h"], ["2", "--reason", "r"], ["many"], ["auto", "--for", "2h"],
+          ["2"], ["2", "--for", "2h"], ["2", "--reason", "r"], ["2", "--for", "2h", "--reason", "  "], ["many"],
+          ["auto", "--for", "2h"],
           ["--at", "2026-01-01T00:00:00Z"],
           ["--why", "--at", "yesterday"], ["--score", "--why"], ["2", "--score"],
           ["--chart", "a.svg", "--why"], ["--chart", ""], ["--from", "2026-01-01T00:00:00Z"],
@@ -84,6 +85,8 @@ struct ScaleCommandTests {
           let outcome = try await sluice.call(["scale"] + wrong)
           #expect(outcome.status == 2, "\(wrong)")
         }
+        let future = try await sluice("scale", "--why", "--at", "2099-01-01T00:00:00Z")
+        #expect(future.status == 1 && future.errors.contains("in the future"), "\(future.errors)")
         let score = try await sluice("scale", "--score")
         #expect(score.status == 0, "\(score.errors)")
         #expect(score.output.hasPrefix("nothing was predicted yet"))

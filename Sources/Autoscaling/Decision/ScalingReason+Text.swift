@@ -9,7 +9,9 @@ extension ScalingReason: CustomStringConvertible {
     case .minimum(let count): "the minimum is \(Text.workers(count))"
     case .pinned(let release): "release \(release) has pinned work and keeps 1 worker"
     case .runnable(let slots): "\(slots) \(slots == 1 ? "job" : "jobs") can run now; more slots would be idle"
-    case .recentlyNeeded(let workers): "\(Text.workers(workers)) were needed a short time ago"
+    case .recentlyNeeded(0): "nothing to do"
+    case .recentlyNeeded(let workers):
+      "\(Text.workers(workers)) \(workers == 1 ? "was" : "were") needed a short time ago"
     case .stale(let age): "the measurements are \(Text.duration(age)) old; the count stays"
     case .override(let workers, let reason, let expires):
       "set by hand to \(Text.workers(workers)) for \(Text.duration(expires)) more: \(reason)"

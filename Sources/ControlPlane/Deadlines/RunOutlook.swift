@@ -156,7 +156,11 @@ extension OpenRun {
             place: .running(seconds: job.seconds, progress: job.progress)))
       }
     }
-    work += counts.map {
+    // In the order of the data, so that what is not known is told of the earliest step.
+    let inOrder = counts.sorted {
+      ($0.key.stage, $0.key.kind, $0.key.label) < ($1.key.stage, $1.key.kind, $1.key.label)
+    }
+    work += inOrder.map {
       Work(
         stage: $0.key.stage, kind: $0.key.kind, label: $0.key.label, place: $0.key.isReady ? .ready : .blocked,
         jobs: $0.value)

@@ -113,6 +113,8 @@ package struct ScalingReport: Sendable, Equatable, Codable {
       var kind: String
     }
     var found: [Key: Stage] = [:]
+    // Where no job waits, the running ones say what one is expected to need.
+    var unpredicted: Set<Key> = []
     func stage(_ key: Key, _ seconds: Estimate, _ bytes: Estimate) -> Stage {
       found[key]
         ?? Stage(
@@ -124,7 +126,10 @@ package struct ScalingReport: Sendable, Equatable, Codable {
     for lane in inputs.lanes {
       let key = Key(release: lane.release, stage: lane.stage, kind: lane.kind)
       let mean = Estimate(exactly: lane.arrivals.meanSeconds)
-      var each = stage(key, lane.queued.first?.seconds ?? mean, lane.queued.first?.memoryBytes ?? Estimate(exactly: 0))
+      let job = lane.queued.first ?? lane.waiting.first
+      if found[key] == nil, job == nil { unpredicted.insert(key) }
+      var each = stage(key, job?.seconds ?? mean, job?.memoryBytes ?? Estimate(exactly: 0))
+      if let job, unpredicted.remove(key) != nil { each.expect(job.seconds, job.memoryBytes) }
       each.queued += lane.queued.reduce(0) { $0 + $1.jobs }
       each.arrived5Minutes += lane.arrivals.jobs5Minutes
       each.arrived30Minutes += lane.arrivals.jobs30Minutes
@@ -136,6 +141,7 @@ package struct ScalingReport: Sendable, Equatable, Codable {
         found.keys.first { $0.release == job.release && $0.kind == job.kind }
         ?? Key(release: job.release, stage: job.kind, kind: job.kind)
       var each = stage(key, job.seconds, job.memoryBytes)
+      if unpredicted.remove(key) != nil { each.expect(job.seconds, job.memoryBytes) }
       each.running += 1
       found[key] = each
     }
@@ -154,5 +160,12 @@ package struct ScalingReport: Sendable, Equatable, Codable {
         draining: own.count { $0.state == .draining }, busySlots: own.reduce(0) { $0 + $1.busySlots },
         wanted: wanted[name] ?? 0)
     }
+  }
+}
+
+extension ScalingReport.Stage {
+  fileprivate mutating func expect(_ seconds: Estimate, _ bytes: Estimate) {
+    (predictedSeconds, predictedSecondsHigh) = (seconds.mean, seconds.high)
+    (predictedBytes, predictedBytesHigh) = (bytes.mean, bytes.high)
   }
 }

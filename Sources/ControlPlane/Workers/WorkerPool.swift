@@ -158,7 +158,7 @@ package struct WorkerPool: Service {
       desk.ask(.list)
     }
     board?.note(coming: state.coming)
-    board?.note(troubles: state.allTroubles)
+    board?.note(troubles: state.troubles(wanted: look.allotment?.counts))
   }
 
   /// Only a pool that follows a decision adopts and stops what it finds; of several that reach the same workers the one that decides.

@@ -18,9 +18,15 @@ extension Pipeline {
 
   /// The streams that a run pulls.
   package var pulledStreams: [(StreamReference, Stream)] {
+    let unread = Set(unreadStreams.map(\.0))
+    return allStreams.filter { !unread.contains($0.0) }
+  }
+
+  /// Those that a run does not pull: no dataset is made from them. A stream of bytes only lands in raw, and is pulled as well.
+  var unreadStreams: [(StreamReference, Stream)] {
+    guard !curate.isEmpty else { return [] }
     let used = Set(curate.flatMap(\.from))
-    // A stream that only lands in raw is pulled as well; one that is curated must be.
-    return allStreams.filter { used.contains($0) || curate.isEmpty || !$1.records.isCurated }
+    return allStreams.filter { !used.contains($0) && $1.records.isCurated }
   }
 
   var allStreams: [(StreamReference, Stream)] {

@@ -108,6 +108,7 @@ package struct Project: Sendable {
     refuseSharedDatasets()
     refuseWithheldSources()
     refuseWrongReferences()
+    if !isStored { warnOfUnreadStreams() }
     guard let copy else { return }
     for index in self.definitions.indices {
       self.definitions[index].pipeline = self.definitions[index].pipeline.map(copy.confine)
@@ -198,6 +199,21 @@ extension Project {
       isYAML ? .error : .warning, code: "stray_file", place: Place(file: path, line: 1, column: 1),
       message: "this file is no pipeline: a pipeline is \(pipelinesFolder)/NAME.yaml",
       suggestion: isYAML ? "rename it to \(pipelinesFolder)/\(Place.stem(of: path)).yaml" : "move it elsewhere")
+  }
+
+  /// A run pulls no stream that would only lie in raw while others are made into datasets.
+  private mutating func warnOfUnreadStreams() {
+    for index in definitions.indices {
+      guard let pipeline = definitions[index].pipeline else { continue }
+      let warnings = pipeline.unreadStreams.map { reference, stream in
+        Diagnostic(
+          .warning, code: "unread_stream", place: stream.place,
+          message: "no dataset is made from the stream \(reference): runs do not read it",
+          suggestion: "name it in \"from\" of a dataset, or remove it")
+      }
+      guard !warnings.isEmpty else { continue }
+      definitions[index].diagnostics = (definitions[index].diagnostics + warnings).sortedByPlace()
+    }
   }
 
   /// `query` and checks know a dataset by its name alone, so a name belongs to one pipeline.

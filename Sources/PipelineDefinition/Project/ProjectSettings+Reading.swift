@@ -59,6 +59,13 @@ extension ProjectSettings {
           code: "scaling_backlog", place: (node["backlog_within"] ?? node).place,
           message: "backlog_within is shorter than a worker takes to start", suggestion: "write 10s or more"))
     }
+    if case .command(_, _, let patience?, _) = scaling.launcher, patience < .seconds(10) {
+      problems.append(
+        Diagnostic(
+          code: "scaling_patience", place: (node["launcher"]?["patience"] ?? node).place,
+          message: "patience is shorter than a worker takes to start: every worker would be stopped before it works",
+          suggestion: "write 10s or more"))
+    }
     let oneJob = scaling.workerBytes + limits.memoryBytes
     if let memory = scaling.memoryBytes, memory < oneJob {
       problems.append(

@@ -80,6 +80,10 @@ package struct ProjectSettings: Sendable, Equatable {
   package var scaling: Scaling?
   /// How many jobs may run at once where the number of workers follows the work; 1 without ``scaling``, where what runs is not known.
   package var jobsAtOnce: Int { scaling.map { $0.maxWorkers * ($0.slotsPerWorker ?? limits.slots) } ?? 1 }
+  /// What one job may take at most: its SQL engine, which has 256 MB at least, and its part of the worker.
+  package var mostJobBytes: Double {
+    Double(max(limits.memoryBytes, 256_000_000) + (scaling ?? Scaling()).workerBytes)
+  }
   /// Relative to the project directory, or absolute.
   package var secretsDirectory: String
 

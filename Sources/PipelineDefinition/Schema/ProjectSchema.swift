@@ -47,7 +47,9 @@ enum ProjectSchema {
     .key(
       "secrets", .list(.text(.secretName)), "Secrets that it gets in its environment, as SLUICE_SECRET_NAME",
       example: "[control]"),
-    .key("patience", .text(.duration), "How long a worker may take from its start until it registers", default: "10m"),
+    .key(
+      "patience", .text(.duration), "How long a worker may take from its start until it registers; at least 10s",
+      default: "10m"),
   ])
 
   static let limits = ObjectShape([

@@ -71,11 +71,15 @@ struct ShapeValidator {
     }
   }
 
-  private mutating func checkChoice(_ scalar: YAMLScalar, _ choices: [Choice], named name: String, at place: Place) {
+  /// - Parameter others: What may be written in place of a choice.
+  private mutating func checkChoice(
+    _ scalar: YAMLScalar, _ choices: [Choice], named name: String, at place: Place, others: [String] = []
+  ) {
     let now = choices.filter { !$0.support.isLater }.map(\.value)
     guard let choice = choices.first(where: { $0.value == scalar.text }) else {
       let nearest = Spelling.nearest(to: scalar.text, in: choices.map(\.value))
-      let suggestion = nearest.map { "did you mean \"\($0)\"?" } ?? "write \(Self.alternatives(choices.map(\.value)))"
+      let suggestion =
+        nearest.map { "did you mean \"\($0)\"?" } ?? "write \(Self.alternatives(choices.map(\.value) + others))"
       return add("wrong_value", at: place, "\(name): unknown value \"\(scalar.text)\"", suggestion)
     }
     guard case .later(let wayOut) = choice.support else { return }
@@ -133,6 +137,13 @@ struct ShapeValidator {
         return addNull(node, named: name, at: owner)
       }
       return addMismatch(node, .written(shapes), named: name)
+    }
+    if case .choice(let choices) = fitting, let scalar = node.scalar, !node.isNull {
+      let others = shapes.compactMap { shape -> String? in
+        guard case .object(let object) = shape, let key = object.keys.first(where: \.isRequired) else { return nil }
+        return "a mapping with \(key.name)"
+      }
+      return checkChoice(scalar, choices, named: name, at: node.place, others: others)
     }
     check(node, fitting, named: name, at: owner)
   }

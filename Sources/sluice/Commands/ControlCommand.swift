@@ -12,7 +12,7 @@ struct ControlCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var options: ProjectOptions
-  @Option(help: "The API's port on loopback (default: a free one).") var port = 0
+  @Option(help: "The API's port on loopback; 0 is a free one.") var port = 0
 
   func validate() throws { try Bounds.check("--port", port, Bounds.port) }
 

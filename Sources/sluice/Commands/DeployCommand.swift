@@ -175,14 +175,27 @@ struct DeployCommand: AsyncParsableCommand {
     return max(1, Int((percent * 100).rounded()))
   }
 
-  /// `90s`, `10m`, `2h`.
+  /// `90s`, `10m`, `2h`, `1d`, `1h30m`.
   static func duration(_ text: String, option: String) throws -> Duration {
-    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
-    guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number > 0, number < 1e6
-    else {
-      throw StageFailure(
-        code: "usage", message: "\(option): \(text) is no time", hint: "write a number with s, m or h, such as 10m")
+    let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+    var seconds = 0.0
+    var rest = text[...]
+    while !rest.isEmpty {
+      let digits = rest.prefix { "0123456789.".contains($0) }
+      guard let number = Double(digits), number < 1e6,
+        let unit = rest.dropFirst(digits.count).first.flatMap({ units[$0] })
+      else {
+        seconds = 0
+        break
+      }
+      seconds += number * unit
+      rest = rest.dropFirst(digits.count + 1)
     }
-    return .seconds(number * unit)
+    guard seconds > 0 else {
+      throw StageFailure(
+        code: "usage", message: "\(option): \(text) is no time",
+        hint: "write a number with s, m, h or d, such as 10m or 1h30m")
+    }
+    return .seconds(seconds)
   }
 }

@@ -16,7 +16,8 @@ struct ScaleCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ProjectOptions
   @Argument(help: "A number of workers, or auto.") var count: String?
-  @Option(name: .customLong("for"), help: "For how long the number holds, such as 30m or 2h.") var duration: String?
+  @Option(name: .customLong("for"), help: "For how long the number holds, such as 30m, 1h30m or 2d; 30d at most.")
+  var duration: String?
   @Option(help: "Why; shown as long as the number holds.") var reason: String?
   @Flag(help: "What the decision was made from.") var why = false
   @Flag(help: "How good earlier predictions and counts were.") var score = false
@@ -54,9 +55,22 @@ struct ScaleCommand: AsyncParsableCommand {
     }
     guard let number = Int(count) else { throw ValidationError("\(count) is neither a number of workers nor auto") }
     try Bounds.check("the number of workers", number, Bounds.workers)
-    guard duration != nil, reason?.isEmpty == false else {
-      throw ValidationError("a number needs --for, such as --for 2h, and --reason \"…\"")
+    let missing = [
+      duration == nil ? "--for, such as --for 2h" : nil,
+      Self.line(reason ?? "").isEmpty ? "--reason, such as --reason \"a large backfill\"" : nil,
+    ].compactMap { $0 }
+    if !missing.isEmpty { throw ValidationError("a number needs \(missing.joined(separator: ", and "))") }
+  }
+
+  /// A reason is shown within a line.
+  static func line(_ text: String) -> String {
+    let visible = text.unicodeScalars.map { scalar -> Character in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: " "
+      default: Character(scalar)
+      }
     }
+    return String(visible).split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   private func validateChart() throws {
@@ -89,6 +103,10 @@ struct ScaleCommand: AsyncParsableCommand {
   private func show() async throws {
     try await Installation.with(options, access: .reading) { installation in
       let store = installation.store
+      if let at, let seconds = Self.seconds(at), try await store.scalingMoment().seconds < seconds {
+        throw StageFailure(
+          code: "usage", message: "--at: \(at) is in the future", hint: "leave it out for the decision of now")
+      }
       let decision = try await store.scalingDecision(at: at)
       var view = ScalingView(
         decision: decision, override: at == nil ? try await store.scalingOverride() : nil,
@@ -144,7 +162,7 @@ struct ScaleCommand: AsyncParsableCommand {
           code: "not_scaled", message: "nothing follows the number: \(refusal)", hint: ScalingStanding.refusalHint)
       }
       let set = try await installation.store.overrideScaling(
-        workers: workers, for: time, reason: reason ?? "", author: Installation.actor)
+        workers: workers, for: time, reason: Self.line(reason ?? ""), author: Installation.actor)
       if let most = standing.maxWorkers, workers > most { Console.note("scaling.max allows \(most)") }
       if let least = standing.minWorkers, workers < least {
         Console.note("scaling.min is \(least), and does not hold until then")

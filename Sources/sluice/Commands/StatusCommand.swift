@@ -32,7 +32,7 @@ struct StatusCommand: AsyncParsableCommand {
         TextTable(
           ["run", "pipeline", "kind", "target", "state", "created", "due", "ends"],
           report.runs.map {
-            let ends = $0.expected?.text ?? $0.unexpected.map { "not known: \($0)" } ?? ""
+            let ends = $0.expected?.range ?? $0.unexpected.map { "not known: \($0)" } ?? ""
             return [
               "\($0.run)", $0.pipeline, $0.kind, $0.target ?? "", $0.state, $0.createdAt, $0.deadline ?? "", ends,
             ]

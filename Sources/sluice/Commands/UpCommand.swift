@@ -19,7 +19,7 @@ struct UpCommand: AsyncParsableCommand {
     false
   @Option(help: "Worker processes (default: what scaling: of sluice.yaml allows, else 2).") var workers: Int?
   @Option(help: "Jobs at once in each worker (default: limits.slots of sluice.yaml).") var slots: Int?
-  @Option(help: "The API's port on loopback (default: a free one).") var port = 0
+  @Option(help: "The API's port on loopback; 0 is a free one.") var port = 0
 
   @Flag(help: .hidden) var untilIdle = false
 

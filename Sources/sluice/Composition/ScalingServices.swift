@@ -18,6 +18,7 @@ extension Installation {
     guard let scaling = project.settings.scaling else { return [] }
     var settings = ScalingSettings()
     settings.catchUpSeconds = scaling.backlogWithin.inSeconds
+    settings.boundColdStart(by: project.settings.mostJobBytes)
     let decider = ScalingService(
       store: store, limits: scaling.limits(slots: slots ?? project.settings.limits.slots), settings: settings,
       stages: [StageJob.ingest, StageJob.curate, StageJob.load], board: board,

@@ -36,7 +36,9 @@ extension Installation {
   private var workerMemory: WorkerMemory? {
     guard let scaling = project.settings.scaling, let most = scaling.memoryBytes.map(Double.init) else { return nil }
     let limit = min(most, HostMemory.now().leastLimitBytes ?? most)
-    return WorkerMemory(workerBytes: Double(scaling.workerBytes)) { limit }
+    var memory = WorkerMemory(workerBytes: Double(scaling.workerBytes)) { limit }
+    memory.mostJobBytes = project.settings.mostJobBytes
+    return memory
   }
 
   func maintenance(timing: LeaseTiming) -> QueueMaintenance {

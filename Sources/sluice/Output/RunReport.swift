@@ -167,6 +167,14 @@ struct RunReport {
 
 extension StatusReport.Expected {
   /// `about 2026-03-02 04:30:00+00, between 2026-03-02 04:20:00+00 and 2026-03-02 05:10:00+00; 12 min late; needs 3 more slots`
+  /// Within a table: `2026-03-02 04:20:00 to 05:10:00+00; 12 min late`. What it would take is told of late runs by a line of its own.
+  var range: String {
+    let (day, zone) = (early.prefix(10), late.suffix(3))
+    let end = late.hasPrefix(day) ? late.dropFirst(11) : late[...]
+    let delay = lateSeconds.map { "; \(RunForecast.duration($0)) late" } ?? ""
+    return "\(early.dropLast(zone.count)) to \(end)\(delay)"
+  }
+
   var text: String {
     let delay = lateSeconds.map { "; \(RunForecast.duration($0)) late" } ?? ""
     return "about \(mean), between \(early) and \(late)\(delay)" + (needs.map { "; \($0)" } ?? "")

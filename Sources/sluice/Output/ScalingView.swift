@@ -82,8 +82,8 @@ struct ScalingView {
 
   private func details(_ decision: JobStore.ScalingDecisionRecord, _ report: ScalingReport) -> [String] {
     var lines = [
-      "decision \(decision.id) of epoch \(decision.epoch), \(Self.number(decision.ageSeconds)) s old; measurements were "
-        + "\(Self.number(report.ageSeconds)) s old",
+      "decision \(decision.id) of epoch \(decision.epoch)\(isNow ? ", \(Self.number(decision.ageSeconds)) s old" : ""); "
+        + "measurements were \(Self.number(report.ageSeconds)) s old",
       "min \(report.minWorkers), max \(report.maxWorkers), \(report.slotsPerWorker) slots a worker; a start takes "
         + "\(Self.number(report.startSeconds)) s",
       "memory: " + (report.memoryLimit.map(Self.bytes) ?? "no limit")
@@ -95,12 +95,17 @@ struct ScalingView {
     lines += report.stages.map {
       "\(name($0.release)) \($0.stage)/\($0.kind): \(Self.number($0.arrived5Minutes)) arrived in 5 min, "
         + "\(Self.number($0.arrived30Minutes)) in 30 min; one job takes \(Self.number($0.predictedSeconds)) s "
-        + "(up to \(Self.number($0.predictedSecondsHigh)) s) and \(Self.bytes($0.predictedBytes)) "
-        + "(up to \(Self.bytes($0.predictedBytesHigh)))"
+        + "(up to \(Self.number($0.predictedSecondsHigh)) s) and \(Self.need($0))"
     }
     if !decision.stops.isEmpty { lines.append("idle workers that may stop: \(Self.list(decision.stops))") }
     if !decision.drains.isEmpty { lines.append("workers that finish and end: \(Self.list(decision.drains))") }
     return lines
+  }
+
+  /// The memory of the worker itself is not a job's.
+  private static func need(_ stage: ScalingReport.Stage) -> String {
+    guard stage.predictedBytesHigh >= 0.5e6 else { return "no more memory than its worker" }
+    return "\(bytes(stage.predictedBytes)) (up to \(bytes(stage.predictedBytesHigh))) next to its worker's"
   }
 
   var json: JSONValue {

@@ -83,6 +83,8 @@ struct PoolLauncherTests {
     #expect(launches(state.steps(after: look(at: 5, wanted: 3, in: state))) == 0)
     _ = state.launchFailed(launch("b"), because: "no room", doubt: .refused, at: start + .seconds(6))
     #expect(state.troubles == [7: "no room, 2 times in a row"])
+    #expect(state.troubles(wanted: [7: 1]) == state.troubles)
+    #expect(state.troubles(wanted: [7: 0]).isEmpty && state.troubles(wanted: [:]).isEmpty, "none is to be started")
     // A local start that fails says something of the release.
     state.ask(launch("c"), at: start + .seconds(8))
     let steps = state.launchFailed(launch("c"), because: "no engine", doubt: .none, at: start + .seconds(9))
