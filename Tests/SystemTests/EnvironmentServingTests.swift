@@ -205,28 +205,16 @@ struct EnvironmentServingTests {
       // It ends as the second one, or because there is nothing to do.
       #expect([0, 3].contains(second.status), "\(second.errors)")
       try await eventually(within: .seconds(90), "all is idle") { folder.entries().isEmpty }
-      #expect(try await sluice("down").status == 0)
-      #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
-    }
-  }
-
-  @Test("one control that ends stops what it has started for environments")
-  func stopped() async throws {
-    try await EnvironmentTests.inProject { sluice, database in
-      #expect(try await sluice("env", "up", "pr-1").status == 0)
-      try await Self.serve(sluice, database)
+      // Control that ends in order stops what it has started.
       #expect(try await sluice("run", "shop", "--env", "pr-1").status == 0)
-      try await eventually("it is served") { !Self.processes(sluice, ["pr-1"]).isEmpty }
+      try await eventually("it is served again") { !folder.entries().isEmpty }
       #expect(try await sluice("down").status == 0)
       #expect(Self.processes(sluice, ["pr-1", "local"]) == [])
-      // Without a control the verb does the work itself.
-      let run = try await sluice("run", "shop", "--env", "pr-1", "--json")
-      #expect(run.status == 0, "\(run.errors)")
       #expect(try await sluice("env", "down", "pr-1", "--yes").status == 0)
     }
   }
 
-  @Test("an environment that is found due is warned of, and removed only after a grace by a clock that is not set")
+  @Test("one that is due is warned of, and removed after a grace by a clock that is not set, also after a killed sweep")
   func grace() async throws {
     try await EnvironmentTests.inProject { sluice, database in
       #expect(try await sluice("env", "up", "pr-1", "--ttl", "8h").status == 0)
@@ -245,17 +233,7 @@ struct EnvironmentServingTests {
         on: name, mark.replacing(/"expires":[0-9]+/, with: "\"expires\":99999999999"), database)
       #expect(try await sluice("env", "sweep").output.contains("nothing is to be removed"))
       #expect(try await notice() == false)
-      try await EnvironmentTests.expire(name, database)
-      #expect(try await sluice("env", "sweep").output.contains("removed pr-1"))
-      #expect(try await EnvironmentTests.databases(database) == [])
-    }
-  }
-
-  @Test("control that is killed in the middle of its sweep leaves the rest to the next start")
-  func sweepKilled() async throws {
-    try await EnvironmentTests.inProject { sluice, database in
-      #expect(try await sluice("env", "up", "pr-1").status == 0)
-      let name = "\(try await EnvironmentTests.own(database))-env-pr-1"
+      // Control that is killed in the middle of its sweep leaves the rest to the next start.
       try await EnvironmentTests.expire(name, database)
       let control = try sluice.start(
         "control", name: "first", adding: ["SLUICE_KILL_AT": EnvironmentStep.emptied.rawValue])
