@@ -48,9 +48,8 @@ struct RowFileEngineTests {
     Case(
       testDescription: "long",
       lines: [
-        object(["a": "1"]), object(["a": String(repeating: "é", count: 31_000_000), "b": "x"]), object(["b": "2"]),
+        object(["a": "1"]), object(["a": String(repeating: "é", count: 3_000_000), "b": "x"]), object(["b": "2"]),
       ]),
-    Case(testDescription: "many", lines: (0..<22_000).map { #"{"a":"\#($0)","b":\#($0 % 5 == 0 ? "null" : "1")}"# }),
   ]
 
   @Test("has the same rows", arguments: cases)
