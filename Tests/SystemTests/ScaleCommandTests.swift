@@ -86,7 +86,7 @@ struct ScaleCommandTests {
           #expect(outcome.status == 2, "\(wrong)")
         }
         let future = try await sluice("scale", "--why", "--at", "2099-01-01T00:00:00Z")
-        #expect(future.status == 1 && future.errors.contains("in the future"), "\(future.errors)")
+        #expect(future.status == 2 && future.errors.contains("in the future"), "\(future.errors)")
         let score = try await sluice("scale", "--score")
         #expect(score.status == 0, "\(score.errors)")
         #expect(score.output.hasPrefix("nothing was predicted yet"))
