@@ -88,9 +88,11 @@ struct IdleEnvironments {
   /// Those that were started for the project: its folder is in their arguments.
   private func processes() -> [Int64] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    // The program writes the path without links and double slashes; the folder's own name was drawn for this run.
+    let ending = "/" + verbs.project.split(separator: "/").suffix(2).joined(separator: "/")
     return names.compactMap { Int64($0) }.filter { pid in
       let bytes = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
-      return bytes.split(separator: 0).contains { $0.elementsEqual(verbs.project.utf8) }
+      return bytes.split(separator: 0).contains { String(decoding: $0, as: UTF8.self).hasSuffix(ending) }
     }
   }
 
