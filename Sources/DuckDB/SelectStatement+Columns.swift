@@ -63,6 +63,37 @@ extension SelectStatement {
     return may
   }
 
+  /// Whether the statement may use all fields of a table's row without naming them, apart from handing them on as columns. False only
+  /// where it certainly does not.
+  package func mayReadWholeRows(of names: Set<SQLName>) -> Bool {
+    var owners = names
+    var (stars, plainStars, may, compares) = (0, 0, false, false)
+    visit { node in
+      // Whatever can stand in FROM: a nested SELECT hands on a row of a table under its own name.
+      if node["sample"] != nil, let alias = node["alias"]?.text, !alias.isEmpty { owners.insert(SQLName(alias)) }
+      for entry in node["cte_map"]?.object?["map"]?.list ?? [] {
+        if let name = entry.object?["key"]?.text { owners.insert(SQLName(name)) }
+      }
+      if node["class"]?.text == "STAR" { stars += 1 }
+      for expression in node["select_list"]?.list ?? [] where expression.object?["class"]?.text == "STAR" {
+        if expression.object?["columns"]?.bool == true { may = true }
+        plainStars += 1
+      }
+      if node["class"]?.text == "POSITIONAL_REFERENCE" || node["ref_type"]?.text == "NATURAL" { may = true }
+      if let type = node["type"]?.text, ["PIVOT", "SHOW_REF"].contains(type) { may = true }
+      if node["column_name_alias"]?.list?.isEmpty == false { may = true }
+      // These look at every column.
+      if node["type"]?.text == "SET_OPERATION_NODE" || node["type"]?.text == "DISTINCT_MODIFIER" { compares = true }
+      if let handling = node["aggregate_handling"]?.text, handling != "STANDARD_HANDLING" { compares = true }
+    }
+    if stars > plainStars || (compares && stars > 0) { may = true }
+    visit { node in
+      guard node["class"]?.text == "COLUMN_REF", let last = node["column_names"]?.list?.last?.text else { return }
+      if owners.contains(SQLName(last)) { may = true }
+    }
+    return may
+  }
+
   /// The field that a column of the result is, as it is or cast; nil where it is computed. A star gives fields by their own names.
   package func field(behind column: String) -> String? {
     var hasStar = false

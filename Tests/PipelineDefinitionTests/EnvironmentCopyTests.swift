@@ -147,10 +147,19 @@ struct EnvironmentCopyTests {
   @Test(
     "names of folders in .sluice are refused for every environment, with the reason",
     arguments: [("postgres", "server"), ("storage", "storages"), ("storage-pr-1", "storages")])
-  func folder(name: String, reason: String) {
+  func folder(name: String, reason: String) throws {
     let error = #expect(throws: DefinitionError.self) { try Project.check(environment: name) }
     #expect(error?.code == "environment_name" && error?.message.contains(reason) == true)
     #expect(throws: Never.self) { try Project.check(environment: "x" + name) }
+    // One that an earlier engine has used keeps its name; no new one gets it.
+    try withDirectory([".sluice/\(name)/installation": "{}"]) { (directory: String) throws in
+      try Project.check(environment: name, in: directory)
+      #expect(throws: DefinitionError.self) { try EnvironmentName.check(new: name, others: []) }
+    }
+    try withDirectory([".sluice/\(name)/raw/x": ""]) { (directory: String) throws in
+      let error = #expect(throws: DefinitionError.self) { try Project.check(environment: name, in: directory) }
+      #expect(error?.message.contains(reason) == true)
+    }
   }
 
   @Test("knows the environments that a project has overlays for")

@@ -54,6 +54,33 @@ struct LikenessTests {
     #expect(!other.makes("none", of: "shop", like: project()))
   }
 
+  @Test(
+    "a dataset is loaded like another with the same tables and keys to merge by, wherever they are",
+    arguments: [
+      ("from: orders, mode: append", "from: orders, mode: replace", true),
+      ("mode: append", "mode: merge, key: [id]", false), ("{orders:", "{mart.orders:", true),
+      ("from: orders, mode: append", "from: orders, mode: append}, others: {from: orders, mode: append", false),
+    ])
+  func loads(_ old: String, _ new: String, _ isSame: Bool) throws {
+    let other = try #require(project(Self.shop.replacing(old, with: new)).pipelines.first)
+    #expect(try other.loads("orders", like: #require(project().pipelines.first)) == isSame)
+  }
+
+  @Test("a stream gives the same rows only with the same order of versions and the same longest record")
+  func gives() throws {
+    func stream(_ change: (inout PipelineDefinition.Stream) -> Void) throws -> PipelineDefinition.Stream {
+      var stream = try #require(project().pipelines.first?.sources.first?.streams.first)
+      stream.cursor = Cursor(field: "at", type: .text)
+      change(&stream)
+      return stream
+    }
+    let before = try stream { _ in }
+    #expect(try stream { $0.cursor?.lag = .seconds(5) }.gives(like: before))
+    for other in [try stream { $0.cursor?.type = ColumnType("bigint") }, try stream { $0.maximumRecordBytes = 100 }] {
+      #expect(other.reads(like: before) && !other.gives(like: before))
+    }
+  }
+
   @Test("a stream is read like another as long as its bytes mean the same")
   func streams() throws {
     func stream(_ text: String) throws -> PipelineDefinition.Stream {

@@ -1,5 +1,8 @@
+import Catalog
 import FoundationEssentials
 import Glibc
+import ObjectStore
+import PipelineDefinition
 import Postgres
 import TestSupport
 import Testing
@@ -40,6 +43,34 @@ struct EnvironmentPromoteTests {
 
   private static func number(_ query: String, _ database: TestDatabase.Handle) async throws -> Int64? {
     try await database.pool.query(SQLStatement(text: "select (\(query))::bigint as n")).first?.int("n")
+  }
+
+  @Test("data files of several jobs get a name each, by partition and number")
+  func keys() throws {
+    let names = ["12-1-aaaa", "13-1-bbbb"].enumerated().map { chunk, attempt in
+      DataFile(
+        chunk: chunk, key: "curated/shop/orders/\(attempt)/part-0.parquet", partition: "", rows: 1, bytes: 1, sha256: ""
+      )
+    }
+    var partitioned = names[0]
+    partitioned.partition = "day=2024-01-01"
+    #expect(
+      try (names + [partitioned]).map { try EnvironmentPromotion.key(of: $0, "curated/shop/orders/promoted-1").text }
+        == [
+          "curated/shop/orders/promoted-1/part-0.parquet", "curated/shop/orders/promoted-1/part-1.parquet",
+          "curated/shop/orders/promoted-1/day=2024-01-01/part-0.parquet",
+        ])
+  }
+
+  @Test("rows that were computed from everything are of earlier runs too where a stream brought nothing")
+  func idle() {
+    let reference = StreamReference(source: "drops", stream: "orders")
+    var step = CurateStep(name: "orders", from: [reference], over: .all)
+    let stream = StreamID(pipeline: "shop", source: "drops", stream: "orders")
+    let raw = [DueRaw(stream: stream, objects: [], runs: [], superseded: [])]
+    #expect(Promotable.idle(step, raw) == stream)
+    step.over = .batch
+    #expect(Promotable.idle(step, raw) == nil)
   }
 
   @Test(

@@ -46,8 +46,25 @@ struct EnvironmentProtectionTests {
       #expect(try await Shop.databases(database) == [])
       // Force is no more than that: a mark of another environment, and protection, stay in force.
       #expect(try await sluice("env", "up", "pr-1").status == 0)
+      #expect(try await sluice("env", "up", "pr-1-old").status == 0)
       #expect(try await sluice("env", "protect", "pr-1").status == 0)
       #expect(try await sluice("env", "down", "pr-1", "--yes", "--force").status == 3)
+      // Whatever becomes of the name and the comment of its database.
+      let refusesProtected = {
+        let outcome = try await sluice("env", "down", "pr-1", "--yes", "--force", "--json")
+        #expect(try outcome.status == 3 && outcome.json("error", "code").text == "protected", "\(outcome.output)")
+        #expect(sluice.project.exists(".sluice/storage-pr-1"))
+      }
+      try await database.pool.execute("alter database \"\(name)\" rename to \"\(name)x\"")
+      try await refusesProtected()
+      try await database.pool.execute("alter database \"\(name)x\" rename to \"\(name)\"")
+      let mark = try await Shop.comment(name, database)
+      try await Shop.comment(on: name, "Anna", database)
+      try await refusesProtected()
+      try await Shop.comment(on: name, try #require(mark), database)
+      // One that was there before keeps its name.
+      #expect(try await sluice("env", "up", "pr-1-old").status == 0)
+      #expect(try await sluice("env", "down", "pr-1-old", "--yes").status == 0)
       // Names that are taken for the protected one's.
       for other in ["pr1", "pr-l", "pr-1-copy"] {
         let up = try await sluice("env", "up", other, "--json")

@@ -50,6 +50,12 @@ struct EnvironmentResetTests {
       for (step, isSwept) in [
         (EnvironmentStep.announced, false), (.dropped, true), (.marked, true),
       ] {
+        let state = sluice.project.directory + "/.sluice/pr-1"
+        if step == .dropped, var file = try CopyFile.read(state) {
+          // As an earlier engine wrote it.
+          file.recipe = nil
+          try file.write(state)
+        }
         let killed = try await sluice("env", "reset", "pr-1", "--yes", adding: ["SLUICE_KILL_AT": step.rawValue])
         #expect(killed.status == 128 + Int(SIGKILL), "\(step): \(killed.errors)")
         if isSwept { #expect(try await sluice("env", "sweep").output.contains("removed pr-1"), "\(step)") }

@@ -55,10 +55,26 @@ extension YAMLNode {
   }
 }
 
+extension Pipeline {
+  /// Whether a dataset is loaded into as many tables as in another pipeline, with the same keys: they decide which rows are bad.
+  package func loads(_ dataset: String, like other: Pipeline) -> Bool {
+    func keys(_ pipeline: Pipeline) -> [[String]] {
+      pipeline.load.flatMap(\.tables).filter { $0.from == dataset }.map { $0.mode == .merge ? $0.key : [] }
+    }
+    return keys(self) == keys(other)
+  }
+}
+
 extension Stream {
   /// Whether its raw objects are read as those of another stream: what it asks its source for does not count.
   package func reads(like other: Stream) -> Bool {
     records == other.records && columns == other.columns && key == other.key && read == other.read
       && cursor?.field == other.cursor?.field
+  }
+
+  /// Whether its raw objects give the same rows, of which the same are the newest and the same are bad.
+  package func gives(like other: Stream) -> Bool {
+    reads(like: other) && cursor?.type == other.cursor?.type && maximumRecordBytes == other.maximumRecordBytes
+      && cursor?.sourceTimezone == other.cursor?.sourceTimezone && fixesColumns == other.fixesColumns
   }
 }

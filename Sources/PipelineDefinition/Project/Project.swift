@@ -50,15 +50,17 @@ package struct Project: Sendable {
   package static func load(
     directory: String, environment: String? = nil, copy: EnvironmentCopy? = nil
   ) throws -> Project {
-    if let environment { try check(environment: environment) }
+    if let environment { try check(environment: environment, in: directory) }
     return Project(
       bundle: try ProjectBundle(directory: directory), directory: directory, environment: environment, copy: copy)
   }
 
   /// An environment's name is part of paths, of databases' names and of locations.
   ///
+  /// - Parameter directory: Of the project. An environment of a name that is not free has been used in it with an earlier engine, if its
+  ///   state is there.
   /// - Throws: ``DefinitionError`` `environment_name`.
-  package static func check(environment: String) throws {
+  package static func check(environment: String, in directory: String? = nil) throws {
     do { try NameText.dashedName(environment) } catch {
       throw DefinitionError(
         code: "environment_name", message: "the environment: \(error.message)",
@@ -66,11 +68,17 @@ package struct Project: Sendable {
     }
     let isServer = environment == "postgres"
     guard isServer || environment == "storage" || environment.hasPrefix("storage-") else { return }
+    if let directory, isState("\(directory)/.sluice/\(environment)") { return }
     throw DefinitionError(
       code: "environment_name",
       message: "the environment: \"\(environment)\" is not free: .sluice/\(environment) is "
         + (isServer ? "the folder of the project's own server" : "a folder of storages"),
       hint: "choose another name with --env NAME or SLUICE_ENV")
+  }
+
+  /// Whether a folder is the state of an environment, by what every verb leaves in it.
+  private static func isState(_ folder: String) -> Bool {
+    ["installation", "processes"].contains { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
   }
 
   /// The rules of the engine that runs its pipelines.

@@ -21,6 +21,13 @@ private func remark(
     }
     try change(&marker, try await server.now())
     try await server.mark(before.database, marker)
+    let stateDirectory = Installation.stateDirectory(server.directory, environment: name)
+    if var file = try? CopyFile.read(stateDirectory), file.token == marker.token,
+      marker.isProtected != (file.isProtected == true)
+    {
+      file.isProtected = marker.isProtected ? true : nil
+      try file.write(stateDirectory)
+    }
     return try await listing.entry(name)
   }
   guard !options.json else { return Console.data(json: entry.json) }
@@ -163,8 +170,9 @@ struct EnvForgetCommand: AsyncParsableCommand {
   @Flag(help: "Also where its server is gone for good; its database and storage are left alone.") var lost = false
 
   func run() throws {
-    try Project.check(environment: name)
-    let stateDirectory = Installation.stateDirectory(try options.resolvedDirectory(), environment: name)
+    let directory = try options.resolvedDirectory()
+    try Project.check(environment: name, in: directory)
+    let stateDirectory = Installation.stateDirectory(directory, environment: name)
     let file = if lost { try? CopyFile.read(stateDirectory) } else { try CopyFile.read(stateDirectory) }
     // With --lost also one that cannot be read.
     guard file != nil || (lost && access(CopyFile.path(stateDirectory), F_OK) == 0) else {

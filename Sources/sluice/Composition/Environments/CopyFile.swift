@@ -21,6 +21,8 @@ struct CopyFile: Codable, Equatable {
   var recipe: EnvironmentRecipe?
   /// Whether `env reset` removes it, to make it again; nil where not.
   var isReset: Bool?
+  /// Whether `env protect` protects it; nil where not. The mark decides; this is for a database that lost its mark.
+  var isProtected: Bool?
 
   static func path(_ stateDirectory: String) -> String { stateDirectory + "/environment" }
 
@@ -46,7 +48,7 @@ struct CopyFile: Codable, Equatable {
   ///
   /// - Throws: ``Refusal`` `environment_unfinished`, `environment_gone`.
   static func usable(_ directory: String, environment: String) throws -> EnvironmentCopy? {
-    try Project.check(environment: environment)
+    try Project.check(environment: environment, in: directory)
     guard let file = try read(Installation.stateDirectory(directory, environment: environment)) else { return nil }
     switch file.state {
     case .ready: return file.copy
@@ -88,7 +90,7 @@ struct CopyFile: Codable, Equatable {
   static func others(_ directory: String) -> [String] {
     let state = directory + "/.sluice"
     return ((try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []).filter { name in
-      (try? Project.check(environment: name)) != nil && access(path(state + "/" + name), F_OK) != 0
+      (try? Project.check(environment: name, in: directory)) != nil && access(path(state + "/" + name), F_OK) != 0
     }
   }
 

@@ -31,9 +31,12 @@ struct EnvironmentMaking {
   /// - Throws: What refuses an environment that is not there yet.
   func confirm() async throws {
     try EnvironmentName.check(new: name, others: project.overlayNames + CopyFile.others(server.directory))
+    try requireModel()
+    // One that is there, or was begun, keeps its name.
+    let file = try CopyFile.read(stateDirectory)
+    guard file.map({ $0.state == .removed && $0.isReset != true }) ?? true else { return }
     let protected = try await server.marked().compactMap(\.marker).filter { $0.isProtected && $0.name != name }
     try EnvironmentName.check(new: name, protected: protected.map(\.name))
-    try requireModel()
   }
 
   func make() async throws -> Made {
@@ -63,7 +66,7 @@ struct EnvironmentMaking {
 
   /// A name that means no environment of the project would be the definitions without any overlay.
   private func requireModel() throws {
-    try Project.check(environment: model)
+    try Project.check(environment: model, in: server.directory)
     let known = Set([Project.defaultEnvironment] + project.overlayNames + CopyFile.others(server.directory))
     guard !known.contains(model) else { return }
     throw DefinitionError(

@@ -93,13 +93,13 @@ struct EnvironmentPromotion {
   /// continued by the next.
   private func bring(_ snapshot: Snapshot) async throws -> [DataFile] {
     let scratch = model.stateDirectory + "/scratch/promote-\(ProcessInfo.processInfo.processIdentifier)"
+    // What a call that was killed has left, of a process with the same number.
+    try? FileManager.default.removeItem(atPath: scratch)
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     var files: [DataFile] = []
     for file in snapshot.files {
-      // curated/PIPELINE/DATASET/ATTEMPT/PARTITION/part-N.parquet
-      let rest = file.key.split(separator: "/").dropFirst(4).joined(separator: "/")
-      let key = try ObjectKey("curated/\(pipeline)/\(dataset)/promoted-\(snapshot.id)/\(rest)")
+      let key = try Self.key(of: file, "curated/\(pipeline)/\(dataset)/promoted-\(snapshot.id)")
       guard let source = copy.objects.localPath(try ObjectKey(file.key)) else { throw changed(file.key) }
       let link = "\(scratch)/\(file.chunk).parquet"
       if Glibc.link(source, link) != 0 {
@@ -120,6 +120,12 @@ struct EnvironmentPromotion {
       }
     }
     return files
+  }
+
+  /// A file's number is its own within a snapshot; its name in the environment is not, where several jobs curated.
+  static func key(of file: DataFile, _ folder: String) throws -> ObjectKey {
+    let partition = file.partition.isEmpty ? "" : file.partition + "/"
+    return try ObjectKey("\(folder)/\(partition)part-\(file.chunk).parquet")
   }
 
   /// The hash of a file that a call before has brought.

@@ -32,7 +32,8 @@ struct EnvironmentRemoval {
   private var stateDirectory: String { Installation.stateDirectory(server.directory, environment: name) }
   private var processes: ProcessTable { Installation.processes(stateDirectory) }
   private var entries: [ProcessTable.Entry] { file == nil ? [] : processes.entries() }
-  private var isProtected: Bool { marker?.isProtected ?? false }
+  /// Also where its database has another name or owner now.
+  private let isProtected: Bool
 
   /// Nil where `env up` made no environment of this name, or nothing is left of it.
   ///
@@ -41,7 +42,7 @@ struct EnvironmentRemoval {
   static func find(
     _ name: String, on server: EnvironmentServer, isForced: Bool = false
   ) async throws -> EnvironmentRemoval? {
-    try Project.check(environment: name)
+    try Project.check(environment: name, in: server.directory)
     var file = try CopyFile.read(Installation.stateDirectory(server.directory, environment: name))
     if file?.state == .removed { file = nil }
     try file?.refuseElsewhere(server.place)
@@ -50,10 +51,11 @@ struct EnvironmentRemoval {
     let marker = try await server.environment(name)?.marker
     guard let token = file?.token ?? marker?.token else { return nil }
     let unmarked = try await unmarked(name, file, on: server, isForced: isForced)
+    let isMarked = try await server.marked().contains { $0.marker?.token == token && $0.marker?.isProtected == true }
     // A database of another environment that had the same name is no part of this one.
     return EnvironmentRemoval(
       server: server, name: name, file: file, marker: marker?.token == token ? marker : nil, token: token,
-      unmarked: unmarked)
+      unmarked: unmarked, isProtected: isMarked || (unmarked != nil && file?.isProtected == true))
   }
 
   /// The database under the environment's name where its mark cannot be read, and its witness can: `env up` made it.
@@ -80,7 +82,10 @@ struct EnvironmentRemoval {
     guard isProtected else { return }
     throw Refusal(
       code: "protected", message: "the environment \(name) is protected; nothing is removed",
-      hint: "end the protection first: sluice env protect \(name) --off")
+      hint: unmarked.map {
+        "the database \($0) has no mark of env up any more: restore its comment, or drop it, then: sluice env down \(name)"
+      } ?? "end the protection first: sluice env protect \(name) --off"
+        + (marker == nil ? ", after its database has its former name and owner" : ""))
   }
 
   /// What is there, by the same rules by which it is removed.
@@ -112,6 +117,8 @@ struct EnvironmentRemoval {
     if var file {
       file.state = .removing
       file.isReset = isReset ? true : nil
+      // A file of an earlier engine has none, and its mark goes with the database.
+      if file.recipe == nil { file.recipe = marker.map { EnvironmentRecipe(ttl: $0.ttl) } }
       try file.write(stateDirectory)
     }
     EnvironmentStep.announced.pass()
@@ -138,7 +145,8 @@ struct EnvironmentRemoval {
     copy.database = ""
     copy.storage = ""
     try CopyFile(
-      state: .removed, copy: copy, token: "", place: server.place, recipe: file?.recipe, isReset: isReset ? true : nil
+      state: .removed, copy: copy, token: "", place: server.place,
+      recipe: file?.recipe ?? marker.map { EnvironmentRecipe(ttl: $0.ttl) }, isReset: isReset ? true : nil
     ).write(stateDirectory)
     return []
   }

@@ -1,4 +1,5 @@
 import Catalog
+import DuckDB
 import FoundationEssentials
 import JobModel
 import JobStore
@@ -21,6 +22,11 @@ struct Promotable: Equatable {
   struct Records: Equatable {
     var object: Int64
     var records: Int64
+  }
+
+  /// A stream that brought nothing in the run of a snapshot that is computed from everything: its rows are of earlier runs.
+  static func idle(_ step: CurateStep, _ raw: [DueRaw]) -> StreamID? {
+    step.over == .all ? raw.first { $0.objects.isEmpty }?.stream : nil
   }
 
   /// Looks at both environments.
@@ -64,6 +70,9 @@ struct Promotable: Equatable {
       let (raw, others) = try await copy.catalog.raw(takenBy: snapshot, streams: streams)
       guard others.isEmpty, raw.contains(where: { !$0.objects.isEmpty }) else {
         throw refusal("it was not curated from raw of \(copy.environment)")
+      }
+      if let idle = Promotable.idle(step, raw) {
+        throw refusal("it is computed from everything, and the stream \(idle) brought nothing in its run")
       }
       let due = try await model.catalog.dueRaw(
         pipeline: pipeline, dataset: dataset, streams: streams, upTo: RunID(.max))
@@ -132,19 +141,45 @@ struct Promotable: Equatable {
       guard let step = there.curate.first(where: { $0.name == dataset }) else {
         throw refusal("its run had no such dataset")
       }
+      guard theirs.edition == mine.edition else { throw refusal("its run was of a release of another edition") }
       for reference in step.from {
-        guard let one = there.stream(reference), let other = here.stream(reference), one.reads(like: other) else {
+        guard let one = there.stream(reference), let other = here.stream(reference), one.gives(like: other) else {
           throw refusal("the stream \(reference) is not read in the same way")
         }
+      }
+      guard there.loads(dataset, like: here) else {
+        throw refusal("`load` has other tables or keys of it there, and they decide which rows are bad")
       }
       if let column = step.columns.first(where: { $0.mask != nil }) {
         throw refusal("the column \(column.name) is masked, and the salts of the two differ")
       }
-      let text = try step.sqlPath.map { try theirs.text(at: $0).lowercased() } ?? ""
-      for name in ["_run", "_object"] where text.contains(name) {
-        throw refusal("its SQL reads \(name), which differs between the two")
+      let text = try step.sqlPath.map { try theirs.text(at: $0) } ?? ""
+      try await confirmSelection(text, step, snapshot)
+      return (there, step, text.lowercased())
+    }
+
+    /// Refuses rows with values that name a run or a raw object: their numbers differ between the two.
+    private func confirmSelection(_ sql: String, _ step: CurateStep, _ snapshot: Snapshot) async throws {
+      let text = sql.lowercased()
+      let names = step.columns.map { $0.name.lowercased() }
+      for name in ["_run", "_object"] where text.contains(name) || names.contains(where: { $0.hasPrefix(name) }) {
+        throw refusal("it reads \(name), which differs between the two")
       }
-      return (there, step, text)
+      if snapshot.columns.contains(where: { $0.name.lowercased().hasPrefix("_run") }) {
+        throw refusal("it has a column of its run, which differs between the two")
+      }
+      guard !sql.isEmpty else { return }
+      let folder = model.stateDirectory + "/scratch/promote-sql-\(ProcessInfo.processInfo.processIdentifier)"
+      try? FileManager.default.removeItem(atPath: folder)
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      let statement = try await model.duckDB().withSession(
+        in: DuckDBPlace(directory: folder), limits: DuckDBLimits(threads: 1)
+      ) { try await SelectStatement.parse(sql, $0) }
+      if statement.mayReadWholeRows(of: Set(step.from.map { SQLName($0.stream) })) {
+        throw refusal(
+          "its SQL reads rows of a stream as a whole, with _run and _object in them, which differ between the two")
+      }
     }
 
     private func definition(ofRun run: RunID) async throws -> Project {
