@@ -57,8 +57,7 @@ struct LikenessTests {
   @Test(
     "a dataset is loaded like another with the same tables and keys to merge by, wherever they are",
     arguments: [
-      ("from: orders, mode: append", "from: orders, mode: replace", true),
-      ("mode: append", "mode: merge, key: [id]", false), ("{orders:", "{mart.orders:", true),
+      ("mode: append", "mode: merge, key: [id]", false), ("tables: {orders:", "tables: {mart.orders:", true),
       ("from: orders, mode: append", "from: orders, mode: append}, others: {from: orders, mode: append", false),
     ])
   func loads(_ old: String, _ new: String, _ isSame: Bool) throws {

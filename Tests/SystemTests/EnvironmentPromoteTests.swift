@@ -23,6 +23,7 @@ struct EnvironmentPromoteTests {
     curate:
       orders:
         from: drops.orders
+        \(load ? "sql: sql/orders.sql" : "")
         columns: {id: {type: bigint, required: true}, \(name)}
         checks: [{sql: "select count(*) from orders", expect: \(expect)}]
     \(load ? "load: {warehouse: {postgres: {url: \"secret:warehouse\"}, tables: {mart.orders: {from: orders, mode: merge, key: [id]}}}}" : "")
@@ -78,6 +79,7 @@ struct EnvironmentPromoteTests {
   func failed() async throws {
     try await Shop.inProject { sluice, database in
       try sluice.project.write("secrets/warehouse", database.url)
+      try sluice.project.write("sql/orders.sql", "select id, name from orders\n")
       try sluice.project.write("pipelines/shop.yaml", Self.pipeline())
       #expect(try await sluice("env", "up", "pr-1").status == 0)
       #expect(try await sluice("env", "promote", "pr-1", "--dataset", "orders").status == 2)
