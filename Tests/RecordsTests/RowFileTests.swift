@@ -41,14 +41,18 @@ struct RowFileTests {
     return rows
   }
 
-  private static func limits(rows: Int, bytes: Int = 4_000_000, pages: Int = 65_536) -> RowFile.Limits {
+  private static func limits(
+    rows: Int, bytes: Int = 4_000_000, pages: Int = 65_536, groups: Int = 100
+  ) -> RowFile.Limits {
     var limits = RowFile.Limits()
     (limits.rowsPerGroup, limits.bytesPerGroup, limits.bytesPerPage, limits.pagesPerFile) = (rows, bytes, 1, pages)
+    limits.groupsPerFile = groups
     return limits
   }
 
   static let allLimits = [
     limits(rows: 1), limits(rows: 3), limits(rows: 8, pages: 10), limits(rows: 9, bytes: 30, pages: 1),
+    limits(rows: 2, groups: 5),
     RowFile.Limits(),
   ]
 
@@ -66,7 +70,7 @@ struct RowFileTests {
       let read = try Self.read([(5, lines)], in: directory, limits: limits)
       #expect(try Self.shown(read.rows) == expected)
       #expect(read.fields == ["a", "b"] && read.rows.paths.count == Set(read.rows.paths).count)
-      #expect((read.rows.paths.count > 1) == (limits.pagesPerFile < 100))
+      #expect((read.rows.paths.count > 1) == (limits.pagesPerFile < 100 || limits.groupsPerFile < 20))
       let none = try Self.read([(1, [])], in: directory, limits: limits)
       #expect(none.rows.count == 0 && none.rejects.count == 0)
       #expect(try Self.shown(none.rows) == [])

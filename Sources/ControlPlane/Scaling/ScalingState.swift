@@ -161,9 +161,12 @@ struct ScalingState: Sendable {
       (doneSeconds, workSeconds) = (0, 0)
       return
     }
-    for attempt in look.finished where attempt.status == "done" {
+    for attempt in look.finished {
+      let seen = ledger.prediction(of: attempt)
+      // What a slot did was counted in seconds while it ran: it stays counted, however the attempt ended.
+      guard attempt.status == "done" || seen.map({ $0.basis != .pipeline }) ?? false else { continue }
       let prediction =
-        ledger.prediction(of: attempt)
+        seen
         ?? predictor.predict(kind: attempt.kind, release: "\(attempt.release)", pipeline: attempt.pipeline)
       doneSeconds += prediction.basis == .pipeline ? prediction.seconds.mean : attempt.seconds
     }

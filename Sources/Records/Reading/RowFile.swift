@@ -14,6 +14,8 @@ package struct RowFile: Sendable {
     package var bytesPerPage = 8_000
     /// The engine keeps what it knows of the pages of a file while it reads it.
     package var pagesPerFile = 65_536
+    /// A column that comes later has a page in each group too: so many groups with the most columns are about as many pages.
+    package var groupsPerFile = 40
 
     package init() {}
   }

@@ -84,7 +84,8 @@ final class RowWriter {
   }
 
   private func endGroup() throws {
-    if pages + columns.count > limits.pagesPerFile, pages > 0 {
+    let groups = result.parts[result.parts.count - 1].groups.count
+    if pages > 0, pages + columns.count > limits.pagesPerFile || groups >= limits.groupsPerFile {
       try close()
       try beginFile()
     }
@@ -197,7 +198,7 @@ private struct Column {
   }
 
   private mutating func grow(_ count: Int) {
-    let larger = max(1_024, 2 * (used + count))
+    let larger = max(1_024, max(2 * used, used + count))
     let new = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
     if let base {
       new.copyMemory(from: base, byteCount: used)

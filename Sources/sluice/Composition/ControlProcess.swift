@@ -89,7 +89,7 @@ extension Installation {
     // What is current has its schedules in force since it was promoted.
     if try await store.releases(in: .current).isEmpty { try await registerSchedules() }
     let succession = ControlSuccession(
-      logger: logger, isAsked: { stop.wasAsked }, find: { try await successor() })
+      logger: logger, isAsked: { stop.wasAsked }, find: { endsIdle ? nil : try await successor() })
     let keepsHost = Self.keepsHost(aim)
     let notice = ControlNotice(
       stateDirectory: stateDirectory, keepsWorkers: keepsHost, endsIdle: endsIdle, follows: following(aim),

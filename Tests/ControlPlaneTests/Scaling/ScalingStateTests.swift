@@ -203,6 +203,28 @@ struct ScalingStateTests {
     #expect(state.workSeconds - before < 44, "ten seconds brought less than ten seconds of work")
   }
 
+  @Test("the work of a slot stays done where its job is given back")
+  func measuredWorkOfYields() throws {
+    var state = state()
+    var running = look(at: 1000, workers: [worker(1, busy: 1)])
+    running.running = [
+      JobStore.RunningAttempt(job: 1, worker: 1, engine: 7, pipeline: "new", kind: "ingest", seconds: 2400)
+    ]
+    _ = try state.decide(running)
+    let before = state.workSeconds
+    var yielded = look(at: 1010, workers: [worker(1, busy: 1)])
+    yielded.finished = finished(1, of: "new", seconds: 2405, from: 1).map {
+      var attempt = $0
+      attempt.status = "yielded"
+      return attempt
+    }
+    yielded.running = [
+      JobStore.RunningAttempt(job: 2, worker: 1, engine: 7, pipeline: "new", kind: "ingest", seconds: 5)
+    ]
+    _ = try state.decide(yielded)
+    #expect(state.workSeconds - before == 10)
+  }
+
   /// A run with so many ready ingests and a blocked load, each of which has always taken 100 s.
   private func due(
     _ jobs: Int, in seconds: Double, pending: Int? = nil, root: Int64 = 1

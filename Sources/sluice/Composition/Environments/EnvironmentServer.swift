@@ -12,8 +12,8 @@ import Releases
 struct EnvironmentServer: Sendable {
   /// Of every change to environments next to one control database.
   private static let lockKey: Int64 = 7_351_904_237
-  /// Longer than many of them take.
-  private static let patience = "120s"
+  /// Longer than many of them take; a sample of much data takes minutes.
+  private static let patience = "900s"
   private static let maximumIdentifier = 63
 
   let directory: String
@@ -215,7 +215,14 @@ struct EnvironmentServer: Sendable {
   }
 
   private static func translated(_ error: any Error) -> any Error {
-    guard let error = error as? PostgresError, error.sqlState == "42501" else { return error }
+    guard let error = error as? PostgresError else { return error }
+    if error.sqlState == "55P03" {
+      return StageFailure(
+        code: "environments_busy",
+        message: "another command changes environments of this control database, perhaps with a sample",
+        hint: "try again when it has ended", isTransient: true)
+    }
+    guard error.sqlState == "42501" else { return error }
     return StageFailure(
       code: "no_createdb", message: "the role of the control database may not do this: \(error.message)",
       hint: "let an administrator grant it: alter role ROLE createdb")

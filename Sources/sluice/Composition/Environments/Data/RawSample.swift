@@ -73,7 +73,10 @@ struct RawSample: Sendable {
     let dataset = plan.datasets.firstIndex { dataset in
       dataset.last.pipeline == pipeline.name && readers.contains { $0.name == dataset.last.dataset }
     }
-    let joins = dataset.map { plan.joins($0) } ?? false
+    let joins = plan.datasets.indices.contains { index in
+      let last = plan.datasets[index].last
+      return last.pipeline == pipeline.name && readers.contains { $0.name == last.dataset } && plan.joins(index)
+    }
     let obstacle: String
     if readers.count == 1, let step = readers.first, step.sqlPath == nil, step.from.count == 1, let dataset {
       let problem = RecordText.problem(of: stream, plan.datasets[dataset], step)
@@ -83,6 +86,7 @@ struct RawSample: Sendable {
       obstacle = "which of its fields become which columns is not known"
     }
     if isMasked { return .failure(Reason("a dataset of it has a mask, and \(obstacle)")) }
+    if joins { return .failure(Reason("its rows name others or are named by others, and \(obstacle)")) }
     if isLarge { return .failure(Reason("it is larger than \(wholeBytes / 1_000_000) MB, and \(obstacle)")) }
     return .success(.whole(objects))
   }
@@ -117,7 +121,7 @@ extension SamplePlan {
       return step.columns.contains(where: \.isMaskedInCopies)
         || datasets.contains {
           $0.last.pipeline == pipeline && $0.last.dataset == step.name && !$0.masked.isEmpty
-        }
+        } || maskedAndLeftOut.contains("\(pipeline).\(step.name)")
     }
   }
 

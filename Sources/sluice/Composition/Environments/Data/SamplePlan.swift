@@ -45,6 +45,8 @@ struct SamplePlan: Sendable {
 
   var datasets: [Dataset] = []
   var leftOut: [LeftOut] = []
+  /// Names of datasets that are left out because of a mask.
+  private(set) var maskedAndLeftOut: Set<String> = []
   /// Those that have a say; the first is what the environment begins with.
   var projects: [Project] = []
 
@@ -137,6 +139,7 @@ struct SamplePlan: Sendable {
     }) {
       let name = datasets[index].name
       leftOut.append(LeftOut(name: name, reason: "a column of its key has a mask, and a type that has none"))
+      maskedAndLeftOut.insert(name)
       remove(index)
     }
   }

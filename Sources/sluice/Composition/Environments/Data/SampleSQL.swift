@@ -115,7 +115,7 @@ struct SampleSQL: Sendable {
       .joined(separator: " union all ")
   }
 
-  /// Writes the chosen rows of a dataset, masked.
+  /// Writes the chosen rows of a dataset, masked. Their order is that of the masked values: another one would say which value is whose.
   func write(_ index: Int, to path: String) -> String {
     let dataset = plan.datasets[index]
     let texts = texts(of: dataset)
@@ -127,8 +127,8 @@ struct SampleSQL: Sendable {
       copy (
         select \(dataset.columns.map { texts.written($0.name) }.joined(separator: ", ")) from (
           select \(values.joined(separator: ", ")) from d\(index)
-          where \(Self.number(dataset.identity)) in (select id from p\(index))
-          order by \(Self.number(dataset.identity))))
+          where \(Self.number(dataset.identity)) in (select id from p\(index)))
+        order by \(Self.number(dataset.identity)))
       to \(quoteLiteral(path)) (format parquet, compression zstd\(texts.metadata))
       """
   }

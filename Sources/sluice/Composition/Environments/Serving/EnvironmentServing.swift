@@ -150,7 +150,7 @@ struct EnvironmentServing: Service {
         throw error
       }
     } catch let error as PostgresError {
-      if error.isOutage { throw error }
+      // Where the server is away, the next look says so: one database that refuses sessions keeps the others from nothing.
       logger.debug(
         "an environment could not be asked for its work",
         metadata: ["environment": "\(seen.name)", "error": "\(error)"])

@@ -51,8 +51,8 @@ final class ServingProcesses: Sendable {
     for (name, pid) in known {
       switch DetachedProcess.ending(of: pid) {
       case .running: continue
-      // Another one was faster.
-      case .ended(let status): ended[name] = status == 0 || status == ExitStatus.refused.rawValue
+      // Also one that was refused: what refuses it, such as an older control, may stay.
+      case .ended(let status): ended[name] = status == 0
       case .notAChild:
         guard !Installation.processes(stateDirectory(name)).contains(pid) else { continue }
         ended[name] = true
