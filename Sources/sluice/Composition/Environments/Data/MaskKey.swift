@@ -4,7 +4,7 @@ import ObjectStore
 
 /// The key of the hashes that stand for masked values in environments of one model.
 ///
-/// It is drawn once and stays, so that a value has the same hash in every environment of the model. Who has it can try values.
+/// It is drawn once and stays, so that a value has the same hash in every environment of the model. With the key, values can be tried.
 struct MaskKey {
   private static let bytes = 32
   /// Of a block of SHA-256.
