@@ -123,12 +123,14 @@ struct EnvironmentMaking {
       return try await EnvironmentFilling.fill(data, file, storage, bundle, on: server)
     } catch {
       // The first error is the one to tell. Storage first: on a full disk the rest needs room.
-      try? storage.clear()
-      if let removal = try? await removal() { _ = try? await removal.remove() }
+      var isRemoved = true
+      do { try storage.clear() } catch { isRemoved = false }
+      do { _ = try await removal()?.remove() } catch { isRemoved = false }
       guard let full = error as? DuckDBError, full.kind == .diskFull else { throw error }
       throw StageFailure(
         code: full.code, message: full.message,
-        hint: "free space there and call this again; nothing of the environment is left")
+        hint: "free space there and call this again; "
+          + (isRemoved ? "nothing of the environment is left" : "what is left of the environment is removed then"))
     }
   }
 
