@@ -79,16 +79,7 @@ struct EnvironmentDataTests {
   private static func inProject(
     _ body: @Sendable (Installed, TestDatabase.Handle) async throws -> Void
   ) async throws {
-    try await TestProject.withProject { project in
-      try await TestDatabase.withEmptyDatabase { database in
-        try write(project)
-        let sluice = Installed(project, ["SLUICE_DATABASE_URL": database.url])
-        do { try await body(sluice, database) } catch {
-          sluice.killAll()
-          throw error
-        }
-      }
-    }
+    try await EnvironmentTests.inProject(writing: { try write($0) }, body)
   }
 
   private static func rows(_ sluice: Installed, _ environment: String, _ sql: String) async throws -> [String] {

@@ -25,7 +25,9 @@ struct EnvironmentTests {
     try project.write("drops/1.csv", "id,name\n1,a\n2,b\n3,c\n")
   }
 
+  /// - Parameter write: Gives the project its files.
   static func inProject(
+    writing write: @Sendable (TestProject) throws -> Void = { try EnvironmentTests.write($0) },
     _ body: @Sendable (Installed, TestDatabase.Handle) async throws -> Void
   ) async throws {
     try await TestProject.withProject { project in
